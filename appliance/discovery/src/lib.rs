@@ -1,0 +1,4 @@
+//! placeholder
+pub mod decode;
+pub mod enrich;
+pub mod vendor;
