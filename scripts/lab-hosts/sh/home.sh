@@ -1,0 +1,282 @@
+# shellcheck shell=bash
+# The lab's home: router, WAN, switch, DHCP server, router advertisements, load LAN. Sourced by scripts/lab.
+
+WAN_DNS=203.0.113.53
+
+# mute NAME...: keeps the namespace's own kernel from speaking IPv6; it is a switch or a stage, not a host.
+mute() {
+    local name
+    for name in "$@"; do
+        # shellcheck disable=SC2016
+        ip netns exec "$(ns "$name")" sh -c 'for c in all default; do
+            [ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$c/disable_ipv6; done'
+    done
+}
+
+# make_networks: the namespaces that are no hosts, and the cables between them.
+make_networks() {
+    ns_add router wan switch load
+    mute switch load
+    local router wan switch load
+    router=$(ns router) wan=$(ns wan) switch=$(ns switch) load=$(ns load)
+
+    ip -n "$router" -batch - <<EOF || die 'cannot make the router'
+link add wan0 address 02:50:4e:00:00:01 type veth peer name up0 netns $wan address 02:50:4e:00:00:02
+link add lan0 address 02:50:4e:00:01:01 type veth peer name p-router netns $switch
+link add lan1 address 02:50:4e:00:02:01 type veth peer name al0 netns $load
+EOF
+    ip -n "$switch" -batch - <<EOF || die 'cannot make the switch'
+link add br0 type bridge forward_delay 0 mcast_snooping 0
+link set p-router master br0
+link set br0 up
+link set p-router up
+EOF
+    # Not every kernel has VLAN devices. Without them the IoT LAN has a cable and a switch of its own, and the
+    # router's interface keeps its name.
+    if ip -n "$router" link add link lan0 name lan0.30 type vlan id 30 2>/dev/null; then
+        : >"$STATE/vlan"
+    else
+        ns_add iot
+        mute iot
+        ip -n "$router" link add lan0.30 address 02:50:4e:00:01:01 type veth peer name p-router netns "$(ns iot)"
+        ip -n "$(ns iot)" -batch - <<EOF || die 'cannot make the IoT switch'
+link add br0 type bridge forward_delay 0 mcast_snooping 0
+link set p-router master br0
+link set br0 up
+link set p-router up
+EOF
+    fi
+
+    # shellcheck disable=SC2016
+    ip netns exec "$router" sh -c '
+        echo 1 >/proc/sys/net/ipv4/ip_forward
+        if [ -d /proc/sys/net/ipv6 ]; then
+            for c in all default wan0 lan0 lan0.30 lan1; do echo 0 >/proc/sys/net/ipv6/conf/$c/disable_ipv6; done
+            echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+        fi
+        echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range'
+    ip -n "$router" -batch - <<EOF || die 'cannot give the router its addresses'
+address add 203.0.113.2/24 broadcast + dev wan0
+address add 192.168.50.1/24 broadcast + dev lan0
+address add 192.168.30.1/24 broadcast + dev lan0.30
+address add 10.77.0.1/22 broadcast + dev lan1
+link set wan0 up
+link set lan0 up
+link set lan0.30 up
+link set lan1 up
+route add default via 203.0.113.1
+EOF
+    if [[ -d /proc/sys/net/ipv6 ]]; then
+        ip -n "$router" address add fd00:50::1/64 dev lan0 nodad || die 'cannot give lan0 its IPv6 address'
+    fi
+    ip -n "$wan" -batch - <<EOF || die 'cannot make the WAN'
+address add 203.0.113.1/24 broadcast + dev up0
+address add $WAN_DNS/24 broadcast + dev up0
+link set up0 up
+route add 192.168.0.0/16 via 203.0.113.2
+route add 10.77.0.0/22 via 203.0.113.2
+EOF
+    ip -n "$load" link set al0 up
+    printf 'search home.arpa\nnameserver %s\n' "$WAN_DNS" >"$STATE/conf/resolv.conf"
+}
+
+kea_subnet() {
+    local id=$1 interface=$2 subnet=$3 pool=$4 gateway=$5
+    cat <<EOF
+      { "id": $id, "subnet": "$subnet", "interface": "$interface",
+        "pools": [ { "pool": "$pool" } ],
+        "option-data": [
+          { "name": "routers", "data": "$gateway" },
+          { "name": "domain-name-servers", "data": "$WAN_DNS" },
+          { "name": "domain-name", "data": "home.arpa" } ] }
+EOF
+}
+
+# start_kea: Kea as VyOS 1.5 runs it, leases in a CSV file and lease commands on a control socket.
+start_kea() {
+    local hooks
+    hooks=$(find /usr/lib -name libdhcp_lease_cmds.so -path '*kea*' -print -quit 2>/dev/null)
+    mkdir -p "$STATE/kea"
+    rm -f "$STATE"/kea/*
+    cat >"$STATE/conf/kea-dhcp4.json" <<EOF
+{ "Dhcp4": {
+    "interfaces-config": { "interfaces": [ "lan0", "lan0.30", "lan1" ], "dhcp-socket-type": "raw" },
+    "control-socket": { "socket-type": "unix", "socket-name": "$STATE/kea/dhcp4.sock" },
+    "lease-database": { "type": "memfile", "persist": true, "name": "$STATE/kea/dhcp4-leases.csv", "lfc-interval": 0 },
+    "hooks-libraries": [ ${hooks:+{ \"library\": \"$hooks\" \}} ],
+    "valid-lifetime": 3600, "renew-timer": 1200, "rebind-timer": 2400,
+    "ddns-send-updates": false,
+    "subnet4": [
+$(kea_subnet 50 lan0 192.168.50.0/24 '192.168.50.100 - 192.168.50.199' 192.168.50.1),
+$(kea_subnet 30 lan0.30 192.168.30.0/24 '192.168.30.100 - 192.168.30.199' 192.168.30.1),
+$(kea_subnet 77 lan1 10.77.0.0/22 '10.77.3.0 - 10.77.3.200' 10.77.0.1)
+    ],
+    "loggers": [ { "name": "kea-dhcp4", "severity": "INFO", "output_options": [ { "output": "stdout" } ] } ] } }
+EOF
+    spawn kea router env KEA_LOCKFILE_DIR="$STATE/kea" KEA_PIDFILE_DIR="$STATE/kea" \
+        "${UNCONFINED[@]}" kea-dhcp4 -c "$STATE/conf/kea-dhcp4.json"
+    wait_for 10 'the DHCP server' test -S "$STATE/kea/dhcp4.sock"
+}
+
+start_radvd() {
+    [[ -d /proc/sys/net/ipv6 ]] || { say 'this kernel has no IPv6: the lab goes without'; return; }
+    cat >"$STATE/conf/radvd.conf" <<'EOF'
+interface lan0 {
+    AdvSendAdvert on;
+    AdvOtherConfigFlag on;
+    MinRtrAdvInterval 5;
+    MaxRtrAdvInterval 15;
+    prefix fd00:50::/64 { AdvOnLink on; AdvAutonomous on; AdvValidLifetime 7200; AdvPreferredLifetime 3600; };
+};
+EOF
+    spawn radvd router "${UNCONFINED[@]}" radvd -n -m stderr -C "$STATE/conf/radvd.conf" -p "$STATE/run/radvd.pid"
+}
+
+start_services() {
+    local load_hosts=$1 wifi=$2
+    spawn dns wan "$LAB_HOSTS" dns --listen "$WAN_DNS:53" --leases "$STATE/kea/dhcp4-leases.csv" \
+        --zone home.arpa --static diskstation=192.168.50.10 --static usw-24-poe=192.168.50.2
+    spawn lldp switch "$LAB_HOSTS" lldp --interface p-router --chassis 78:45:58:e3:0b:41 \
+        --name USW-24-PoE --port 'Port 24' --description 'USW-24-PoE, 6.6.61, Linux 3.6.5' --address 192.168.50.2
+    spawn load load "$LAB_HOSTS" respond --interface al0 --net 10.77.0.0/22 --hosts "$load_hosts" \
+        --exclude 10.77.0.1 --seed 77 ${wifi:+--wifi}
+}
+
+# --- lab up, down, status ------------------------------------------------------------------
+
+lab_up() {
+    local limit=0 load=100 wifi='' serve='' name away=()
+    while (($#)); do
+        case $1 in
+            --hosts) limit=${2:?--hosts needs a number} && shift ;;
+            --load) load=${2:?--load needs a number} && shift ;;
+            --wifi) wifi=1 ;;
+            --serve) serve=1 ;;
+            *) die "up: unknown option '$1' (--hosts N, --load N, --wifi, --serve)" ;;
+        esac
+        shift
+    done
+    need_lab_tools
+    need_lab_hosts
+    lock_state
+    tear_down
+    mkdir -p "$STATE"/{pids,logs,run,leases,conf}
+    local began=${EPOCHREALTIME/[.,]/}
+    echo "$limit" >"$STATE/limit"
+    load_hosts "$limit"
+    make_networks
+    start_kea
+    start_radvd
+    start_services "$load" "$wifi"
+    ns_add "${HOSTS[@]}"
+    plug "${HOSTS[@]}"
+    for name in "${HOSTS[@]}"; do
+        boot "$name"
+        port "$name" up
+        lease "$name"
+    done
+    for name in "${HOSTS[@]}"; do
+        personify "$name"
+    done
+    wait_for 25 "leases ($(printf '%s ' "${HOSTS[@]}"))" all_leased "${HOSTS[@]}"
+    : >"$STATE/up"
+    say "${#HOSTS[@]} hosts are up and $load answer on the load LAN, after $(((${EPOCHREALTIME/[.,]/} - began) / 1000)) ms"
+    say "router: lan0 192.168.50.1/24 fd00:50::1/64, lan0.30 192.168.30.1/24, lan1 10.77.0.1/22, wan0 203.0.113.2/24"
+    say "a shell on the router: scripts/lab exec router bash"
+    [[ -z $serve ]] || lab_serve
+}
+
+# tear_down: removes what the state folder lists; quiet when there is nothing.
+tear_down() {
+    local all=() name stragglers
+    mapfile -t all < <(keys '*')
+    ((${#all[@]})) && stop "${all[@]}"
+    if [[ -s $STATE/namespaces ]]; then
+        mapfile -t all < <(sort -u "$STATE/namespaces")
+        for name in "${all[@]}"; do
+            ns_exists "$name" || continue
+            stragglers=$(ip netns pids "$(ns "$name")" | tr '\n' ' ')
+            # Children of what was just stopped may need a moment more.
+            [[ -z $stragglers ]] || { sleep 0.3; stragglers=$(ip netns pids "$(ns "$name")" | tr '\n' ' '); }
+            [[ -z $stragglers ]] || say "still running in $(ns "$name"), not started by the lab: $stragglers"
+            ip netns delete "$(ns "$name")"
+        done
+    fi
+    rm -rf "$STATE"/{pids,run,leases,conf,kea,beds} "$STATE"/{namespaces,added.tsv,limit,up,vlan}
+}
+
+lab_down() {
+    ((EUID == 0)) || die 'network namespaces need root; run it with sudo'
+    [[ -d $STATE ]] || { say 'nothing is up'; return; }
+    lock_state
+    tear_down
+    say 'everything is down'
+}
+
+host_state() {
+    if [[ -f $STATE/run/$1.away ]]; then echo away; elif [[ -s $STATE/leases/$1 ]]; then echo up; else echo 'no lease'; fi
+}
+
+lab_status() {
+    local json='' name v4 v6 first=1
+    [[ ${1:-} == --json ]] && json=1
+    if [[ ! -f $STATE/up ]]; then
+        if [[ $json ]]; then echo '{"up":false,"hosts":[]}'; else say 'down'; fi
+        return 3
+    fi
+    ((EUID == 0)) || die 'network namespaces need root; run it with sudo'
+    load_hosts "$(<"$STATE/limit")"
+    if [[ $json ]]; then
+        printf '{"up":true,"prefix":"%s","hosts":[' "$PREFIX"
+    else
+        printf '%-13s %-16s %-18s %-16s %-26s %-9s %s\n' NAME PERSONA MAC IPV4 IPV6 DHCP STATE
+    fi
+    for name in "${HOSTS[@]}"; do
+        v4=$(ip -n "$(ns "$name")" -4 -o address show scope global | awk '{ sub("/.*", "", $4); printf "%s%s", s, $4; s=" " }')
+        v6=$(ip -n "$(ns "$name")" -6 -o address show scope global | awk '{ sub("/.*", "", $4); printf "%s%s", s, $4; s=" " }')
+        if [[ $json ]]; then
+            ((first)) || printf ','
+            first=0
+            printf '{"name":"%s","persona":"%s","mac":"%s","ipv4":"%s","ipv6":"%s","client":"%s","host_name":"%s","lan":"%s","state":"%s"}' \
+                "$name" "${PERSONA_OF[$name]}" "${MAC_OF[$name]}" "$v4" "$v6" "${CLIENT_OF[$name]%%:*}" \
+                "${HOSTNAME_OF[$name]/#-/}" "${LAN_OF[$name]}" "$(host_state "$name")"
+        else
+            printf '%-13s %-16s %-18s %-16s %-26s %-9s %s\n' "$name" "${PERSONA_OF[$name]}" "${MAC_OF[$name]}" \
+                "$v4" "${v6%% *}" "${CLIENT_OF[$name]%%:*}" "$(host_state "$name")"
+        fi
+    done
+    if [[ $json ]]; then
+        echo ']}'
+    else
+        local key ended=()
+        while read -r key; do alive "$key" || ended+=("$key"); done < <(keys '*')
+        ((${#ended[@]} == 0)) || say "ended by themselves: ${ended[*]} (logs in $STATE/logs)"
+    fi
+}
+
+# lab_serve: the appliance in the router's namespace, and its page on this machine's loopback.
+lab_serve() {
+    local binary=${PANOPTIKON_BIN:-} data=$STATE/appliance port=${LAB_PORT:-8443} variables
+    if [[ -z $binary ]]; then
+        (cd "$ROOT" && cargo build --quiet --release -p panoptikon) || die 'the appliance does not build'
+        binary=${CARGO_TARGET_DIR:-$ROOT/target}/release/panoptikon
+    fi
+    [[ -x $binary ]] || die "no appliance at $binary"
+    mkdir -p "$data"
+    stop appliance forward-in forward-out
+    rm -f "$STATE/run/forward.sock"
+    variables=("PANOPTIKON_DATA_DIR=$data" "PANOPTIKON_CONTROL_SOCKET=$data/control.sock" PANOPTIKON_LISTEN=0.0.0.0:8443)
+    # shellcheck disable=SC2016
+    spawn appliance router bash -c 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; shift; exec "$@"' lab-appliance \
+        "$STATE/conf/resolv.conf" env "${variables[@]}" "$binary" serve
+    spawn forward-in router "$LAB_HOSTS" forward --listen "unix:$STATE/run/forward.sock" --to tcp:127.0.0.1:8443
+    spawn forward-out - "$LAB_HOSTS" forward --listen "tcp:127.0.0.1:$port" --to "unix:$STATE/run/forward.sock"
+    wait_for 20 'the appliance' appliance_answers
+    say "the page: https://127.0.0.1:$port"
+    env "${variables[@]}" "$binary" setup-token 2>/dev/null | sed 's/^/lab: setup token: /'
+}
+
+appliance_answers() {
+    alive appliance || die "the appliance ended: $(tail -n 3 "$STATE/logs/appliance.log")"
+    ip netns exec "$(ns router)" bash -c 'exec 3<>/dev/tcp/127.0.0.1/8443' 2>/dev/null
+}
