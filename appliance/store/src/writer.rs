@@ -1,0 +1,291 @@
+//! The one thread that writes.
+//!
+//! Jobs wait in a bounded queue. The thread takes what is there, runs each job in a savepoint of one
+//! transaction, commits, and only then answers: what has been acknowledged is in the write-ahead
+//! log. Day files are committed before the main database, so that a cursor kept there never points
+//! past what is stored.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::Shared;
+use crate::{DayKind, StoreError, days};
+
+/// The most jobs that share one transaction.
+const BATCH: usize = 256;
+/// How many day files the writer keeps open between batches.
+const OPEN_DAYS: usize = 4;
+
+/// What a writing closure sees.
+pub struct Writing<'a> {
+    main: &'a Connection,
+    days: &'a mut Days,
+    after: &'a mut Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Writing<'_> {
+    /// The main database, inside this job's savepoint.
+    pub fn main(&self) -> &Connection {
+        self.main
+    }
+
+    /// The file of one UTC day, made where it does not exist, inside this job's savepoint.
+    pub fn day(&mut self, kind: &'static str, day: i64) -> Result<&Connection, StoreError> {
+        self.days.enter(kind, day)
+    }
+
+    /// Runs something once everything this job wrote is committed; never if it is not.
+    pub fn after_commit(&mut self, f: impl FnOnce() + Send + 'static) {
+        self.after.push(Box::new(f));
+    }
+}
+
+/// One closure in the queue, its types hidden.
+pub(crate) trait Job: Send {
+    /// Runs the closure; true to keep what it wrote.
+    fn run(&mut self, writing: &mut Writing<'_>) -> bool;
+    /// Answers, with the outcome of the commit.
+    fn answer(self: Box<Self>, commit: Result<(), StoreError>);
+    /// True when the commit must reach the disk before the answer.
+    fn synced(&self) -> bool;
+}
+
+/// A closure, its result and where to send it.
+pub(crate) struct Typed<T, E, F> {
+    pub(crate) what: &'static str,
+    pub(crate) synced: bool,
+    pub(crate) f: Option<F>,
+    pub(crate) result: Option<Result<T, E>>,
+    pub(crate) reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Job for Typed<T, E, F>
+where
+    F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run(&mut self, writing: &mut Writing<'_>) -> bool {
+        let Some(f) = self.f.take() else { return false };
+        let result = catch_unwind(AssertUnwindSafe(|| f(writing)))
+            .unwrap_or_else(|_| Err(StoreError::Broken(self.what).into()));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), StoreError>) {
+        let result = match (self.result, commit) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Ok(_)) | None, Err(error)) => Err(error.into()),
+            (Some(Err(error)), _) => Err(error),
+            (None, Ok(())) => Err(StoreError::Broken(self.what).into()),
+        };
+        // Nobody may be waiting any more: the write counts all the same.
+        let _ = self.reply.send(result);
+    }
+
+    fn synced(&self) -> bool {
+        self.synced
+    }
+}
+
+/// The writer thread's body; returns when all senders are gone.
+pub(crate) fn run(
+    main: Connection,
+    mut days: Days,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+    shared: Arc<Shared>,
+) {
+    let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
+    while let Some(first) = queue.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH {
+            match queue.try_recv() {
+                Ok(job) => batch.push(job),
+                Err(_) => break,
+            }
+        }
+        write_batch(&main, &mut days, &mut batch, &shared);
+    }
+    days.close();
+    if let Err((_, error)) = main.close() {
+        tracing::warn!(%error, "closing the database");
+    }
+}
+
+fn write_batch(main: &Connection, days: &mut Days, batch: &mut Vec<Box<dyn Job>>, shared: &Shared) {
+    let synced = batch.iter().any(|job| job.synced());
+    let mut after = Vec::new();
+    let outcome = begin(main, days, synced).and_then(|()| {
+        for job in batch.iter_mut() {
+            run_in_savepoint(main, days, job.as_mut(), &mut after)?;
+        }
+        days.commit()?;
+        main.execute_batch("COMMIT")
+    });
+    match outcome {
+        Ok(()) => {
+            shared.committed();
+            for f in after {
+                f();
+            }
+            for job in batch.drain(..) {
+                job.answer(Ok(()));
+            }
+        }
+        Err(error) => {
+            days.roll_back();
+            if !main.is_autocommit() {
+                let _ = main.execute_batch("ROLLBACK");
+            }
+            shared.failed(&error);
+            for job in batch.drain(..) {
+                job.answer(Err(StoreError::commit(&error)));
+            }
+        }
+    }
+    days.trim();
+}
+
+fn begin(main: &Connection, days: &mut Days, synced: bool) -> rusqlite::Result<()> {
+    // NORMAL survives kill -9 without fsync; FULL also survives a power cut, at one fsync a batch.
+    let level = if synced { "FULL" } else { "NORMAL" };
+    main.execute_batch(&format!("PRAGMA synchronous = {level}; BEGIN IMMEDIATE"))?;
+    days.synchronous = level;
+    Ok(())
+}
+
+fn run_in_savepoint(
+    main: &Connection,
+    days: &mut Days,
+    job: &mut dyn Job,
+    after: &mut Vec<Box<dyn FnOnce() + Send>>,
+) -> rusqlite::Result<()> {
+    main.execute_batch("SAVEPOINT job")?;
+    let mut mine = Vec::new();
+    let keep = job.run(&mut Writing {
+        main,
+        days,
+        after: &mut mine,
+    });
+    // A full disk makes SQLite roll the whole transaction back by itself.
+    if main.is_autocommit() {
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        return Err(rusqlite::Error::SqliteFailure(
+            full,
+            Some("rolled back by a full disk".into()),
+        ));
+    }
+    let end = if keep {
+        "RELEASE job"
+    } else {
+        "ROLLBACK TO job; RELEASE job"
+    };
+    days.leave(end)?;
+    main.execute_batch(end)?;
+    if keep {
+        after.append(&mut mine);
+    }
+    Ok(())
+}
+
+/// The day files that are open for writing.
+pub(crate) struct Days {
+    dir: PathBuf,
+    kinds: Vec<DayKind>,
+    open: BTreeMap<(&'static str, i64), OpenDay>,
+    synchronous: &'static str,
+}
+
+struct OpenDay {
+    conn: Connection,
+    in_batch: bool,
+    in_job: bool,
+}
+
+impl Days {
+    pub(crate) fn new(dir: PathBuf, kinds: Vec<DayKind>) -> Self {
+        Self {
+            dir,
+            kinds,
+            open: BTreeMap::new(),
+            synchronous: "NORMAL",
+        }
+    }
+
+    fn enter(&mut self, kind: &'static str, day: i64) -> Result<&Connection, StoreError> {
+        use std::collections::btree_map::Entry;
+        let slot = match self.open.entry((kind, day)) {
+            Entry::Occupied(slot) => slot.into_mut(),
+            Entry::Vacant(slot) => {
+                let kind = self
+                    .kinds
+                    .iter()
+                    .find(|k| k.name == kind)
+                    .ok_or(StoreError::Broken("a day of an undeclared kind"))?;
+                let conn = days::open_for_writing(&self.dir, kind, day)?;
+                slot.insert(OpenDay {
+                    conn,
+                    in_batch: false,
+                    in_job: false,
+                })
+            }
+        };
+        if !slot.in_batch {
+            let level = self.synchronous;
+            slot.conn
+                .execute_batch(&format!("PRAGMA synchronous = {level}; BEGIN IMMEDIATE"))?;
+            slot.in_batch = true;
+        }
+        if !slot.in_job {
+            slot.conn.execute_batch("SAVEPOINT job")?;
+            slot.in_job = true;
+        }
+        Ok(&slot.conn)
+    }
+
+    fn leave(&mut self, end: &str) -> rusqlite::Result<()> {
+        for day in self.open.values_mut().filter(|d| d.in_job) {
+            day.in_job = false;
+            day.conn.execute_batch(end)?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> rusqlite::Result<()> {
+        for day in self.open.values_mut().filter(|d| d.in_batch) {
+            day.conn.execute_batch("COMMIT")?;
+            day.in_batch = false;
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        for day in self.open.values_mut() {
+            if !day.conn.is_autocommit() {
+                let _ = day.conn.execute_batch("ROLLBACK");
+            }
+            (day.in_batch, day.in_job) = (false, false);
+        }
+    }
+
+    /// Closes what has not been used of late, and files that retention has deleted.
+    fn trim(&mut self) {
+        let dir = self.dir.clone();
+        self.open
+            .retain(|(kind, day), _| days::path(&dir, kind, *day).exists());
+        while self.open.len() > OPEN_DAYS {
+            self.open.pop_first();
+        }
+    }
+
+    fn close(&mut self) {
+        self.open.clear();
+    }
+}
