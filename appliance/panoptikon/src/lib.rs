@@ -1,1 +1,11 @@
-//! placeholder
+//! The appliance as one program: command line, configuration, start order, supervision and
+//! graceful stop.
+//!
+//! The rooms below know nothing of each other; this crate opens them in order, hands each what it
+//! needs of the others, watches over them, and answers people at the command line. The library
+//! exists for its tests; the program is `main.rs`.
+
+pub mod cli;
+pub mod config;
+pub mod doctor;
+pub mod version;

@@ -1,0 +1,96 @@
+//! What may be written on the command line. The flags follow from the table of settings.
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+use crate::config::{DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE};
+use crate::version;
+
+/// The whole command line.
+pub(super) fn command() -> Command {
+    Command::new("panoptikon")
+        .about("Sees, shows and acts on everything that passes a VyOS router")
+        .version(version::LINE)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .args(settings())
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .global(true)
+                .action(ArgAction::SetTrue)
+                .help("Answer as JSON instead of as text for people"),
+        )
+        .subcommands([
+            Command::new("check-config").about(
+                "Check the configuration without starting, and show where each value comes from",
+            ),
+            Command::new("config-reference").about("Print docs/configuration.md"),
+            Command::new("doctor").about(
+                "List what the appliance needs of this machine, what is missing and how to get it",
+            ),
+        ])
+}
+
+/// One flag a setting, and the one that names the file.
+fn settings() -> Vec<Arg> {
+    let heading = "Configuration";
+    let mut flags = vec![
+        Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .value_hint(ValueHint::FilePath)
+            .global(true)
+            .hide_short_help(true)
+            .help_heading(heading)
+            .help(format!(
+                "The configuration file [{FILE_VARIABLE}; {DEFAULT_FILE} if it exists]"
+            )),
+    ];
+    flags.extend(DEFINITIONS.iter().map(|d| {
+        let default = if d.default.is_empty() {
+            "empty"
+        } else {
+            d.default
+        };
+        Arg::new(d.key)
+            .long(d.flag)
+            .value_name("VALUE")
+            .global(true)
+            .hide_short_help(true)
+            .allow_hyphen_values(true)
+            .help_heading(heading)
+            .help(format!(
+                "{} Accepted: {} [{}; default: {default}]",
+                d.help, d.accepts, d.variable
+            ))
+    }));
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_its_flag() {
+        for d in DEFINITIONS {
+            let flag = format!("--{}=x", d.flag);
+            let matches = command()
+                .try_get_matches_from(["panoptikon", "doctor", &flag])
+                .unwrap();
+            let (_, matches) = matches.subcommand().unwrap();
+            assert_eq!(
+                matches.get_one::<String>(d.key).map(String::as_str),
+                Some("x"),
+                "{}",
+                d.key
+            );
+        }
+    }
+}

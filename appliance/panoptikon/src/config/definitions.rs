@@ -1,0 +1,258 @@
+//! The one table of settings, from which parsing, flags, errors and the reference come.
+
+use super::values::{self, Refusal};
+use super::{Config, LogFormat, MetricsAccess};
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A TOML string.
+    Text,
+    /// A TOML integer.
+    Number,
+    /// A TOML array of strings, or one string; with commas in between in variables and flags.
+    List,
+}
+
+/// One setting.
+pub struct Definition {
+    /// Its name in the file.
+    pub key: &'static str,
+    /// Its name in the environment.
+    pub variable: &'static str,
+    /// Its name on the command line, without the two hyphens.
+    pub flag: &'static str,
+    /// How a value is written.
+    pub shape: Shape,
+    /// The value if none is given, written as in a variable.
+    pub default: &'static str,
+    /// What is accepted, in words.
+    pub accepts: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    pub(super) set: fn(&mut Config, &[&str]) -> Result<(), Refusal>,
+}
+
+/// The definition of a key.
+pub fn definition(key: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.key == key)
+}
+
+/// Every setting there is.
+pub static DEFINITIONS: &[Definition] = &[
+    Definition {
+        key: "data_dir",
+        variable: "PANOPTIKON_DATA_DIR",
+        flag: "data-dir",
+        shape: Shape::Text,
+        default: "/var/lib/panoptikon",
+        accepts: "an absolute path",
+        help: "Where the database, its day partitions and the backups are kept. On VyOS this \
+               belongs on the persistence partition, outside the image.",
+        set: |config, v| values::path(v).map(|path| config.data_dir = path),
+    },
+    Definition {
+        key: "config_dir",
+        variable: "PANOPTIKON_CONFIG_DIR",
+        flag: "config-dir",
+        shape: Shape::Text,
+        default: "/config/panoptikon",
+        accepts: "an absolute path",
+        help: "Where keys, certificates and the setup token are kept; VyOS carries /config over \
+               into a new image.",
+        set: |config, v| values::path(v).map(|path| config.config_dir = path),
+    },
+    Definition {
+        key: "listen",
+        variable: "PANOPTIKON_LISTEN",
+        flag: "listen",
+        shape: Shape::List,
+        default: "0.0.0.0:8443,[::]:8443",
+        accepts: "one or more ADDRESS:PORT, such as 192.168.1.1:8443 or [::]:8443",
+        help: "The addresses at which pages and API are served over HTTPS.",
+        set: |config, v| values::endpoints(v).map(|list| config.listen = list),
+    },
+    Definition {
+        key: "plain_listen",
+        variable: "PANOPTIKON_PLAIN_LISTEN",
+        flag: "plain-listen",
+        shape: Shape::Text,
+        default: "",
+        accepts: "a loopback ADDRESS:PORT, such as 127.0.0.1:8080, or nothing",
+        help: "Serves the same over plain HTTP as well, for a proxy or a measurement on the \
+               router itself. Off when empty.",
+        set: |config, v| values::loopback(v).map(|endpoint| config.plain_listen = endpoint),
+    },
+    Definition {
+        key: "control_socket",
+        variable: "PANOPTIKON_CONTROL_SOCKET",
+        flag: "control-socket",
+        shape: Shape::Text,
+        default: "/run/panoptikon/control.sock",
+        accepts: "an absolute path of at most 100 bytes",
+        help: "The unix socket by which the command line speaks to the running appliance; only \
+               its owner may use it.",
+        set: |config, v| {
+            let path = values::path(v)?;
+            // sun_path holds 108 bytes, and a lock file of a longer name lies beside the socket.
+            if path.as_os_str().len() > 100 {
+                return Err("is too long for a unix socket".to_owned());
+            }
+            config.control_socket = path;
+            Ok(())
+        },
+    },
+    Definition {
+        key: "log_level",
+        variable: "PANOPTIKON_LOG_LEVEL",
+        flag: "log-level",
+        shape: Shape::Text,
+        default: "info",
+        accepts: "error, warn, info, debug or trace",
+        help: "The least urgent level that is logged. RUST_LOG, where set, says it by module and \
+               wins.",
+        set: |config, v| {
+            let words = ["error", "warn", "info", "debug", "trace"].map(|word| (word, word));
+            values::choice(v, &words).map(|level| config.log_level = level)
+        },
+    },
+    Definition {
+        key: "log_format",
+        variable: "PANOPTIKON_LOG_FORMAT",
+        flag: "log-format",
+        shape: Shape::Text,
+        default: "text",
+        accepts: "text or json",
+        help: "How a log line on standard error looks: for people, or one JSON object a line.",
+        set: |config, v| {
+            let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+            values::choice(v, &words).map(|format| config.log_format = format)
+        },
+    },
+    Definition {
+        key: "hostname",
+        variable: "PANOPTIKON_HOSTNAME",
+        flag: "hostname",
+        shape: Shape::Text,
+        default: "",
+        accepts: "a host name, such as router.home.arpa, or nothing",
+        help: "The name people type to reach the appliance; it stands in the certificate. The \
+               system's host name when empty.",
+        set: |config, v| values::host_name(v).map(|name| config.hostname = name),
+    },
+    Definition {
+        key: "metrics_access",
+        variable: "PANOPTIKON_METRICS_ACCESS",
+        flag: "metrics-access",
+        shape: Shape::Text,
+        default: "loopback",
+        accepts: "loopback, lan, token or off",
+        help: "Who may read /metrics: programs on the router, private addresses, whoever sends \
+               the bearer token of metrics_token_file, or nobody.",
+        set: |config, v| {
+            let words = [
+                ("loopback", MetricsAccess::Loopback),
+                ("lan", MetricsAccess::Lan),
+                ("token", MetricsAccess::Token),
+                ("off", MetricsAccess::Off),
+            ];
+            values::choice(v, &words).map(|access| config.metrics_access = access)
+        },
+    },
+    Definition {
+        key: "metrics_token_file",
+        variable: "PANOPTIKON_METRICS_TOKEN_FILE",
+        flag: "metrics-token-file",
+        shape: Shape::Text,
+        default: "",
+        accepts: "an absolute path, or nothing",
+        help: "The file whose first line is the bearer token for /metrics; needed when \
+               metrics_access is token.",
+        set: |config, v| values::optional_path(v).map(|path| config.metrics_token_file = path),
+    },
+    Definition {
+        key: "database_max_mb",
+        variable: "PANOPTIKON_DATABASE_MAX_MB",
+        flag: "database-max-mb",
+        shape: Shape::Number,
+        default: "256",
+        accepts: "a whole number of MiB from 32 to 1048576",
+        help: "The size of all database files together at which the oldest data is removed.",
+        set: |config, v| {
+            values::number(v, 32, 1_048_576).map(|megabytes| config.database_max_mb = megabytes)
+        },
+    },
+    Definition {
+        key: "backup_keep",
+        variable: "PANOPTIKON_BACKUP_KEEP",
+        flag: "backup-keep",
+        shape: Shape::Number,
+        default: "24",
+        accepts: "a whole number from 1 to 1000",
+        help: "How many of the hourly backups are kept.",
+        set: |config, v| values::number(v, 1, 1000).map(|n| config.backup_keep = n as u32),
+    },
+    Definition {
+        key: "trusted_proxies",
+        variable: "PANOPTIKON_TRUSTED_PROXIES",
+        flag: "trusted-proxies",
+        shape: Shape::List,
+        default: "",
+        accepts: "addresses and networks, such as 127.0.0.1 or 10.0.0.0/8, or nothing",
+        help: "Proxies whose X-Forwarded-For header is believed; from all others it is ignored.",
+        set: |config, v| values::networks(v).map(|list| config.trusted_proxies = list),
+    },
+    Definition {
+        key: "interfaces",
+        variable: "PANOPTIKON_INTERFACES",
+        flag: "interfaces",
+        shape: Shape::List,
+        default: "auto",
+        accepts: "auto, or names of interfaces, such as eth1 or eth1.20",
+        help: "The interfaces on which devices are discovered; auto takes all that lead to a LAN.",
+        set: |config, v| values::interfaces(v).map(|list| config.interfaces = list),
+    },
+    Definition {
+        key: "exclude_interfaces",
+        variable: "PANOPTIKON_EXCLUDE_INTERFACES",
+        flag: "exclude-interfaces",
+        shape: Shape::List,
+        default: "",
+        accepts: "names of interfaces, such as eth0, or nothing",
+        help: "Interfaces that are left alone whatever interfaces says.",
+        set: |config, v| values::interface_names(v).map(|list| config.exclude_interfaces = list),
+    },
+    Definition {
+        key: "threads",
+        variable: "PANOPTIKON_THREADS",
+        flag: "threads",
+        shape: Shape::Number,
+        default: "0",
+        accepts: "a whole number from 0 to 64",
+        help: "Worker threads of the async side; 0 means one a core.",
+        set: |config, v| {
+            values::number(v, 0, 64).map(|n| config.threads = (n > 0).then_some(n as usize))
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variable_and_flag_follow_from_the_key() {
+        for d in DEFINITIONS {
+            assert_eq!(d.variable, format!("PANOPTIKON_{}", d.key.to_uppercase()));
+            assert_eq!(d.flag, d.key.replace('_', "-"));
+        }
+    }
+
+    #[test]
+    fn no_key_is_defined_twice() {
+        let mut keys: Vec<_> = DEFINITIONS.iter().map(|d| d.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), DEFINITIONS.len());
+    }
+}

@@ -1,0 +1,68 @@
+//! Configuration: what a person sets before the start.
+//!
+//! In come the text of a TOML file, environment variables and flags; out comes a [`Config`] or the
+//! list of everything that is wrong, each with its place and the accepted values. Precedence grows
+//! in that order. All of it follows from one table, [`DEFINITIONS`]. Nothing here reads a file or
+//! the clock. What people change while the appliance runs (scan interval, grace, retention) is
+//! kept in the database instead.
+
+mod definitions;
+mod near;
+mod reference;
+mod sources;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use definitions::{DEFINITIONS, Definition, Shape, definition};
+pub use reference::reference;
+pub use sources::{FileText, Place, Problem, Problems, Resolved, Setting, Sources, resolve};
+pub use values::{LogFormat, MetricsAccess, Network};
+
+/// The file that is read when neither `--config` nor `PANOPTIKON_CONFIG` names one; it may be
+/// absent.
+pub const DEFAULT_FILE: &str = "/config/panoptikon/panoptikon.toml";
+
+/// The environment variable that names the configuration file.
+pub const FILE_VARIABLE: &str = "PANOPTIKON_CONFIG";
+
+/// What every environment variable of ours begins with.
+pub const VARIABLE_PREFIX: &str = "PANOPTIKON_";
+
+/// All settings, checked. Field by field described in [`DEFINITIONS`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    /// Database, partitions and backups.
+    pub data_dir: PathBuf,
+    /// Keys, certificates and the setup token.
+    pub config_dir: PathBuf,
+    /// Where the HTTPS front door listens.
+    pub listen: Vec<SocketAddr>,
+    /// A second front door without TLS, loopback only.
+    pub plain_listen: Option<SocketAddr>,
+    /// The unix socket of the command line.
+    pub control_socket: PathBuf,
+    /// The least urgent level that is logged: error, warn, info, debug or trace.
+    pub log_level: &'static str,
+    /// How a log line looks.
+    pub log_format: LogFormat,
+    /// The name in the certificate and in links; the system's host name if absent.
+    pub hostname: Option<String>,
+    /// Who may read `/metrics`.
+    pub metrics_access: MetricsAccess,
+    /// The file that holds the bearer token for `/metrics`.
+    pub metrics_token_file: Option<PathBuf>,
+    /// The size at which the oldest data goes, in MiB.
+    pub database_max_mb: u64,
+    /// How many hourly backups are kept.
+    pub backup_keep: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The interfaces to discover on; all LAN interfaces if absent.
+    pub interfaces: Option<Vec<String>>,
+    /// Interfaces that are left alone in any case.
+    pub exclude_interfaces: Vec<String>,
+    /// Worker threads of the async runtime; one a core if absent.
+    pub threads: Option<usize>,
+}

@@ -1,0 +1,119 @@
+//! What the appliance needs of the machine: what is there, what is missing, and how to get it.
+//!
+//! `probe` asks the system, `judge` turns each answer into a [`Check`]; nothing is changed, and
+//! nothing is sent.
+
+mod judge;
+mod probe;
+
+use serde::Serialize;
+
+use crate::config::Config;
+
+/// How much of a capability is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// All of it.
+    Ok,
+    /// The appliance works, with less.
+    Degraded,
+    /// Something that it is made for does not work.
+    Missing,
+}
+
+/// One capability.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What it is, such as `raw sockets`.
+    pub name: &'static str,
+    /// How much of it is there.
+    pub state: State,
+    /// What was found.
+    pub found: String,
+    /// What follows from that, where it is not all well.
+    pub means: Option<String>,
+    /// What to do about it, as a command where there is one.
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            name,
+            state: State::Ok,
+            found: found.into(),
+            means: None,
+            remedy: None,
+        }
+    }
+
+    fn short(
+        name: &'static str,
+        state: State,
+        found: impl Into<String>,
+        means: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let (means, remedy) = (Some(means.into()), Some(remedy.into()));
+        Self {
+            name,
+            state,
+            found: found.into(),
+            means,
+            remedy,
+        }
+    }
+}
+
+/// Looks at everything.
+pub fn examine(config: &Config) -> Vec<Check> {
+    let program = std::env::current_exe().map_or_else(
+        |_| "panoptikon".to_owned(),
+        |path| path.display().to_string(),
+    );
+    let running = probe::answers(&config.control_socket);
+    let mut checks = vec![
+        judge::raw_sockets(probe::raw_socket(), &program),
+        judge::neighbours(probe::neighbour_socket()),
+        judge::interfaces(config, &probe::interfaces()),
+        judge::vyos(&probe::vyos()),
+        judge::directory(
+            "data directory",
+            &config.data_dir,
+            &probe::directory(&config.data_dir),
+        ),
+        judge::directory(
+            "configuration directory",
+            &config.config_dir,
+            &probe::directory(&config.config_dir),
+        ),
+        judge::disk(config, probe::disk(&config.data_dir)),
+        judge::clock(&probe::clock()),
+    ];
+    let endpoints = config.listen.iter().chain(&config.plain_listen);
+    checks
+        .extend(endpoints.map(|endpoint| judge::port(*endpoint, probe::port(*endpoint), running)));
+    checks.push(judge::open_files(probe::open_files()));
+    checks.push(judge::memory(probe::memory()));
+    checks
+}
+
+/// What `serve` says at its start when it may not listen on the wire, if that is so.
+pub fn missing_capability() -> Option<Check> {
+    let program = std::env::current_exe().map_or_else(
+        |_| "panoptikon".to_owned(),
+        |path| path.display().to_string(),
+    );
+    let check = judge::raw_sockets(probe::raw_socket(), &program);
+    (check.state != State::Ok).then_some(check)
+}
+
+/// The worst of the states.
+pub fn verdict(checks: &[Check]) -> State {
+    checks
+        .iter()
+        .map(|check| check.state)
+        .max()
+        .unwrap_or(State::Ok)
+}

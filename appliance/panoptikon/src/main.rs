@@ -1,0 +1,7 @@
+//! The program `panoptikon`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    panoptikon::cli::main()
+}
