@@ -28,11 +28,11 @@ fn good(key: &str) -> [&'static str; 3] {
     }
 }
 
-fn file(text: impl Into<String>) -> Option<FileText> {
-    Some(FileText {
+fn file(text: impl Into<String>) -> FileText {
+    FileText {
         name: "panoptikon.toml".to_owned(),
         text: text.into(),
-    })
+    }
 }
 
 fn in_file(key: &str, value: &str) -> String {
