@@ -1,0 +1,71 @@
+//! What pages show: one struct a page, of plain strings, numbers and other view types, rendered by
+//! the template of the same name under `templates/`.
+//!
+//! Handlers fill these structs and call [`askama::Template::render`]; nothing here reads a clock, a
+//! database or a request. Text is escaped by the templates. A few small types, such as [`Moment`]
+//! and [`Chart`], render themselves through a template of their own and are marked
+//! [`askama::filters::HtmlSafe`]; no template says `|safe`.
+//!
+//! # Where forms go
+//!
+//! Every form carries a hidden `csrf` field, and `back` where the answer is a redirect to the page
+//! it came from. A link to a destructive action is a `GET` that answers with [`ConfirmPage`]; that
+//! page's form posts to the same address.
+//!
+//! | method and path | fields |
+//! |---|---|
+//! | `POST /setup` | `token`, `name`, `password`, `again` |
+//! | `POST /sign-in` | `name`, `password`, `next` |
+//! | `POST /sign-out` | |
+//! | `POST /session/extend` | answers `{"expires": ms}` to the script, a redirect to a form |
+//! | `POST /theme` | `theme` (`dark`, `light`, `auto`), `back` |
+//! | `POST /scan` | `back` |
+//! | `POST /devices/new` | `mac`, `name`, `type`, `icon`, `notes`, `known` |
+//! | `POST /devices/mark` | `id` (repeated), `known` (`1` or `0`), `back` |
+//! | `POST /devices/{id}` | `name`, `icon`, `type`, `os`, `brand`, `model`, `tags`, `criticality`, `notes`, `known`, `favourite` |
+//! | `POST /devices/{id}/ports` | starts a port scan |
+//! | `POST /devices/{id}/wake` | |
+//! | `GET`, `POST /devices/{id}/merge` | `into` (a device's number) |
+//! | `GET`, `POST /devices/{id}/forget` | |
+//! | `POST /topology/reset` | |
+//! | `PUT /api/v1/topology/positions/{key}` | JSON `{"x":1.5,"y":2}` with header `x-csrf` |
+//! | `POST /alerts/read` | `id` (absent: all), `back` |
+//! | `POST /alerts/{id}/acknowledge` | `note`, `back` |
+//! | `POST /alerts/{id}/assign` | `person` (empty: nobody), `back` |
+//! | `POST /alerts/{id}/resolve` | `back` |
+//! | `GET`, `POST /alerts/{id}/delete` | |
+//! | `GET`, `POST /alerts/delete` | all that the filter shows |
+//! | `POST /alerts/mute` | `device` (empty: everything), `hours`, `back` |
+//! | `POST /alerts/unmute` | `id`, `back` |
+//! | `POST /settings/{section}` | `scanning`, `presence`, `retention`, `sessions`, `names` |
+//! | `POST /settings/vacuum`, `POST /settings/backup` | |
+//! | `POST /settings/people` | `name`, `role`, `password` |
+//! | `POST /settings/people/{id}/role` | `role` |
+//! | `POST /settings/people/{id}/enable`, `/disable` | |
+//! | `GET`, `POST /settings/people/{id}/remove`, `/reset` | |
+//! | `POST /account/password` | `current`, `password`, `again` |
+//! | `POST /account/sessions/{id}/revoke`, `/account/sessions/revoke-others` | |
+//! | `POST /account/keys` | `name`, `scope`, `days` |
+//! | `GET`, `POST /account/keys/{id}/revoke` | |
+//! | `POST /account/preferences` | `theme`, `refresh`, `rows` |
+//! | `POST /audit/verify` | |
+
+mod chart;
+mod devices;
+mod enter;
+mod parts;
+mod query;
+mod shell;
+mod words;
+
+pub use chart::{Chart, PortionRing, RingPart, Sparkline, Strip};
+pub use devices::{
+    AddressLine, DeviceCardFragment, DeviceDetailPage, DeviceForm, DeviceNewPage, DeviceRow,
+    DeviceRowFragment, DevicesPage, Evidence, PortLine, PortScan, Presence, PresenceView,
+    ServiceLine, StoryLine, TimelineRange,
+};
+pub use enter::{SetupPage, SignInPage};
+pub use parts::{Choice, Column, Empty, Field, Filter, Flash, Link, Pager, Tab, Tone};
+pub use query::Query;
+pub use shell::{Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Whom};
+pub use words::{Moment, bytes, count, percent, span};
