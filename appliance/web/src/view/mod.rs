@@ -50,14 +50,24 @@
 //! | `POST /account/preferences` | `theme`, `refresh`, `rows` |
 //! | `POST /audit/verify` | |
 
+mod account;
+mod alerts;
 mod chart;
 mod devices;
 mod enter;
+mod home;
+mod journal;
+pub mod live;
 mod parts;
+mod plain;
 mod query;
+mod settings;
 mod shell;
+mod topology;
 mod words;
 
+pub use account::{AccountPage, KeyLine, SessionLine};
+pub use alerts::{AlertPage, AlertRow, AlertRowFragment, AlertStatus, AlertsPage, MuteLine, Said};
 pub use chart::{Chart, PortionRing, RingPart, Sparkline, Strip};
 pub use devices::{
     AddressLine, DeviceCardFragment, DeviceDetailPage, DeviceForm, DeviceNewPage, DeviceRow,
@@ -65,7 +75,18 @@ pub use devices::{
     ServiceLine, StoryLine, TimelineRange,
 };
 pub use enter::{SetupPage, SignInPage};
+pub use home::{HomePage, InterfaceLine, KindShare, SinceLast, StatCard};
+pub use journal::{AuditPage, AuditRow, Chain, EventRow, EventRowFragment, EventsPage};
 pub use parts::{Choice, Column, Empty, Field, Filter, Flash, Link, Pager, Tab, Tone};
+pub use plain::{
+    AboutPage, CapabilityLine, ComponentLine, ConfirmPage, Problem, SearchGroup, SearchHit,
+    SearchPage,
+};
 pub use query::Query;
+pub use settings::{
+    BackupLine, NamesForm, PeoplePage, PersonLine, RetentionForm, ScanningForm, SessionsForm,
+    SettingsPage, StorageView,
+};
 pub use shell::{Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Whom};
+pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
 pub use words::{Moment, bytes, count, percent, span};

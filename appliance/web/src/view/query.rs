@@ -35,6 +35,11 @@ impl Query {
         }
     }
 
+    /// The path without any parameter.
+    pub fn bare(&self) -> &str {
+        &self.path
+    }
+
     /// The first value of a parameter.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.pairs
