@@ -7,5 +7,10 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod doctor;
+pub mod health;
+pub mod lifecycle;
+pub mod serve;
+pub mod supervisor;
 pub mod version;

@@ -22,6 +22,49 @@ pub(super) fn command() -> Command {
                 .help("Answer as JSON instead of as text for people"),
         )
         .subcommands([
+            Command::new("serve").about("Run the appliance"),
+            Command::new("status").about("Show how each part of the running appliance is doing"),
+            Command::new("devices").about("List the devices that were seen"),
+            Command::new("scan").about("Look for devices now").arg(
+                Arg::new("interface")
+                    .value_name("INTERFACE")
+                    .help("Only on this interface"),
+            ),
+            Command::new("setup-token").about("Show the token for the first sign-in"),
+            Command::new("backup").about("Back up the database now"),
+            Command::new("restore")
+                .about("Put a backup in the place of the database; works while stopped, too")
+                .arg(
+                    Arg::new("file")
+                        .value_name("FILE")
+                        .required(true)
+                        .value_hint(ValueHint::FilePath)
+                        .help("A backup of this appliance"),
+                ),
+            Command::new("reset-auth")
+                .about("Forget all ways of signing in and make a new setup token"),
+            Command::new("db")
+                .about("The database")
+                .subcommand_required(true)
+                .subcommand(
+                    Command::new("reset")
+                        .about("Remove all data but the backups; works while stopped, too")
+                        .arg(
+                            Arg::new("force")
+                                .short('f')
+                                .long("force")
+                                .action(ArgAction::SetTrue)
+                                .help("Do not ask"),
+                        ),
+                ),
+            Command::new("audit")
+                .about("The record of who changed what")
+                .subcommand_required(true)
+                .subcommand(
+                    Command::new("verify").about("Find out whether the record was tampered with"),
+                ),
+            Command::new("restart").about("Start the running appliance anew"),
+            Command::new("stop").about("End the running appliance"),
             Command::new("check-config").about(
                 "Check the configuration without starting, and show where each value comes from",
             ),

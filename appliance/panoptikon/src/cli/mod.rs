@@ -4,12 +4,14 @@
 
 mod arguments;
 mod offline;
+mod online;
 mod sources;
 mod table;
 
 use std::process::ExitCode;
 
 use crate::config::{Problems, Resolved};
+use crate::control::{AskError, Command, Request};
 
 /// Why a command came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,12 @@ pub enum CliError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// The running appliance did not do it.
+    #[error("{0}")]
+    Ask(#[from] AskError),
+    /// The appliance itself failed, or something done in its absence.
+    #[error("{0:#}")]
+    Appliance(#[from] anyhow::Error),
     /// Anything else, already put in words.
     #[error("{0}")]
     Failed(String),
@@ -34,7 +42,8 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Configuration(_) => 2,
-            Self::Io { .. } | Self::Failed(_) => 1,
+            Self::Ask(AskError::NotRunning(_)) => 3,
+            Self::Io { .. } | Self::Ask(_) | Self::Appliance(_) | Self::Failed(_) => 1,
         }
     }
 }
@@ -62,10 +71,40 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let resolved: Resolved = crate::config::resolve(&sources::gather(matches)?)?;
-    let json = matches.get_flag("json");
+    let (config, json) = (&resolved.config, matches.get_flag("json"));
+    let ask = |request| online::ask(config, &request, json);
     match name {
+        "serve" => match crate::serve::serve(config)? {
+            crate::serve::Ended::Stop => Ok(ExitCode::SUCCESS),
+            crate::serve::Ended::Restart => Err(crate::serve::start_anew().into()),
+        },
         "check-config" => offline::check_config(&resolved, json),
-        "doctor" => offline::doctor(&resolved.config, json),
+        "doctor" => offline::doctor(config, json),
+        "status" => ask(Request::Status),
+        "devices" => ask(Request::Ask(Command::Devices)),
+        "scan" => {
+            let interface = matches.get_one::<String>("interface").cloned();
+            ask(Request::Ask(Command::Scan { interface }))
+        }
+        "setup-token" => ask(Request::Ask(Command::SetupToken)),
+        "backup" => ask(Request::Ask(Command::Backup)),
+        "restore" => {
+            let name = matches
+                .get_one::<String>("file")
+                .map(String::as_str)
+                .unwrap_or_default();
+            online::restore(config, name, json)
+        }
+        "reset-auth" => ask(Request::Ask(Command::ResetAuth)),
+        "db" => {
+            let force = matches
+                .subcommand()
+                .is_some_and(|(_, reset)| reset.get_flag("force"));
+            online::reset(config, force, json)
+        }
+        "audit" => ask(Request::Ask(Command::VerifyAudit)),
+        "restart" => ask(Request::Restart),
+        "stop" => ask(Request::Stop),
         other => Err(CliError::Failed(format!("no such command: {other}"))),
     }
 }

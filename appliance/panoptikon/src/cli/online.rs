@@ -1,0 +1,222 @@
+//! Commands that the running appliance carries out, and how its answers look to people.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use model::{Timestamp, human_age};
+use serde_json::{Value, json};
+
+use super::CliError;
+use super::offline::{print, print_json};
+use super::table::table;
+use crate::config::Config;
+use crate::control::{self, AskError, Command, Request, Socket};
+use crate::serve;
+
+/// Asks the appliance and prints what it answers. Fails also when the answer is that the audit
+/// chain is broken.
+pub(super) fn ask(config: &Config, request: &Request, json: bool) -> Result<ExitCode, CliError> {
+    let answer = control::ask(&config.control_socket, request)?;
+    if json {
+        print_json(&answer)?;
+    } else {
+        print(&as_text(request, &answer, Timestamp::now()));
+    }
+    let fine = *request != Request::Ask(Command::VerifyAudit) || answer["intact"] == true;
+    Ok(if fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Restores a backup: through the appliance if it runs, else here. A damaged database keeps the
+/// appliance from starting, and this is the way out of that.
+pub(super) fn restore(config: &Config, file: &str, json: bool) -> Result<ExitCode, CliError> {
+    let file = std::path::absolute(file).map_err(|source| CliError::Io {
+        what: format!("finding {file}"),
+        source,
+    })?;
+    match ask(config, &Request::Restore { file: file.clone() }, json) {
+        Err(CliError::Ask(AskError::NotRunning(_))) => {
+            let _place = Socket::bind(&config.control_socket).map_err(anyhow::Error::new)?;
+            serve::restore(&config.data_dir, &file)?;
+            done(format!("{} is in place.", file.display()), json)
+        }
+        outcome => outcome,
+    }
+}
+
+/// Empties the database: through the appliance if it runs, else here.
+pub(super) fn reset(config: &Config, force: bool, json: bool) -> Result<ExitCode, CliError> {
+    if !force && !confirmed(config)? {
+        return Err(CliError::Failed("nothing was removed".to_owned()));
+    }
+    match ask(config, &Request::ResetDatabase, json) {
+        Err(CliError::Ask(AskError::NotRunning(_))) => {
+            let _place = Socket::bind(&config.control_socket).map_err(anyhow::Error::new)?;
+            serve::reset(&config.data_dir)?;
+            done("The database is empty.".to_owned(), json)
+        }
+        outcome => outcome,
+    }
+}
+
+fn done(message: String, json: bool) -> Result<ExitCode, CliError> {
+    if json {
+        print_json(&json!({ "message": message }))?;
+    } else {
+        print(&(message + "\n"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn confirmed(config: &Config) -> Result<bool, CliError> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        let message = "there is nobody to ask whether all data is to be removed; give -f if so";
+        return Err(CliError::Failed(message.to_owned()));
+    }
+    print(&format!(
+        "This removes all devices, events, accounts and settings under {}; backups stay.\n\
+         Type yes to go on: ",
+        config.data_dir.display()
+    ));
+    let _ = std::io::stdout().flush();
+    let mut line = String::new();
+    stdin.read_line(&mut line).map_err(|source| CliError::Io {
+        what: "reading the answer".to_owned(),
+        source,
+    })?;
+    Ok(line.trim() == "yes")
+}
+
+/// An answer for people.
+fn as_text(request: &Request, answer: &Value, now: Timestamp) -> String {
+    match request {
+        Request::Status => status(answer, now),
+        Request::Ask(Command::Devices) => devices(answer, now),
+        Request::Ask(Command::SetupToken) => format!("{}\n", word(&answer["token"])),
+        Request::Ask(Command::ResetAuth) => {
+            format!("{}\n{}\n", word(&answer["message"]), word(&answer["token"]))
+        }
+        _ => format!("{}\n", word(&answer["message"])),
+    }
+}
+
+fn status(answer: &Value, now: Timestamp) -> String {
+    let rows: Vec<Vec<String>> = list(&answer["components"])
+        .map(|part| {
+            let columns = ["name", "status", "since", "restarts", "message"];
+            columns
+                .map(|column| match column {
+                    "since" => age(&part[column], now),
+                    _ => word(&part[column]),
+                })
+                .to_vec()
+        })
+        .collect();
+    let head = ["part", "status", "for", "restarts", "message"];
+    format!(
+        "panoptikon {} ({} {}): {}, process {}, up {}, async side {}\n\n{}",
+        word(&answer["version"]),
+        word(&answer["git_hash"]),
+        word(&answer["build_date"]),
+        word(&answer["status"]),
+        word(&answer["pid"]),
+        age(&answer["started"], now),
+        word(&answer["async_side"]),
+        table(&head, &rows),
+    )
+}
+
+fn devices(answer: &Value, now: Timestamp) -> String {
+    let rows: Vec<Vec<String>> = list(&answer["devices"])
+        .map(|device| {
+            let online = if device["online"] == true {
+                "online"
+            } else {
+                "offline"
+            };
+            let addresses: Vec<String> = list(&device["addresses"]).map(word).collect();
+            vec![
+                word(&device["name"]),
+                online.to_owned(),
+                addresses.join(" "),
+                word(&device["mac"]),
+                word(&device["vendor"]),
+                age(&device["last_seen"], now),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return "No device was seen yet.\n".to_owned();
+    }
+    table(
+        &["name", "state", "addresses", "mac", "vendor", "seen"],
+        &rows,
+    )
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A cell. What devices say of themselves must not steer the terminal.
+fn word(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text
+            .chars()
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect(),
+        other => other.to_string(),
+    }
+}
+
+fn age(value: &Value, now: Timestamp) -> String {
+    value
+        .as_i64()
+        .map_or_else(|| "-".to_owned(), |ms| human_age(now.since(Timestamp(ms))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_a_table_and_their_names_cannot_steer_the_terminal() {
+        let answer = json!({ "devices": [
+            { "name": "nas", "mac": "00:11:22:aa:bb:cc", "vendor": "Synology",
+              "addresses": ["192.168.1.5", "fe80::1"], "online": true, "last_seen": 55_000 },
+            { "name": "\u{1b}[31mred", "mac": "02:11:22:aa:bb:cc", "vendor": null,
+              "addresses": [], "online": false, "last_seen": 0 },
+        ]});
+        let text = as_text(&Request::Ask(Command::Devices), &answer, Timestamp(60_000));
+        let expected = "\
+NAME      STATE    ADDRESSES            MAC                VENDOR    SEEN
+nas       online   192.168.1.5 fe80::1  00:11:22:aa:bb:cc  Synology  5 s
+\u{fffd}[31mred  offline                       02:11:22:aa:bb:cc  -         1 min
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn an_empty_list_says_so() {
+        let text = as_text(
+            &Request::Ask(Command::Devices),
+            &json!({ "devices": [] }),
+            Timestamp(0),
+        );
+        assert_eq!(text, "No device was seen yet.\n");
+    }
+
+    #[test]
+    fn a_token_stands_alone_so_that_scripts_can_take_it() {
+        let request = Request::Ask(Command::SetupToken);
+        assert_eq!(
+            as_text(&request, &json!({ "token": "abc" }), Timestamp(0)),
+            "abc\n"
+        );
+    }
+}

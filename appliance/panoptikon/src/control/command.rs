@@ -1,0 +1,193 @@
+//! What can be asked, and how each is written as an HTTP request.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use model::Explained;
+use serde_json::{Value, json};
+
+/// What the rooms answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// The token for the first sign-in: `{token}`.
+    SetupToken,
+    /// All devices: `{devices: [{name, mac, vendor, addresses, online, last_seen}]}`, the time in
+    /// milliseconds since 1970.
+    Devices,
+    /// Sweep now, on one interface or on all: `{message}`.
+    Scan {
+        /// The interface; all of them if absent.
+        interface: Option<String>,
+    },
+    /// Back up the database now: `{path, bytes, message}`.
+    Backup,
+    /// Forget all ways of signing in, end all sessions and make a new setup token:
+    /// `{token, message}`.
+    ResetAuth,
+    /// Go through the audit chain: `{intact, message}`.
+    VerifyAudit,
+}
+
+/// All that the socket understands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// How all parts are doing; answered without the async side.
+    Status,
+    /// End the appliance.
+    Stop,
+    /// End it and start it anew.
+    Restart,
+    /// Put a backup in the place of the database and start anew.
+    Restore {
+        /// The backup, an absolute path.
+        file: PathBuf,
+    },
+    /// Remove all data but the backups and start anew.
+    ResetDatabase,
+    /// Something for the rooms.
+    Ask(Command),
+}
+
+impl Command {
+    /// How long the answer may take.
+    pub fn time_out(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::SetupToken | Self::Devices | Self::Scan { .. } | Self::ResetAuth => 10,
+            // Both read the whole database.
+            Self::Backup | Self::VerifyAudit => 300,
+        })
+    }
+}
+
+impl Request {
+    /// How long the answer may take, at either end.
+    pub fn time_out(&self) -> Duration {
+        match self {
+            Self::Status | Self::Stop | Self::Restart => Duration::from_secs(5),
+            Self::Restore { .. } | Self::ResetDatabase => Duration::from_secs(300),
+            Self::Ask(command) => command.time_out(),
+        }
+    }
+
+    /// Method, path and body.
+    pub fn to_http(&self) -> (&'static str, &'static str, Value) {
+        match self {
+            Self::Status => ("GET", "/status", Value::Null),
+            Self::Stop => ("POST", "/stop", Value::Null),
+            Self::Restart => ("POST", "/restart", Value::Null),
+            Self::Restore { file } => ("POST", "/restore", json!({ "file": file })),
+            Self::ResetDatabase => ("POST", "/reset-database", Value::Null),
+            Self::Ask(Command::SetupToken) => ("GET", "/setup-token", Value::Null),
+            Self::Ask(Command::Devices) => ("GET", "/devices", Value::Null),
+            Self::Ask(Command::Scan { interface }) => {
+                ("POST", "/scan", json!({ "interface": interface }))
+            }
+            Self::Ask(Command::Backup) => ("POST", "/backup", Value::Null),
+            Self::Ask(Command::ResetAuth) => ("POST", "/reset-auth", Value::Null),
+            Self::Ask(Command::VerifyAudit) => ("POST", "/verify-audit", Value::Null),
+        }
+    }
+
+    /// The inverse of [`Request::to_http`].
+    pub fn from_http(method: &str, path: &str, body: &[u8]) -> Result<Self, Explained> {
+        let text = |key: &str| -> Result<Option<String>, Explained> {
+            let body: Value = match body {
+                [] => Value::Null,
+                _ => serde_json::from_slice(body).map_err(|error| {
+                    Explained::new(
+                        "bad_request",
+                        format!("the body of {path} is no JSON: {error}"),
+                    )
+                })?,
+            };
+            match &body[key] {
+                Value::Null => Ok(None),
+                Value::String(text) => Ok(Some(text.clone())),
+                _ => Err(Explained::new(
+                    "bad_request",
+                    format!("{path}: `{key}` is no string"),
+                )),
+            }
+        };
+        Ok(match (method, path) {
+            ("GET", "/status") => Self::Status,
+            ("POST", "/stop") => Self::Stop,
+            ("POST", "/restart") => Self::Restart,
+            ("POST", "/restore") => {
+                let file = text("file")?
+                    .map(PathBuf::from)
+                    .filter(|file| file.is_absolute());
+                let file = file.ok_or_else(|| {
+                    Explained::new("bad_request", "/restore needs `file`, an absolute path")
+                })?;
+                Self::Restore { file }
+            }
+            ("POST", "/reset-database") => Self::ResetDatabase,
+            ("GET", "/setup-token") => Self::Ask(Command::SetupToken),
+            ("GET", "/devices") => Self::Ask(Command::Devices),
+            ("POST", "/scan") => Self::Ask(Command::Scan {
+                interface: text("interface")?,
+            }),
+            ("POST", "/backup") => Self::Ask(Command::Backup),
+            ("POST", "/reset-auth") => Self::Ask(Command::ResetAuth),
+            ("POST", "/verify-audit") => Self::Ask(Command::VerifyAudit),
+            _ => {
+                let message = format!("the control socket knows no {method} {path}");
+                return Err(Explained::new("not_found", message));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_request() -> impl Strategy<Value = Request> {
+        prop_oneof![
+            Just(Request::Status),
+            Just(Request::Stop),
+            Just(Request::Restart),
+            Just(Request::ResetDatabase),
+            "/[ -~]{0,30}".prop_map(|file| Request::Restore { file: file.into() }),
+            Just(Request::Ask(Command::SetupToken)),
+            Just(Request::Ask(Command::Devices)),
+            proptest::option::of("[a-z0-9.]{1,15}")
+                .prop_map(|interface| Request::Ask(Command::Scan { interface })),
+            Just(Request::Ask(Command::Backup)),
+            Just(Request::Ask(Command::ResetAuth)),
+            Just(Request::Ask(Command::VerifyAudit)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_request_survives_the_wire(request in any_request()) {
+            let (method, path, body) = request.to_http();
+            let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+            prop_assert_eq!(Request::from_http(method, path, &body), Ok(request));
+        }
+
+        #[test]
+        fn no_body_makes_the_reader_panic(body: Vec<u8>) {
+            let _ = Request::from_http("POST", "/restore", &body);
+            let _ = Request::from_http("POST", "/scan", &body);
+        }
+    }
+
+    #[test]
+    fn a_restore_needs_an_absolute_path() {
+        for body in [
+            &b"{}"[..],
+            b"{\"file\":\"x.db\"}",
+            b"{\"file\":3}",
+            b"[",
+            b"",
+        ] {
+            let error = Request::from_http("POST", "/restore", body).expect_err("refused");
+            assert_eq!(error.code, "bad_request");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The appliance itself: start order, supervision, graceful stop.
+//!
+//! First the control socket, so that a second appliance is refused before it touches anything;
+//! then the database, then the rooms from the lowest floor up. The end runs the other way, within
+//! [`LIMIT`], and a thread of its own sees to that when something hangs.
+
+mod data;
+mod process;
+mod rooms;
+mod upkeep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use model::Explained;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::config::{Config, LogFormat};
+use crate::control::{Control, Desk, Heartbeat, Socket};
+use crate::health::Health;
+use crate::lifecycle::{Ending, Lifecycle};
+use crate::supervisor::Supervisor;
+use crate::{doctor, version};
+
+pub use data::{reset, restore};
+
+/// The longest that a stop may take.
+const LIMIT: Duration = Duration::from_millis(4_800);
+
+/// What rooms get of that to end by themselves.
+const ROOMS_LIMIT: Duration = Duration::from_secs(3);
+
+/// What is left behind once the appliance has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The process may end.
+    Stop,
+    /// The process starts itself anew.
+    Restart,
+}
+
+/// Runs the appliance until it is told to end.
+pub fn serve(config: &Config) -> Result<Ended> {
+    process::private_files();
+    start_log(config);
+    tracing::info!(version = version::LINE, data = %config.data_dir.display(), "starting");
+    process::raise_file_limit();
+    let lifecycle = Lifecycle::default();
+    process::end_on_signals(&lifecycle, LIMIT)?;
+    let socket = Socket::bind(&config.control_socket)?;
+    let runtime = runtime(config)?;
+    let health = Health::default();
+    let (control, desk) = open_control(config, socket, &runtime, &health, &lifecycle)?;
+    for folder in [&config.data_dir, &config.config_dir] {
+        process::make_private_folder(folder)?;
+    }
+    if let Some(check) = doctor::missing_capability() {
+        let (means, remedy) = (
+            check.means.unwrap_or_default(),
+            check.remedy.unwrap_or_default(),
+        );
+        tracing::warn!("{}. {means} To change that: {remedy}", check.found);
+    }
+
+    let outcome = runtime.block_on(run(config, &desk, &health, &lifecycle));
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    let ended = finish(config, outcome, &lifecycle);
+    drop(control);
+    ended
+}
+
+/// Opens everything, waits for the end, closes everything.
+async fn run(config: &Config, desk: &Desk, health: &Health, lifecycle: &Lifecycle) -> Result<()> {
+    let mut supervisor = Supervisor::new(health.clone(), lifecycle.clone());
+    let house = rooms::open(config, &mut supervisor, health)?;
+    let store = house.store();
+    desk.open(Arc::new(house));
+    tracing::info!("all rooms are open");
+    lifecycle.ended().await;
+    tracing::info!("ending");
+    let aborted = supervisor.finish(ROOMS_LIMIT).await;
+    if aborted > 0 {
+        tracing::warn!(aborted, "rooms did not end in time");
+    }
+    tokio::task::spawn_blocking(move || store.close())
+        .await
+        .context("closing the database")?;
+    Ok(())
+}
+
+/// Does what the one who asked for the end wants done while everything is closed.
+fn finish(config: &Config, outcome: Result<()>, lifecycle: &Lifecycle) -> Result<Ended> {
+    let (reply, done) = match lifecycle.take() {
+        None | Some(Ending::Stop) => return outcome.map(|()| Ended::Stop),
+        Some(Ending::Restart) => return outcome.map(|()| Ended::Restart),
+        Some(Ending::Restore { file, reply }) => (reply, restore(&config.data_dir, &file)),
+        Some(Ending::Reset { reply }) => (reply, reset(&config.data_dir)),
+    };
+    if let Err(error) = &done {
+        tracing::error!("{error:#}");
+    }
+    let told = reply.send(done.map_err(|error| Explained::new("refused", format!("{error:#}"))));
+    if told.is_ok() {
+        // The answer leaves on another thread, which the new start would cut off.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(Ended::Restart)
+}
+
+/// Replaces this process by a new run of the same command.
+pub fn start_anew() -> anyhow::Error {
+    process::exec_self()
+}
+
+fn open_control(
+    config: &Config,
+    socket: Socket,
+    runtime: &Runtime,
+    health: &Health,
+    lifecycle: &Lifecycle,
+) -> Result<(Control, Arc<Desk>)> {
+    let heartbeat = Heartbeat::default();
+    runtime.spawn(heartbeat.clone().beat());
+    let facts = json!({
+        "data_dir": config.data_dir,
+        "listen": config.listen,
+        "plain_listen": config.plain_listen,
+        "hostname": host_name(config),
+    });
+    let desk = Arc::new(Desk::new(
+        health.clone(),
+        lifecycle.clone(),
+        heartbeat,
+        runtime.handle().clone(),
+        facts,
+    ));
+    let control = socket.serve(Arc::clone(&desk))?;
+    Ok((control, desk))
+}
+
+/// The name that people type: the setting, else the system's host name.
+pub fn host_name(config: &Config) -> String {
+    let system = || nix::unistd::gethostname().ok()?.into_string().ok();
+    config
+        .hostname
+        .clone()
+        .or_else(system)
+        .unwrap_or_else(|| "localhost".to_owned())
+}
+
+fn runtime(config: &Config) -> Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_name("worker");
+    if let Some(threads) = config.threads {
+        builder.worker_threads(threads);
+    }
+    builder.build().context("starting the async side")
+}
+
+/// Logs to standard error, panics included.
+fn start_log(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config.log_level));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let set = match config.log_format {
+        LogFormat::Text => builder.with_ansi(colour).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    if let Err(error) = set {
+        eprintln!("logging as configured is not possible: {error}");
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{panic}");
+    }));
+}

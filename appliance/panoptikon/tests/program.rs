@@ -1,0 +1,351 @@
+//! The program as people run it: start, questions, stop, restart, restore, reset.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_panoptikon");
+
+/// An appliance with folders of its own.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PANOPTIKON_DATA_DIR", self.path("data"))
+            .env("PANOPTIKON_CONFIG_DIR", self.path("config"))
+            .env("PANOPTIKON_CONTROL_SOCKET", self.path("control.sock"))
+            .env("PANOPTIKON_LISTEN", "127.0.0.1:0")
+            .env("PANOPTIKON_INTERFACES", "lo")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the program runs")
+    }
+
+    fn start(&self) -> Running<'_> {
+        let log = File::create(self.path("log")).expect("a log");
+        let child = self
+            .command(&["serve"])
+            .stderr(log)
+            .spawn()
+            .expect("the program starts");
+        let running = Running { site: self, child };
+        running.wait_until_open();
+        running
+    }
+}
+
+struct Running<'s> {
+    site: &'s Site,
+    child: Child,
+}
+
+impl Running<'_> {
+    fn wait_until_open(&self) {
+        let begun = Instant::now();
+        loop {
+            let output = self.site.run(&["devices", "--json"]);
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            let is_open = !["not running", "starting", "ending"]
+                .iter()
+                .any(|word| complaint.contains(word));
+            if is_open {
+                return;
+            }
+            let log = fs::read_to_string(self.site.path("log")).unwrap_or_default();
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "it does not start: {log}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits for the process; gives back its exit code and how long that took.
+    fn wait(&mut self) -> (Option<i32>, Duration) {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                return (status.code(), begun.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it does not end");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a process id");
+        kill(Pid::from_raw(pid), signal).expect("signalled");
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn the_version_names_commit_and_day() {
+    let output = Site::new().run(&["--version"]);
+    let line = text(&output.stdout);
+    let (version, rest) = line.trim().split_once(" (").expect("a bracket");
+    assert_eq!(version, format!("panoptikon {}", env!("CARGO_PKG_VERSION")));
+    let (hash, day) = rest
+        .trim_end_matches(')')
+        .split_once(' ')
+        .expect("hash and day");
+    assert!(
+        hash == "unknown" || hash.bytes().all(|b| b.is_ascii_hexdigit()),
+        "{hash}"
+    );
+    assert!(day.len() == 10 && day.starts_with("20"), "{day}");
+}
+
+#[test]
+fn a_wrong_configuration_stops_start_and_check_with_code_2() {
+    let site = Site::new();
+    let file = site.path("panoptikon.toml");
+    fs::write(&file, "\nlisen = \"0.0.0.0:1\"\n").expect("written");
+    let file = file.display().to_string();
+    for command in ["serve", "check-config"] {
+        let output = site.run(&[command, "--config", &file]);
+        assert_eq!(output.status.code(), Some(2));
+        let complaint = text(&output.stderr);
+        let expected = format!("{file}:2: unknown key `lisen`; did you mean `listen`?");
+        assert!(complaint.starts_with(&expected), "{complaint}");
+    }
+    assert!(!site.path("data").exists(), "nothing was touched");
+    let missing = site.run(&["check-config", "--config", "/nowhere/x.toml"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("/nowhere/x.toml"));
+    let accepted = site.run(&["check-config", "--threads", "3"]);
+    assert_eq!(accepted.status.code(), Some(0));
+    assert!(
+        text(&accepted.stdout).contains("--threads"),
+        "{}",
+        text(&accepted.stdout)
+    );
+}
+
+#[test]
+fn it_starts_answers_and_stops_within_five_seconds() {
+    let site = Site::new();
+    let not_running = site.run(&["status"]);
+    assert_eq!(not_running.status.code(), Some(3));
+    assert!(text(&not_running.stderr).contains("the appliance is not running"));
+
+    let mut running = site.start();
+    for name in ["data", "config"] {
+        let mode = fs::metadata(site.path(name))
+            .expect("made")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+    let status = json(&site.run(&["status", "--json"]));
+    assert_eq!(status["pid"], running.child.id());
+    assert!(
+        status["components"]
+            .as_array()
+            .is_some_and(|parts| !parts.is_empty())
+    );
+    let people = text(&site.run(&["status"]).stdout);
+    assert!(
+        people.contains("PART") && people.contains("store"),
+        "{people}"
+    );
+
+    let second = site.run(&["serve"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another appliance is running"));
+
+    running.signal(Signal::SIGTERM);
+    let (code, took) = running.wait();
+    assert_eq!(
+        code,
+        Some(0),
+        "{}",
+        fs::read_to_string(site.path("log")).expect("a log")
+    );
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(!site.path("control.sock").exists());
+}
+
+#[test]
+fn it_takes_over_after_a_kill_and_stops_when_asked() {
+    let site = Site::new();
+    let mut killed = site.start();
+    killed.signal(Signal::SIGKILL);
+    killed.wait();
+    assert!(site.path("control.sock").exists());
+    let mut running = site.start();
+    assert!(site.run(&["stop"]).status.success());
+    assert_eq!(running.wait().0, Some(0));
+}
+
+#[test]
+fn a_restart_keeps_the_process_and_starts_anew() {
+    let site = Site::new();
+    let running = site.start();
+    let before = json(&site.run(&["status", "--json"]));
+    assert!(site.run(&["restart"]).status.success());
+    let begun = Instant::now();
+    loop {
+        let output = site.run(&["status", "--json"]);
+        if output.status.success() {
+            let after = json(&output);
+            if after["started"] != before["started"] {
+                assert_eq!(after["pid"], before["pid"]);
+                break;
+            }
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "it does not come back"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.signal(Signal::SIGTERM);
+}
+
+#[test]
+fn a_backup_comes_back_while_running_and_while_stopped() {
+    let site = Site::new();
+    let mut running = site.start();
+    let made = json(&site.run(&["backup", "--json"]));
+    let backup = made["path"].as_str().expect("a path").to_owned();
+    assert!(Path::new(&backup).exists());
+
+    let bad = site.path("not-a-backup");
+    fs::write(&bad, "hello").expect("written");
+    let refused = site.run(&["restore", &bad.display().to_string()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("not a backup"),
+        "{}",
+        text(&refused.stderr)
+    );
+    running.wait_until_open();
+
+    let restored = site.run(&["restore", &backup]);
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    running.wait_until_open();
+    assert!(site.path("data/panoptikon.db.before-restore").exists());
+
+    running.signal(Signal::SIGINT);
+    assert_eq!(running.wait().0, Some(0));
+    fs::write(site.path("data/panoptikon.db"), "damaged").expect("written");
+    let damaged = site.run(&["serve"]);
+    assert_eq!(damaged.status.code(), Some(1));
+    assert!(
+        text(&damaged.stderr).contains("panoptikon restore"),
+        "{}",
+        text(&damaged.stderr)
+    );
+    let restored = site.run(&["restore", &backup]);
+    assert!(restored.status.success(), "{}", text(&restored.stderr));
+    site.start();
+}
+
+#[test]
+fn a_reset_asks_first_and_empties_the_database() {
+    let site = Site::new();
+    let running = site.start();
+    let unasked = site.run(&["db", "reset"]);
+    assert_eq!(unasked.status.code(), Some(1));
+    assert!(text(&unasked.stderr).contains("-f"));
+    let made = json(&site.run(&["backup", "--json"]));
+    let done = site.run(&["db", "reset", "-f"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    running.wait_until_open();
+    assert!(
+        Path::new(made["path"].as_str().expect("a path")).exists(),
+        "backups stay"
+    );
+}
+
+#[test]
+fn doctor_without_capabilities_says_what_is_missing_and_how_to_get_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("opened to all");
+    let program = folder.path().join("panoptikon");
+    fs::copy(PROGRAM, &program).expect("copied");
+    let (data, config) = (folder.path().join("data"), folder.path().join("config"));
+    let mut command = if nix::unistd::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        let drop = [
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--bounding-set=-all",
+        ];
+        command.args(drop).arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    let output = command
+        .args(["doctor", "--json", "--listen=127.0.0.1:0", "--data-dir"])
+        .arg(&data)
+        .arg("--config-dir")
+        .arg(&config)
+        .env_remove("PANOPTIKON_CONFIG")
+        .output()
+        .expect("the program runs");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["verdict"], "missing");
+    let checks = report["checks"].as_array().expect("a list");
+    let raw = checks
+        .iter()
+        .find(|check| check["name"] == "raw sockets")
+        .expect("looked at");
+    assert_eq!(raw["state"], "missing");
+    let remedy = raw["remedy"].as_str().expect("a remedy");
+    assert!(
+        remedy.contains("setcap cap_net_raw,cap_net_admin"),
+        "{remedy}"
+    );
+    assert!(remedy.ends_with(&program.display().to_string()), "{remedy}");
+    let folder = checks
+        .iter()
+        .find(|check| check["name"] == "data directory")
+        .expect("looked at");
+    assert_eq!(folder["state"], "ok");
+}
