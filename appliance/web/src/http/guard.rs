@@ -1,0 +1,277 @@
+//! The check in front of each handler: body length, who is calling, whether they may, and the
+//! form token.
+
+use std::time::Duration;
+
+use access::{Caller, SetupState};
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Limited};
+use model::Timestamp;
+
+use super::caller::{FORM_COOKIE, SESSION_COOKIE, Visitor, cookie};
+use super::front::Front;
+use super::route::{Declared, Entry};
+use super::{Client, Failure};
+
+/// The header in which scripts send the form token.
+const TOKEN_HEADER: &str = "x-csrf-token";
+
+/// The form field of the same.
+const TOKEN_FIELD: &str = "csrf";
+
+/// Longest time a handler may take, its body included.
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+
+/// What one route demands.
+#[derive(Clone)]
+pub(crate) struct Rule {
+    entry: Entry,
+    body_limit: usize,
+    patient: bool,
+    front: Front,
+}
+
+impl Rule {
+    pub(crate) fn new(declared: &Declared, front: Front) -> Self {
+        let Declared {
+            entry,
+            body_limit,
+            patient,
+            ..
+        } = *declared;
+        Self {
+            entry,
+            body_limit,
+            patient,
+            front,
+        }
+    }
+}
+
+/// Lets a request through to its handler, or answers in its place.
+pub(crate) async fn check(State(rule): State<Rule>, request: Request, next: Next) -> Response {
+    let patient = rule.patient;
+    let answer = async {
+        match admit(&rule, request).await {
+            Ok(request) => next.run(request).await,
+            Err(failure) => failure.into_response(),
+        }
+    };
+    if patient {
+        return answer.await;
+    }
+    match tokio::time::timeout(REQUEST_TIME, answer).await {
+        Ok(response) => response,
+        Err(_) => Failure::unavailable("This took too long and was given up.").into_response(),
+    }
+}
+
+async fn admit(rule: &Rule, mut request: Request) -> Result<Request, Failure> {
+    fits(request.headers(), rule.body_limit)?;
+    let client = request.extensions().get::<Client>().copied();
+    let client = client.ok_or_else(|| Failure::bad_request("The request has no sender."))?;
+    let visitor = identify(&rule.front, request.headers(), client)?;
+    let needed = match rule.entry {
+        Entry::Public => None,
+        Entry::Needs(permission) => Some(permission),
+        Entry::ScrapersOr(_) if rule.front.may_scrape(client.address) => None,
+        Entry::ScrapersOr(permission) => Some(permission),
+    };
+    if let Some(permission) = needed {
+        let Some(visitor) = &visitor else {
+            return Err(signed_out(&rule.front, &request));
+        };
+        if !visitor.may(permission) {
+            let name = visitor.caller.actor.name();
+            let message = format!(
+                "{name} may not do this: it needs {permission}. Ask an administrator for a role \
+                 that includes it."
+            );
+            return Err(Failure::forbidden(message));
+        }
+    }
+    let by_key = visitor.as_ref().is_some_and(|v| v.session.is_none());
+    if !request.method().is_safe() && !by_key {
+        request = check_token(request, visitor.is_some(), rule.body_limit).await?;
+    }
+    if let Some(visitor) = visitor {
+        request.extensions_mut().insert(visitor);
+    }
+    Ok(request)
+}
+
+fn fits(headers: &HeaderMap, limit: usize) -> Result<(), Failure> {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|l| l > limit as u64) {
+        return Err(too_large(limit));
+    }
+    Ok(())
+}
+
+fn too_large(limit: usize) -> Failure {
+    Failure::too_large(format!(
+        "The request is longer than the {} kB that this takes.",
+        limit / 1024
+    ))
+}
+
+/// The API key of an `Authorization: Bearer pnk_…` header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+}
+
+/// A key that is wrong is refused at once: it must not fall back to a cookie.
+fn identify(
+    front: &Front,
+    headers: &HeaderMap,
+    client: Client,
+) -> Result<Option<Visitor>, Failure> {
+    let now = Timestamp::now();
+    let address = client.address;
+    if let Some(key) = bearer(headers) {
+        let wrong = || Failure::signed_out("This API key is unknown, revoked or has run out.");
+        let actor = front.access().check_key(key, now).ok_or_else(wrong)?;
+        let caller = Caller {
+            actor,
+            address: Some(address),
+        };
+        return Ok(Some(Visitor {
+            caller,
+            session: None,
+        }));
+    }
+    let session =
+        cookie(headers, SESSION_COOKIE).and_then(|c| front.access().check_session(c, now));
+    Ok(session.map(|s| Visitor::by_session(s, address)))
+}
+
+fn signed_out(front: &Front, request: &Request) -> Failure {
+    let failure = Failure::signed_out("Sign in first, or send an API key.");
+    if matches!(front.access().setup_state(), SetupState::First) {
+        return failure.or_go_to("/setup");
+    }
+    let page = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    if request.method() == Method::GET && page != "/" {
+        return failure.or_go_to(format!("/sign-in?next={}", in_query(page)));
+    }
+    failure.or_go_to("/sign-in")
+}
+
+/// Percent-encodes all but what no query string mistakes for something else.
+fn in_query(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                out.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
+/// Demands the token of the cookie that came along. Before sign-in, a body that is no form needs
+/// none: other sites cannot send it without asking first, which nothing here grants.
+async fn check_token(request: Request, signed_in: bool, limit: usize) -> Result<Request, Failure> {
+    let kind = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
+    let form = kind.starts_with("application/x-www-form-urlencoded");
+    let json = kind.starts_with("application/json");
+    let name = if signed_in {
+        SESSION_COOKIE
+    } else {
+        FORM_COOKIE
+    };
+    if !signed_in && json {
+        return Ok(request);
+    }
+    let old = || {
+        Failure::forbidden(
+            "The form is too old or did not come from this site. Load the page anew and send it again.",
+        )
+    };
+    let secret = cookie(request.headers(), name).ok_or_else(old)?.to_owned();
+    if let Some(given) = request.headers().get(TOKEN_HEADER) {
+        let given = given.to_str().unwrap_or_default();
+        return if access::csrf::matches(&secret, given) {
+            Ok(request)
+        } else {
+            Err(old())
+        };
+    }
+    if !form {
+        return Err(old());
+    }
+    let (parts, body) = request.into_parts();
+    let whole = Limited::new(body, limit).collect().await.map_err(|e| {
+        if e.is::<http_body_util::LengthLimitError>() {
+            too_large(limit)
+        } else {
+            Failure::bad_request("The request ended too early.")
+        }
+    })?;
+    let bytes: Bytes = whole.to_bytes();
+    let given = field(&bytes, TOKEN_FIELD).ok_or_else(old)?;
+    if !access::csrf::matches(&secret, given) {
+        return Err(old());
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+/// A form field whose value needs no decoding, as a token in hex does not.
+fn field<'a>(form: &'a [u8], name: &str) -> Option<&'a str> {
+    let form = std::str::from_utf8(form).ok()?;
+    form.split('&')
+        .filter_map(|p| p.split_once('='))
+        .find_map(|(n, v)| (n == name).then_some(v))
+}
+
+/// Whether a request changes something, or opens a channel that can.
+pub(crate) fn changes(method: &Method, headers: &HeaderMap) -> bool {
+    !method.is_safe() || headers.contains_key(header::UPGRADE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_to_return_to_cannot_break_out_of_the_query() {
+        assert_eq!(
+            in_query("/devices?a=1&b=%20#x\""),
+            "/devices%3Fa%3D1%26b%3D%2520%23x%22"
+        );
+    }
+
+    #[test]
+    fn a_bearer_key_is_read_whatever_the_case_of_its_scheme() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, "bearer pnk_1".parse().unwrap());
+        assert_eq!(bearer(&headers), Some("pnk_1"));
+        headers.insert(AUTHORIZATION, "Basic pnk_1".parse().unwrap());
+        assert_eq!(bearer(&headers), None);
+    }
+
+    #[test]
+    fn the_token_is_found_in_a_form() {
+        assert_eq!(field(b"a=1&csrf=ff&b=2", "csrf"), Some("ff"));
+        assert_eq!(field(b"xcsrf=ff", "csrf"), None);
+        assert_eq!(field(b"\xff", "csrf"), None);
+    }
+}

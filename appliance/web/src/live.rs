@@ -1,0 +1,319 @@
+//! The live channel: one WebSocket a tab, over which the server pushes small JSON patches.
+//!
+//! The hub does not know what is in a patch. Whoever publishes writes the JSON once for each
+//! audience; every open tab shares that text. The queue is one ring for all: a tab that falls
+//! behind by more than its length misses patches, is told `{"resync":true}` and loads what it shows
+//! anew. It is not dropped for that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use access::Permission;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use model::{PersonId, Timestamp};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
+use tokio::time::{Instant, interval_at, timeout};
+use tracing::debug;
+
+use crate::http::{Client, Failure, SESSION_COOKIE, Visitor, cookie};
+use crate::metrics::{Families, Family, Kind, Metrics};
+
+/// Patches that a tab may lag behind; about a minute of a busy network.
+const QUEUE: usize = 512;
+
+/// Open tabs altogether; each costs about 20 kB.
+const MOST_TABS: usize = 256;
+
+/// How often a tab is pinged and its session checked.
+const PING: Duration = Duration::from_secs(20);
+
+/// How long a tab may stay silent, or take to accept a message.
+const SILENCE: Duration = Duration::from_secs(50);
+
+/// Longest message from a tab.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The default of 128 KiB is held by every open tab.
+const READ_BUFFER: usize = 8 * 1024;
+
+/// What tells a tab to load anew what it shows.
+const RESYNC: &str = "{\"resync\":true}";
+
+/// Who gets a patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever may do this, most often read something.
+    Permission(Permission),
+    /// One person's tabs.
+    Person(PersonId),
+}
+
+/// One message for the tabs.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    /// Who gets it.
+    pub audience: Audience,
+    /// What it is about, such as `devices`. A tab that names topics when it connects
+    /// (`/live?topics=devices,alerts`) gets only those.
+    pub topic: &'static str,
+    /// The JSON text.
+    pub json: Arc<str>,
+}
+
+/// The hub. Clones are the same hub.
+#[derive(Debug, Clone)]
+pub struct Live(Arc<Hub>);
+
+#[derive(Debug)]
+struct Hub {
+    push: broadcast::Sender<(Patch, Utf8Bytes)>,
+    tabs: AtomicUsize,
+    published: AtomicU64,
+    resyncs: AtomicU64,
+    stop: watch::Sender<bool>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Live {
+    /// A hub without tabs.
+    pub fn new() -> Self {
+        let push = broadcast::Sender::new(QUEUE);
+        let stop = watch::Sender::new(false);
+        Self(Arc::new(Hub {
+            push,
+            tabs: AtomicUsize::default(),
+            published: AtomicU64::default(),
+            resyncs: AtomicU64::default(),
+            stop,
+        }))
+    }
+
+    /// Sends a patch to all tabs of its audience. Never waits.
+    pub fn publish(&self, patch: Patch) {
+        self.0.published.fetch_add(1, Ordering::Relaxed);
+        let text = Utf8Bytes::from(patch.json.as_ref());
+        // An error only says that no tab is open.
+        let _ = self.0.push.send((patch, text));
+    }
+
+    /// Open tabs; nobody needs to prepare patches while it is zero.
+    pub fn tabs(&self) -> usize {
+        self.0.tabs.load(Ordering::Relaxed)
+    }
+
+    /// Closes all tabs, as the server stops.
+    pub fn stop(&self) {
+        self.0.stop.send_replace(true);
+    }
+
+    /// Answers `GET /live`: from here on the connection belongs to the tab.
+    pub fn open(
+        &self,
+        upgrade: WebSocketUpgrade,
+        visitor: Visitor,
+        client: Client,
+        headers: &HeaderMap,
+        topics: Option<&str>,
+        access: access::Access,
+    ) -> Result<Response, Failure> {
+        let seat = Seat::take(&self.0).ok_or_else(|| {
+            Failure::unavailable("Too many live pages are open; close some and load again.")
+        })?;
+        visitor.browser()?;
+        let cookie = cookie(headers, SESSION_COOKIE).map(str::to_owned);
+        let topics = topics.map(|t| t.split(',').map(str::to_owned).take(32).collect());
+        let push = self.0.push.subscribe();
+        let changes = access.changes();
+        let tab = Tab {
+            push,
+            changes,
+            visitor,
+            client,
+            cookie,
+            topics,
+            access,
+        };
+        Ok(upgrade
+            .max_message_size(MAX_MESSAGE)
+            .max_frame_size(MAX_MESSAGE)
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_write_buffer_size(4 * MAX_MESSAGE)
+            .on_upgrade(move |socket| async move {
+                tab.run(socket, &seat.0).await;
+                drop(seat);
+            }))
+    }
+}
+
+/// A place among the open tabs, given back on drop.
+struct Seat(Arc<Hub>);
+
+impl Seat {
+    fn take(hub: &Arc<Hub>) -> Option<Self> {
+        let more = |n: usize| (n < MOST_TABS).then_some(n + 1);
+        hub.tabs
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .ok()?;
+        Some(Self(Arc::clone(hub)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.tabs.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Tab {
+    push: broadcast::Receiver<(Patch, Utf8Bytes)>,
+    changes: watch::Receiver<u64>,
+    visitor: Visitor,
+    client: Client,
+    cookie: Option<String>,
+    topics: Option<Vec<String>>,
+    access: access::Access,
+}
+
+impl Tab {
+    async fn run(mut self, mut socket: WebSocket, hub: &Hub) {
+        let end = self.talk(&mut socket, hub).await;
+        let (code, reason) = match end {
+            End::Gone => return,
+            End::SignedOut => (close_code::POLICY, "signed out"),
+            End::Stopping => (close_code::RESTART, "the appliance stops"),
+        };
+        let frame = CloseFrame {
+            code,
+            reason: Utf8Bytes::from_static(reason),
+        };
+        let _ = timeout(
+            Duration::from_secs(1),
+            socket.send(Message::Close(Some(frame))),
+        )
+        .await;
+    }
+
+    async fn talk(&mut self, socket: &mut WebSocket, hub: &Hub) -> End {
+        let mut ping = interval_at(Instant::now() + PING, PING);
+        let mut stop = hub.stop.subscribe();
+        let mut heard = Instant::now();
+        loop {
+            let message = tokio::select! {
+                () = stopped(&mut stop) => return End::Stopping,
+                came = socket.recv() => match came {
+                    // Pongs are the sign of life; tabs have nothing else to say yet.
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
+                    Some(Ok(_)) => {
+                        heard = Instant::now();
+                        continue;
+                    }
+                },
+                _ = ping.tick() => {
+                    if heard.elapsed() > SILENCE {
+                        debug!("a live page went silent");
+                        return End::Gone;
+                    }
+                    if !self.still_signed_in() {
+                        return End::SignedOut;
+                    }
+                    Message::Ping(bytes::Bytes::new())
+                }
+                Ok(()) = self.changes.changed() => {
+                    if !self.still_signed_in() {
+                        return End::SignedOut;
+                    }
+                    continue;
+                }
+                pushed = self.push.recv() => match pushed {
+                    Ok((patch, text)) => {
+                        if !self.wants(&patch) {
+                            continue;
+                        }
+                        Message::Text(text)
+                    }
+                    Err(RecvError::Lagged(_)) => {
+                        hub.resyncs.fetch_add(1, Ordering::Relaxed);
+                        self.push = self.push.resubscribe();
+                        Message::Text(Utf8Bytes::from_static(RESYNC))
+                    }
+                    Err(RecvError::Closed) => return End::Stopping,
+                },
+            };
+            if !matches!(timeout(SILENCE, socket.send(message)).await, Ok(Ok(()))) {
+                return End::Gone;
+            }
+        }
+    }
+
+    fn wants(&self, patch: &Patch) -> bool {
+        let meant = match patch.audience {
+            Audience::Permission(permission) => self.visitor.may(permission),
+            Audience::Person(person) => self.visitor.caller.actor.person() == Some(person),
+        };
+        meant
+            && self
+                .topics
+                .as_ref()
+                .is_none_or(|t| t.iter().any(|t| t == patch.topic))
+    }
+
+    /// Asks again who holds the cookie, so that a changed role counts too. An open page is no
+    /// use of a session: it may not keep one from ending.
+    fn still_signed_in(&mut self) -> bool {
+        let now = Timestamp::now();
+        let session = self
+            .cookie
+            .as_deref()
+            .and_then(|c| self.access.peek_session(c, now));
+        let Some(session) = session else { return false };
+        self.visitor = Visitor::by_session(session, self.client.address);
+        true
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the hub is gone, which is the same.
+    let _ = stop.wait_for(|s| *s).await;
+}
+
+enum End {
+    Gone,
+    SignedOut,
+    Stopping,
+}
+
+impl Metrics for Live {
+    fn collect(&self) -> Families<'_> {
+        let families = vec![
+            Family::new(
+                "panoptikon_live_tabs_open",
+                Kind::Gauge,
+                "Pages open with live updates.",
+            )
+            .sample(&[], self.tabs() as f64),
+            Family::new(
+                "panoptikon_live_patches_total",
+                Kind::Counter,
+                "Patches published to live pages.",
+            )
+            .sample(&[], self.0.published.load(Ordering::Relaxed) as f64),
+            Family::new(
+                "panoptikon_live_resyncs_total",
+                Kind::Counter,
+                "Times that a live page fell behind and was told to load anew.",
+            )
+            .sample(&[], self.0.resyncs.load(Ordering::Relaxed) as f64),
+        ];
+        Box::pin(async move { families })
+    }
+}
