@@ -1,4 +1,21 @@
-//! placeholder
+//! Finds every device of the LAN, and knows who it is and whether it is there.
+//!
+//! In come frames, neighbour events and the hosts' answers, read by [`edge`] and understood by
+//! [`decode`]; [`engine::Engine`] turns them into devices. Out go rows of this room's tables, events
+//! on the bus, and answers to whoever asks [`Discovery`].
+
 pub mod decode;
+pub mod device;
+pub mod engine;
 pub mod enrich;
+pub mod segment;
+pub mod settings;
+pub mod sweep;
+mod tables;
 pub mod vendor;
+
+pub use device::{Address, Correction, Device, Personal, Presence};
+pub use engine::{Changes, Engine, Tally};
+pub use segment::{Network, Segment};
+pub use settings::Settings;
+pub use tables::ROOM;

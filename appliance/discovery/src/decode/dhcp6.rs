@@ -8,7 +8,7 @@ use super::Why;
 use super::dns;
 use super::read::{Reader, text};
 
-/// A `DHCPv6` message.
+/// A DHCPv6 message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dhcp6 {
     /// What it is for.
@@ -29,7 +29,7 @@ pub struct Dhcp6 {
     pub requested: Vec<u16>,
 }
 
-/// What a `DHCPv6` message is for (RFC 8415, 7.3).
+/// What a DHCPv6 message is for (RFC 8415, 7.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dhcp6Kind {
     /// 1

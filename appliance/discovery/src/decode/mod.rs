@@ -83,7 +83,7 @@ pub enum Fact {
     Ssdp(Box<Ssdp>),
     /// Link-local multicast name resolution.
     Llmnr(Llmnr),
-    /// `NetBIOS` name service.
+    /// NetBIOS name service.
     NetBios(Box<NetBios>),
     /// Link layer discovery protocol.
     Lldp(Box<Lldp>),
@@ -149,7 +149,7 @@ pub enum Protocol {
     Mdns,
     /// Link-local multicast name resolution.
     Llmnr,
-    /// `NetBIOS` name service.
+    /// NetBIOS name service.
     NetBios,
     /// SSDP.
     Ssdp,

@@ -1,4 +1,4 @@
-//! The `NetBIOS` name service (RFC 1002, 4.2), by which older Windows and Samba hosts tell names.
+//! The NetBIOS name service (RFC 1002, 4.2), by which older Windows and Samba hosts tell names.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use super::Why;
 use super::dns::{Header, Name};
 use super::read::{Reader, text};
 
-/// A `NetBIOS` name service message.
+/// A NetBIOS name service message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetBios {
     /// What it is for.
@@ -24,7 +24,7 @@ pub struct NetBios {
     pub mac: Option<Mac>,
 }
 
-/// What a `NetBIOS` name service message is for.
+/// What a NetBIOS name service message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NetBiosOperation {
     /// Who has the name?
@@ -37,7 +37,7 @@ pub enum NetBiosOperation {
     Release,
 }
 
-/// A `NetBIOS` name.
+/// A NetBIOS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetBiosName {
     /// At most 15 characters, such as `ANNAS-PC`.

@@ -41,9 +41,9 @@ pub struct RouterSolicitation {
 pub struct RouterAdvertisement {
     /// Seconds for which it is a default router; 0 when it is none.
     pub lifetime: u16,
-    /// Addresses come from `DHCPv6`.
+    /// Addresses come from DHCPv6.
     pub managed: bool,
-    /// Other settings come from `DHCPv6`.
+    /// Other settings come from DHCPv6.
     pub other: bool,
     /// The router's own MAC address, if it told.
     pub source_link: Option<Mac>,

@@ -1,7 +1,5 @@
 //! Frames as they come off the wire, checked by hand, and whatever bytes proptest thinks of.
 
-#![allow(clippy::unwrap_used)] // a test may panic
-
 mod hosts;
 mod names;
 mod switches;
