@@ -129,7 +129,7 @@ impl Access {
                 }
                 if !due.ended.is_empty() {
                     shared.follow(w, move |m| {
-                        m.sessions.retain(|_, s| !due.ended.contains(&s.id))
+                        m.sessions.retain(|_, s| !due.ended.contains(&s.id));
                     });
                 }
                 Ok(())

@@ -132,6 +132,15 @@ impl Caller {
             Err(AccessError::Forbidden { permission })
         }
     }
+
+    /// Refuses where the actor is neither this person in a browser nor may manage people.
+    pub(crate) fn require_own(&self, person: PersonId) -> Result<(), AccessError> {
+        self.require(if self.actor.person() == Some(person) {
+            Permission::AccountOwn
+        } else {
+            Permission::PeopleManage
+        })
+    }
 }
 
 #[cfg(test)]

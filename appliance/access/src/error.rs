@@ -7,7 +7,7 @@ use model::{Explained, PersonId};
 use store::StoreError;
 
 use crate::password::PasswordFault;
-use crate::people::NameFault;
+use crate::person::NameFault;
 use crate::{Permission, Role};
 
 /// Why access was not given, or a change not made.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::audit::{Entry, record};
 use crate::memory::{KnownKey, Used};
-use crate::people::check_name;
+use crate::person::check_name;
 use crate::secret::{Hash, digest, random_text, same};
 use crate::{Access, AccessError, Actor, Caller, Permission, Role, Secret};
 
@@ -253,7 +253,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<(), AccessError> {
         let owner = self.key_owner(id)?;
-        self.require_own(by, owner)?;
+        by.require_own(owner)?;
         let (by, shared) = (by.clone(), self.shared().clone());
         self.store()
             .write_synced("api keys", move |w| {

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use store::Writing;
 use tokio::sync::watch;
 
-use crate::people::Preferences;
+use crate::person::Preferences;
 use crate::policy::SessionPolicy;
 use crate::secret::Hash;
 use crate::{AccessError, Role};

@@ -11,7 +11,8 @@ use store::Writing;
 
 use crate::audit::{Entry, record};
 use crate::memory::{KnownSession, Shared, Used};
-use crate::people::{Preferences, drop_sessions, subject};
+use crate::people::{drop_sessions, subject};
+use crate::person::Preferences;
 use crate::policy::SessionPolicy;
 use crate::secret::{Hash, digest, from_hex, random, to_hex};
 use crate::{Access, AccessError, Actor, Caller, Permission, Role, Secret, csrf};
@@ -141,7 +142,7 @@ impl Access {
         person: PersonId,
         now: Timestamp,
     ) -> Result<Vec<SessionRow>, AccessError> {
-        self.require_own(by, person)?;
+        by.require_own(person)?;
         let memory = self.memory();
         let policy = memory.policy;
         let mut rows: Vec<_> = memory
@@ -177,7 +178,7 @@ impl Access {
             .find(|s| s.id == session)
             .map(|s| s.person);
         let person = person.ok_or(AccessError::NoSuchSession(session))?;
-        self.require_own(by, person)?;
+        by.require_own(person)?;
         let (by, shared) = (by.clone(), self.shared().clone());
         self.store()
             .write_synced("sessions", move |w| {
@@ -253,15 +254,6 @@ impl Access {
             .await?;
         self.store().announce_settings();
         Ok(())
-    }
-
-    /// Whether this is the person, or may manage all.
-    pub(crate) fn require_own(&self, by: &Caller, person: PersonId) -> Result<(), AccessError> {
-        if by.actor.person() == Some(person) {
-            by.require(Permission::AccountOwn)
-        } else {
-            by.require(Permission::PeopleManage)
-        }
     }
 }
 

@@ -15,7 +15,8 @@ use serde_json::json;
 
 use crate::audit::{Entry, Outcome, record};
 use crate::password::check_new;
-use crate::people::{check_name, drop_sessions, fresh, id_by_key, insert, name_key, subject};
+use crate::people::{drop_sessions, fresh, id_by_key, insert, subject};
+use crate::person::{check_name, name_key};
 use crate::secret::{Hash, digest, normal_text, random_text, same};
 use crate::sessions::{NewSession, Origin, Ticket};
 use crate::{Access, AccessError, Actor, Caller, Permission, Role, Secret};

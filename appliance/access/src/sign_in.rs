@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::audit::{Entry, Outcome};
 use crate::limit::{Limiter, Rate, Verdict, address_group};
-use crate::people::{name_key, password_hash, subject};
+use crate::people::{password_hash, subject};
+use crate::person::name_key;
 use crate::sessions::{NewSession, Origin, Ticket};
 use crate::{Access, AccessError, Actor, Caller, Secret};
 
@@ -187,7 +188,8 @@ impl Access {
             "too many attempts for this name",
             now,
         )
-        .await
+        .await?;
+        Ok(true)
     }
 
     async fn answer(
