@@ -191,7 +191,7 @@ impl Access {
             let entry = Entry::new(by, "person.password", subject(id), now)
                 .ended(crate::audit::Outcome::Refused)
                 .with(json!({ "reason": "wrong current password" }));
-            self.audit().append_unsynced(entry).await?;
+            self.audit().note(entry).await;
             return Err(AccessError::WrongPassword);
         }
         self.limits().own_password.give_back(&id);

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::Writing;
 
 use crate::audit::{Entry, record};
-use crate::memory::{KnownSession, Shared, Used};
+use crate::memory::{KnownSession, Memory, Shared, Used};
 use crate::people::{drop_sessions, subject};
 use crate::person::Preferences;
 use crate::policy::SessionPolicy;
@@ -164,7 +164,7 @@ impl Access {
     }
 
     /// Ends a session: one's own (signing out, or another device), or with `people:manage`
-    /// anybody's.
+    /// anybody's. Where the disk is full it ends in memory at least, and the error tells.
     pub async fn end_session(
         &self,
         by: &Caller,
@@ -179,16 +179,14 @@ impl Access {
             .map(|s| s.person);
         let person = person.ok_or(AccessError::NoSuchSession(session))?;
         by.require_own(person)?;
+        // At once, whatever becomes of the row.
+        self.memory().sessions.retain(|_, s| s.id != session);
         let (by, shared) = (by.clone(), self.shared().clone());
         self.store()
             .write_synced("sessions", move |w| {
-                let n = w
-                    .main()
+                w.main()
                     .prepare_cached("DELETE FROM sessions WHERE id = ?1")?
                     .execute([session])?;
-                if n == 0 {
-                    return Err(AccessError::NoSuchSession(session));
-                }
                 let detail = json!({ "session": session });
                 record(
                     w,
@@ -264,7 +262,15 @@ pub(crate) struct Origin {
     pub(crate) user_agent: String,
 }
 
+impl Origin {
+    fn user_agent(&self) -> String {
+        let printable = self.user_agent.chars().filter(|c| !c.is_control());
+        printable.take(MAX_USER_AGENT).collect()
+    }
+}
+
 /// A session's secret, before there is a row.
+#[derive(Clone)]
 pub(crate) struct Ticket {
     pub(crate) cookie: Secret,
     hash: Hash,
@@ -289,13 +295,7 @@ impl Ticket {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<(), AccessError> {
-        let address = origin.address.to_canonical();
-        let user_agent: String = origin
-            .user_agent
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(MAX_USER_AGENT)
-            .collect();
+        let (address, user_agent) = (origin.address.to_canonical(), origin.user_agent());
         w.main()
             .prepare_cached(
                 "INSERT INTO sessions (hash, person, created_at, last_seen_at, address, user_agent)
@@ -319,24 +319,56 @@ impl Ticket {
             w,
             Entry::new(&by, "session.start", subject(person), now).with(detail),
         )?;
+        let (ticket, origin) = (self.clone(), origin.clone());
+        shared.follow(w, move |m| {
+            m.sessions.retain(|_, s| !dropped.contains(&s.id));
+            ticket.remember(m, id, person, &origin, now);
+        });
+        Ok(())
+    }
+
+    /// Makes a session that no table holds. It has a negative row.
+    pub(crate) fn begin_in_memory(
+        &self,
+        shared: &Shared,
+        person: PersonId,
+        origin: &Origin,
+        now: Timestamp,
+    ) {
+        let mut memory = shared.lock();
+        let id = memory
+            .sessions
+            .values()
+            .map(|s| s.id)
+            .min()
+            .unwrap_or(0)
+            .min(0)
+            - 1;
+        self.remember(&mut memory, id, person, origin, now);
+    }
+
+    fn remember(
+        &self,
+        memory: &mut Memory,
+        id: i64,
+        person: PersonId,
+        origin: &Origin,
+        now: Timestamp,
+    ) {
+        let address = origin.address.to_canonical();
         let session = KnownSession {
             id,
             person,
             created: now,
             used: Used::as_written(Some(now)),
             address: address.to_string().into(),
-            user_agent: user_agent.into(),
+            user_agent: origin.user_agent().into(),
         };
-        let hash = self.hash;
-        shared.follow(w, move |m| {
-            m.sessions.retain(|_, s| !dropped.contains(&s.id));
-            m.sessions.insert(hash, session);
-            if let Some(person) = m.people.get_mut(&person) {
-                person.seen.now(now);
-                person.signed_in_from(address);
-            }
-        });
-        Ok(())
+        memory.sessions.insert(self.hash, session);
+        if let Some(person) = memory.people.get_mut(&person) {
+            person.seen.now(now);
+            person.signed_in_from(address);
+        }
     }
 }
 

@@ -78,7 +78,7 @@ impl Access {
             let entry = Entry::new(&by, "setup.finish", "", now)
                 .ended(Outcome::Refused)
                 .with(json!({ "reason": "the setup code was wrong" }));
-            self.audit().append_unsynced(entry).await?;
+            self.audit().note(entry).await;
             return Err(AccessError::WrongSetupToken);
         }
         let name = check_name(&setup.name)?;
@@ -144,10 +144,7 @@ impl Access {
                 ticket.begin(w, &shared, actor, id, &origin, now)
             })
             .await?;
-        // The token is void by now; a file that stays is removed at the next start.
-        if let Err(error) = self.remove_file().await {
-            tracing::warn!(%error, "the used setup token stays on the disk");
-        }
+        self.tidy_file().await;
         self.begun(cookie, now)
     }
 
@@ -188,7 +185,7 @@ impl Access {
         if self.memory().setup_token.is_some() {
             self.setup_token(now).await?;
         } else if done {
-            self.remove_file().await?;
+            self.tidy_file().await;
         } else {
             let _one_at_a_time = self.token_lock().await;
             self.issue(&Caller::system(), false, now).await?;
@@ -234,6 +231,13 @@ impl Access {
             .await?;
         tracing::info!(file = %self.token_file().display(), "a setup token was issued");
         Ok(Secret::new(token))
+    }
+
+    /// Removes the file of a token that is void; where that fails, the next start tries again.
+    async fn tidy_file(&self) {
+        if let Err(error) = self.remove_file().await {
+            tracing::warn!(%error, "the used setup token stays on the disk");
+        }
     }
 
     async fn remove_file(&self) -> Result<(), AccessError> {

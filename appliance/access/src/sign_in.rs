@@ -55,6 +55,9 @@ impl Access {
     /// Two limits hold. One is for the address, so that one guesser is slow. The other is for
     /// the name, so that many addresses together are slow, too; it does not hold for addresses
     /// from which this person has signed in before, so that nobody can lock the owner out.
+    ///
+    /// On a full disk the session lives in memory only, until the next start, and the line goes
+    /// to the system log.
     pub async fn sign_in(
         &self,
         attempt: SignIn,
@@ -68,11 +71,17 @@ impl Access {
         let id = found.as_ref().map(|f| f.id);
         let counted = self.admit_name(&by, id, &key, address, now).await?;
 
+        let disabled = found.as_ref().map(|f| f.disabled);
         let usable = found.filter(|f| !f.disabled);
         let hash = usable.as_ref().map(|f| f.hash.clone());
         let right = self.hasher().verify(attempt.password.clone(), hash).await?;
         let Some(found) = usable.filter(|_| right) else {
             // A name that is nobody's may be a password typed into the wrong field: not kept.
+            let reason = match disabled {
+                None => "unknown name",
+                Some(true) => "disabled",
+                Some(false) => "wrong password",
+            };
             let entry = Entry::new(
                 &by,
                 "session.start",
@@ -80,10 +89,8 @@ impl Access {
                 now,
             )
             .ended(Outcome::Refused)
-            .with(
-                json!({ "reason": if id.is_some() { "wrong password" } else { "unknown name" } }),
-            );
-            self.audit().append_unsynced(entry).await?;
+            .with(json!({ "reason": reason }));
+            self.audit().note(entry).await;
             return Err(AccessError::WrongCredentials);
         };
         if counted {
@@ -100,32 +107,43 @@ impl Access {
             user_agent: attempt.user_agent,
         };
         let ticket = Ticket::new()?;
-        let cookie = ticket.cookie.clone();
         let (shared, id) = (self.shared().clone(), found.id);
-        self.store()
-            .write_synced("sign-in", move |w| {
-                // The password may have been changed while it was being checked.
-                if password_hash(w.main(), id)? != found.hash || is_disabled(w.main(), id)? {
-                    return Err(AccessError::WrongCredentials);
-                }
-                if let Some(renewed) = renewed {
-                    w.main()
-                        .prepare_cached("UPDATE people SET password_hash = ?2 WHERE id = ?1")?
-                        .execute(params![id.0, renewed])?;
-                }
-                let actor = {
-                    let memory = shared.lock();
-                    let person = memory.person(id)?;
-                    Actor::Person {
-                        id,
-                        name: person.name.clone(),
-                        role: person.role,
+        let kept = self
+            .store()
+            .write_synced("sign-in", {
+                let (ticket, origin) = (ticket.clone(), origin.clone());
+                move |w| {
+                    // The password may have been changed while it was being checked.
+                    if password_hash(w.main(), id)? != found.hash || is_disabled(w.main(), id)? {
+                        return Err(AccessError::WrongCredentials);
                     }
-                };
-                ticket.begin(w, &shared, actor, id, &origin, now)
+                    if let Some(renewed) = renewed {
+                        w.main()
+                            .prepare_cached("UPDATE people SET password_hash = ?2 WHERE id = ?1")?
+                            .execute(params![id.0, renewed])?;
+                    }
+                    let actor = {
+                        let memory = shared.lock();
+                        let person = memory.person(id)?;
+                        Actor::Person {
+                            id,
+                            name: person.name.clone(),
+                            role: person.role,
+                        }
+                    };
+                    ticket.begin(w, &shared, actor, id, &origin, now)
+                }
             })
-            .await?;
-        self.begun(cookie, now)
+            .await;
+        match kept {
+            // Whoever is to make room on a full disk must be able to sign in.
+            Err(AccessError::Store(error)) if error.is_full() => {
+                tracing::warn!(%error, person = %id, %address, "signed in without a record");
+                ticket.begin_in_memory(self.shared(), id, &origin, now);
+            }
+            other => other?,
+        }
+        self.begun(ticket.cookie, now)
     }
 
     /// The session that was just made.
@@ -207,7 +225,7 @@ impl Access {
             let entry = Entry::new(by, action, "", now)
                 .ended(Outcome::Refused)
                 .with(json!({ "reason": reason }));
-            self.audit().append_unsynced(entry).await?;
+            self.audit().note(entry).await;
         }
         Err(AccessError::TooManyAttempts { retry_after })
     }

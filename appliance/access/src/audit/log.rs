@@ -32,7 +32,7 @@ pub fn record(w: &Writing<'_>, entry: Entry) -> Result<i64, StoreError> {
         action: entry.action.to_owned(),
         subject: entry.subject.chars().take(MAX_SUBJECT).collect(),
         outcome: entry.outcome.as_str().to_owned(),
-        detail: redact::detail_text(entry.detail),
+        detail: redact::detail_text(entry.detail, &entry.subject),
         prev_hash: before.hash,
         hash: [0; 32],
     };
@@ -111,10 +111,13 @@ impl AuditLog {
             .await
     }
 
-    /// As [`AuditLog::append`], without waiting for the disk. For what anybody can provoke from
-    /// outside, so that nobody wears out the flash.
-    pub(crate) async fn append_unsynced(&self, entry: Entry) -> Result<i64, StoreError> {
-        self.store.write("audit", move |w| record(w, entry)).await
+    /// Notes a refused attempt. Does not wait for the disk, so that nobody outside wears out the
+    /// flash; and when the disk is full the refusal still stands, and goes to the system log.
+    pub(crate) async fn note(&self, entry: Entry) {
+        let (action, address) = (entry.action, entry.address);
+        if let Err(error) = self.store.write("audit", move |w| record(w, entry)).await {
+            tracing::warn!(%error, action, ?address, "a refused attempt could not be noted");
+        }
     }
 
     /// Lines that match, newest first. Needs `audit:read`.

@@ -54,11 +54,19 @@ const WORDS: &[&str] = &[
     "pass",
 ];
 
+/// Fields that hold a setting's value, beside a field that names the setting.
+const VALUES: &[&str] = &["from", "to", "old", "new", "value"];
+
 /// Longest detail that is kept, bytes of JSON text.
 const MAX_DETAIL: usize = 16 * 1024;
 
 /// The detail as JSON text: without secrets, bounded.
-pub(super) fn detail_text(mut detail: Value) -> String {
+///
+/// When the subject is a setting whose name marks a secret, its values go as well.
+pub(super) fn detail_text(mut detail: Value, subject: &str) -> String {
+    if let (true, Value::Object(map)) = (is_secret(subject), &mut detail) {
+        strike_values(map);
+    }
     strike(&mut detail, 0);
     let text = detail.to_string();
     if text.len() <= MAX_DETAIL {
@@ -76,10 +84,13 @@ fn strike(value: &mut Value, depth: usize) {
     }
     match value {
         Value::Object(map) => {
+            let names_secret = |k| map.get(k).and_then(Value::as_str).is_some_and(is_secret);
+            if names_secret("key") || names_secret("setting") {
+                strike_values(map);
+            }
             for (key, inner) in map.iter_mut() {
-                let lower = key.to_lowercase();
                 let holds = matches!(inner, Value::String(_) | Value::Array(_) | Value::Object(_));
-                if holds && KEYS.iter().any(|k| lower.contains(k)) {
+                if holds && is_secret(key) {
                     *inner = Value::String(STRUCK.to_owned());
                 } else {
                     strike(inner, depth + 1);
@@ -93,6 +104,20 @@ fn strike(value: &mut Value, depth: usize) {
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a field or setting of this name holds a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    KEYS.iter().any(|k| name.contains(k))
+}
+
+fn strike_values(map: &mut serde_json::Map<String, Value>) {
+    for field in VALUES {
+        if let Some(value) = map.get_mut(*field).filter(|v| !v.is_null()) {
+            *value = Value::String(STRUCK.to_owned());
+        }
     }
 }
 
@@ -130,7 +155,7 @@ mod tests {
             "nested": [{ "Bot_Token": "123:abc" }, 7],
             "password_changed": true,
         });
-        let text = detail_text(detail);
+        let text = detail_text(detail, "person:1");
         assert!(!text.contains("hunter22") && !text.contains("123:abc"));
         let expected = json!({
             "name": "ada",
@@ -175,8 +200,22 @@ mod tests {
     }
 
     #[test]
+    fn the_values_of_a_secret_setting_are_struck_out() {
+        let struck = json!({ "from": null, "to": STRUCK });
+        let text = detail_text(
+            json!({ "from": null, "to": "123:abc" }),
+            "notify.telegram.token",
+        );
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), struck);
+        let list = json!({ "changes": [{ "key": "smtp.password", "to": "hunter22" }] });
+        assert!(!detail_text(list, "").contains("hunter22"));
+        let open = json!({ "key": "scan.interval_seconds", "from": 30, "to": 60 });
+        assert_eq!(detail_text(open.clone(), ""), open.to_string());
+    }
+
+    #[test]
     fn an_endless_detail_is_cut() {
-        let text = detail_text(json!({ "commands": vec!["set a b c"; 10_000] }));
+        let text = detail_text(json!({ "commands": vec!["set a b c"; 10_000] }), "");
         assert!(text.len() <= MAX_DETAIL, "{}", text.len());
         assert!(serde_json::from_str::<Value>(&text).unwrap()["cut_from_bytes"].is_u64());
     }
@@ -185,7 +224,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text: String) {
             let _ = strike_command(&format!("set {text}"));
-            let json = detail_text(json!({ "a": text }));
+            let json = detail_text(json!({ "a": text }), "");
             prop_assert!(serde_json::from_str::<Value>(&json).is_ok());
         }
     }

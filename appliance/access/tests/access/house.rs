@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use access::audit::{Filter, Row};
+use access::audit::{Entry, Filter, Row};
 use access::{
     Access, AccessError, Caller, Cost, NewPerson, NewSession, Options, ROOM, Role, Secret, Setup,
     SignIn, SignedIn,
 };
 use model::{PersonId, Timestamp};
-use store::Store;
+use store::{Store, StoreError};
 use tempfile::TempDir;
 
 pub(crate) const T0: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -100,6 +100,35 @@ impl House {
         let path = self.dir.path().join(store::DATABASE);
         let conn = rusqlite::Connection::open(path).unwrap();
         conn.execute_batch(sql).unwrap();
+    }
+
+    /// Lets the database grow no more, and fills the pages that it has with lines of `by`.
+    pub(crate) async fn fill_disk(&self, by: &Caller) {
+        self.limit_pages("PRAGMA max_page_count = 1").await;
+        for action in ["session.start", "session.end", "person.add"] {
+            loop {
+                let line = Entry::new(by, action, "", T0);
+                let Err(error) = self.access.audit().append(line).await else {
+                    continue;
+                };
+                assert!(error.is_full(), "{error}");
+                break;
+            }
+        }
+    }
+
+    pub(crate) async fn free_disk(&self) {
+        self.limit_pages("PRAGMA max_page_count = 1000000").await;
+    }
+
+    async fn limit_pages(&self, pragma: &'static str) {
+        let done: Result<i64, StoreError> = self
+            .store
+            .write("test", move |w| {
+                Ok(w.main().query_row(pragma, [], |r| r.get(0))?)
+            })
+            .await;
+        done.unwrap();
     }
 
     /// All lines of the audit log, oldest first.

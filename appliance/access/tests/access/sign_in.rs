@@ -149,3 +149,54 @@ async fn right_passwords_do_not_count_against_the_name() {
             .unwrap();
     }
 }
+
+#[tokio::test]
+async fn on_a_full_disk_one_can_still_sign_in_and_out() {
+    let (house, ada) = House::with_ada().await;
+    house.fill_disk(&caller(&ada.signed_in)).await;
+    let wrong = house
+        .sign_in("ada", "wrong horse", ADDRESS, T0)
+        .await
+        .unwrap_err();
+    assert_eq!(wrong.code(), "wrong_credentials", "the disk is no excuse");
+    let session = house.sign_in("ada", PASSWORD, ADDRESS, T0).await.unwrap();
+    let cookie = session.cookie.expose();
+    assert_eq!(
+        house.access.check_session(cookie, after(9)).unwrap().role,
+        Role::Administrator
+    );
+    let by = caller(&session.signed_in);
+    let add = access::NewPerson {
+        name: "bob".into(),
+        role: Role::Viewer,
+        password: PASSWORD.into(),
+    };
+    assert_eq!(
+        house
+            .access
+            .add_person(&by, add, T0)
+            .await
+            .unwrap_err()
+            .code(),
+        "storage"
+    );
+    for session in [&session, &ada] {
+        let error = house
+            .access
+            .end_session(&by, session.signed_in.session, T0)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), "storage");
+        assert_eq!(
+            house.access.check_session(session.cookie.expose(), T0),
+            None
+        );
+    }
+    house.free_disk().await;
+    house.sign_in("ada", PASSWORD, ADDRESS, T0).await.unwrap();
+    let sound = house.access.audit().verify(None).await.unwrap();
+    assert!(
+        matches!(sound, access::audit::Verdict::Intact { .. }),
+        "{sound:?}"
+    );
+}
