@@ -70,11 +70,7 @@ impl Running<'_> {
         let begun = Instant::now();
         loop {
             let output = self.site.run(&["devices", "--json"]);
-            let complaint = String::from_utf8_lossy(&output.stderr);
-            let is_open = !["not running", "starting", "ending"]
-                .iter()
-                .any(|word| complaint.contains(word));
-            if is_open {
+            if output.status.code() != Some(3) {
                 return;
             }
             let log = fs::read_to_string(self.site.path("log")).unwrap_or_default();

@@ -23,6 +23,7 @@ pub(super) fn command() -> Command {
         )
         .subcommands([
             Command::new("serve").about("Run the appliance"),
+            Command::new("address").about("Show where its pages are served"),
             Command::new("status").about("Show how each part of the running appliance is doing"),
             Command::new("devices").about("List the devices that were seen"),
             Command::new("scan").about("Look for devices now").arg(

@@ -1,6 +1,7 @@
 //! The command line: what is asked for, and with which configuration.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the appliance is not running.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the appliance is not
+//! running, or not yet or no longer ready.
 
 mod arguments;
 mod offline;
@@ -43,10 +44,14 @@ impl CliError {
         match self {
             Self::Configuration(_) => 2,
             Self::Ask(AskError::NotRunning(_)) => 3,
+            Self::Ask(AskError::Refused { code, .. }) if NOT_READY.contains(&code.as_str()) => 3,
             Self::Io { .. } | Self::Ask(_) | Self::Appliance(_) | Self::Failed(_) => 1,
         }
     }
 }
+
+/// Refusals of an appliance that is starting or ending.
+const NOT_READY: [&str; 2] = ["starting", "ending"];
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -80,6 +85,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         },
         "check-config" => offline::check_config(&resolved, json),
         "doctor" => offline::doctor(config, json),
+        "address" => offline::address(config, json),
         "status" => ask(Request::Status),
         "devices" => ask(Request::Ask(Command::Devices)),
         "scan" => {
