@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// All text is as it came from the network: any case, any length.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Evidence {
     /// The registered owner of the MAC prefix, as [`crate::vendor::lookup`] names it.
     pub vendor: Option<String>,
@@ -56,7 +57,7 @@ pub struct Mdns {
     pub txt: Vec<(String, String)>,
 }
 
-/// A device's announcements by SSDP (UPnP Device Architecture 2.0).
+/// A device's announcements by SSDP (`UPnP` Device Architecture 2.0).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ssdp {

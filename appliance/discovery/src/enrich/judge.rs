@@ -4,7 +4,8 @@
 //! the claims that fill a field the firm ones (confidence 50 and more) go before the hints, then
 //! the better [`Source`], then the higher confidence, then the more specific pattern. A version
 //! counts only with its own operating system and a model only with its own brand, so that no
-//! device is put together from two.
+//! device is put together from two; and for a model mDNS goes before host names, which name
+//! a product's line at best.
 
 use std::cmp::Reverse;
 
@@ -66,23 +67,48 @@ impl Claim {
         )
     }
 
-    fn because(&self) -> String {
-        let kind = self.device_type.map(|kind| kind.for_people().to_owned());
-        let os = match (&self.os, &self.version) {
+    /// The reason for people: what it says of that which was concluded; nothing if it says none.
+    fn because(&self, identity: &Identity) -> Option<String> {
+        let kind = self
+            .device_type
+            .filter(|kind| Some(*kind) == identity.kind());
+        let os = same(self.os.as_ref(), identity.os_family.as_ref());
+        let os = match (
+            os,
+            same(self.version.as_ref(), identity.os_version.as_ref()),
+        ) {
             (Some(os), Some(version)) => Some(format!("{os} {version}")),
-            (os, _) => os.clone(),
+            (os, _) => os.map(Into::into),
         };
-        let told: Vec<_> = [self.brand.clone(), self.model.clone(), kind, os]
-            .into_iter()
-            .flatten()
-            .collect();
+        let told: Vec<String> = [
+            same(self.brand.as_ref(), identity.brand.as_ref()).map(Into::into),
+            same(self.model.as_ref(), identity.model.as_ref()).map(Into::into),
+            kind.map(|kind| kind.for_people().to_owned()),
+            os,
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let verb = if self.confidence >= FIRM {
             "says"
         } else {
             "hints at"
         };
-        format!("{} {verb} {}", self.trace, told.join(", "))
+        (!told.is_empty()).then(|| format!("{} {verb} {}", self.trace, told.join(", ")))
     }
+
+    fn agrees(&self, identity: &Identity) -> bool {
+        self.device_type
+            .is_some_and(|kind| Some(kind) == identity.kind())
+            || same(self.os.as_ref(), identity.os_family.as_ref()).is_some()
+            || same(self.brand.as_ref(), identity.brand.as_ref()).is_some()
+    }
+}
+
+/// The claimed value if it is the concluded one.
+fn same<'a>(own: Option<&'a String>, chosen: Option<&Finding<String>>) -> Option<&'a str> {
+    own.map(String::as_str)
+        .filter(|own| chosen.is_some_and(|chosen| chosen.value == *own))
 }
 
 struct Claims<'a> {
@@ -361,17 +387,26 @@ fn decide(claims: &[Claim]) -> Identity {
         let same = claim.os.as_deref() == os_family.as_ref().map(|os| os.value.as_str());
         claim.version.clone().filter(|_| same)
     });
+    let fitting_model = |claim: &Claim| {
+        let other_brand =
+            claim.brand.is_some() && same(claim.brand.as_ref(), brand.as_ref()).is_none();
+        let other_type = claim
+            .device_type
+            .zip(device_type.as_ref())
+            .is_some_and(|(own, chosen)| own != chosen.value && claim.confidence >= FIRM);
+        claim.model.clone().filter(|_| !other_brand && !other_type)
+    };
+    // People put a product's line into a host name; mDNS names the exact model.
+    let exact = |claim: &Claim| {
+        matches!(
+            claim.source,
+            Some(Source::Mdns | Source::Link | Source::Dhcp)
+        )
+    };
     let model = first(&order, |claim| {
-        let fits = match (&claim.brand, &brand) {
-            (Some(own), Some(chosen)) => *own == chosen.value,
-            _ => true,
-        };
-        let fits_type = match (claim.device_type, &device_type) {
-            (Some(own), Some(chosen)) => own == chosen.value || claim.confidence < FIRM,
-            _ => true,
-        };
-        claim.model.clone().filter(|_| fits && fits_type)
-    });
+        fitting_model(claim).filter(|_| exact(claim))
+    })
+    .or_else(|| first(&order, fitting_model));
 
     let mut identity = Identity {
         os_family,
@@ -382,16 +417,13 @@ fn decide(claims: &[Claim]) -> Identity {
         ..Identity::default()
     };
     identity.confidence = confidence(&order, &identity);
-    identity.because = order
-        .iter()
-        .filter(|claim| agrees(claim, &identity) == Some(true))
-        .map(|claim| claim.because())
-        .fold(Vec::new(), |mut reasons, reason| {
-            if reasons.len() < MAX_REASONS && !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-            reasons
-        });
+    let mut reasons = Vec::new();
+    for reason in order.iter().filter_map(|claim| claim.because(&identity)) {
+        if reasons.len() < MAX_REASONS && !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    identity.because = reasons;
     identity
 }
 
@@ -407,26 +439,6 @@ fn first<T>(order: &[&Claim], field: impl Fn(&Claim) -> Option<T>) -> Option<Fin
             confidence: claim.confidence,
         })
     })
-}
-
-/// Whether a claim says the same as the identity in all that both know; `None` when they share
-/// nothing.
-fn agrees(claim: &Claim, identity: &Identity) -> Option<bool> {
-    let same = |own: &Option<String>, chosen: &Option<Finding<String>>| {
-        Some(*own.as_ref()? == chosen.as_ref()?.value)
-    };
-    let kind = claim
-        .device_type
-        .zip(identity.kind())
-        .map(|(own, chosen)| own == chosen);
-    let all = [
-        kind,
-        same(&claim.os, &identity.os_family),
-        same(&claim.brand, &identity.brand),
-        same(&claim.model, &identity.model),
-    ];
-    let known: Vec<_> = all.into_iter().flatten().collect();
-    (!known.is_empty()).then(|| known.iter().any(|same| *same))
 }
 
 /// The confidence of the weightiest field; each further source that agrees on type, system or
@@ -449,7 +461,7 @@ fn confidence(order: &[&Claim], identity: &Identity) -> u8 {
             .is_some_and(|kind| Some(kind) != identity.kind());
         if other && claim.confidence >= FIRM {
             against.push(source);
-        } else if !other && agrees(claim, identity) == Some(true) {
+        } else if !other && claim.agrees(identity) {
             agreeing.push(source);
         }
     }

@@ -59,11 +59,11 @@ pub fn clean_hostname(name: &str) -> Option<String> {
     let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
     loop {
         let before = name.len();
-        name = name
+        let bare = name
             .trim()
             .trim_matches(['"', '\'', '`'])
-            .trim_end_matches('.')
-            .to_owned();
+            .trim_end_matches('.');
+        name = String::from(bare);
         let lower = name.to_ascii_lowercase();
         if let Some(domain) = LOCAL_DOMAINS.iter().find(|domain| lower.ends_with(*domain)) {
             name.truncate(name.len() - domain.len());
@@ -143,7 +143,7 @@ pub fn display_name(names: &Names<'_>) -> String {
 }
 
 /// An instance name without the service behind it and the address that some put before it
-/// (`F0989D123456@Kitchen` of AirPlay).
+/// (`F0989D123456@Kitchen` of `AirPlay`).
 fn instance_name(name: &str) -> Option<String> {
     let name = name.split("._").next().unwrap_or(name);
     let name = match name.split_once('@') {

@@ -63,40 +63,47 @@ pub struct Merge {
 }
 
 /// The one known device that a newly seen address belongs to, if that is safe to say.
+///
+/// `candidates` may hold several traces of one device, and the newcomer's own.
 pub fn same_device(newcomer: &Trace, candidates: &[Candidate]) -> Option<Merge> {
     if !newcomer.mac.is_locally_administered() || !newcomer.mac.is_station() {
         return None;
     }
-    let able = |candidate: &&Candidate| {
-        let mac = candidate.trace.mac;
-        !candidate.online && mac.is_locally_administered() && mac != newcomer.mac
-    };
-    // A device that is online with the same identifier proves that several share it.
-    let by_client_id = the_only(candidates, able, |other| same_client_id(newcomer, other));
-    let by_name = || {
-        the_only(candidates, able, |other| {
-            same_name_and_fingerprint(newcomer, other)
-        })
-    };
-    by_client_id.or_else(by_name)
+    the_only(newcomer, candidates, same_client_id)
+        .or_else(|| the_only(newcomer, candidates, same_name_and_fingerprint))
 }
 
-/// The reason of the only candidate that fits; an online one that fits as well makes two of them.
+/// The only device that fits. One that fits but may not be merged (it is online, its address is
+/// its maker's) shows that several devices fit, and stops the merge.
 fn the_only(
+    newcomer: &Trace,
     candidates: &[Candidate],
-    able: impl Fn(&&Candidate) -> bool,
-    fits: impl Fn(&Trace) -> Option<String>,
+    fits: impl Fn(&Trace, &Trace) -> Option<String>,
 ) -> Option<Merge> {
-    let mut fitting = candidates
+    let mut found: Option<Merge> = None;
+    for candidate in candidates
         .iter()
-        .filter_map(|candidate| fits(&candidate.trace).map(|reason| (candidate, reason)));
-    let (candidate, reason) = fitting.next()?;
-    if !able(&candidate) || fitting.any(|(other, _)| other.device != candidate.device) {
-        return None;
+        .filter(|other| other.trace.mac != newcomer.mac)
+    {
+        let Some(reason) = fits(newcomer, &candidate.trace) else {
+            continue;
+        };
+        let another = found
+            .as_ref()
+            .is_some_and(|merge| merge.device != candidate.device);
+        if another || candidate.online || !candidate.trace.mac.is_locally_administered() {
+            return None;
+        }
+        found.get_or_insert(Merge {
+            device: candidate.device,
+            reason,
+        });
     }
-    Some(Merge {
-        device: candidate.device,
-        reason,
+    // Another address of the same device may be online.
+    found.filter(|merge| {
+        !candidates
+            .iter()
+            .any(|c| c.device == merge.device && c.online)
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In: a MAC address. Out: the vendor's short name, or nothing for addresses that were chosen by
 //! software. The table is compiled in (`data/oui.bin`, written by `scripts/update-oui`), so no
-//! network is needed at run time.
+//! network is needed at run time. IEEE claims no copyright in its public listing.
 //!
 //! Layout of the table, integers little-endian, prefixes as they stand in the address:
 //!

@@ -215,14 +215,15 @@ fn strip_legal_forms(words: &mut Vec<&str>) {
             words.pop();
             continue;
         }
-        // Glued to the last word: `Foo Co.Ltd`, `Foo.,Ltd` and the like.
         break;
     }
+    // Forms glued to the last word: `Foo.Co.Ltd`, `Ind.Co.` and the like.
     if let Some(last) = words.last_mut() {
-        let lower = last.to_ascii_lowercase();
-        for glued in [".co.ltd", "co.ltd", ".ltd", ".inc"] {
-            if lower.ends_with(glued) && last.len() >= glued.len() + 3 {
-                *last = &last[..last.len() - glued.len()];
+        let bare = last.trim_end_matches('.');
+        let lower = bare.to_ascii_lowercase();
+        for glued in [".co.ltd", "co.ltd", ".ltd", ".inc", ".co", ".corp"] {
+            if lower.ends_with(glued) && bare.len() >= glued.len() + 3 {
+                *last = &bare[..bare.len() - glued.len()];
                 break;
             }
         }
