@@ -6,16 +6,23 @@
 
 pub mod decode;
 pub mod device;
+mod discovery;
+pub mod edit;
 pub mod engine;
 pub mod enrich;
+mod error;
+pub mod list;
 pub mod segment;
 pub mod settings;
 pub mod sweep;
 mod tables;
+pub mod uptime;
 pub mod vendor;
 
 pub use device::{Address, Correction, Device, Personal, Presence};
+pub use discovery::{DeviceChange, Discovery};
 pub use engine::{Changes, Engine, Tally};
+pub use error::DiscoveryError;
 pub use segment::{Network, Segment};
 pub use settings::Settings;
 pub use tables::ROOM;

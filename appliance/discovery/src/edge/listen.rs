@@ -1,0 +1,246 @@
+//! Hears what is said on the LAN: one thread waits for the packet sockets of all interfaces,
+//! decodes, and hands over what it heard together with interface and time.
+//!
+//! After each round it rests for some milliseconds while frames queue in the kernel. On a chatty
+//! network that halves the wake-ups, and in a storm it bounds the CPU time; what does not fit is
+//! dropped and counted.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use model::Timestamp;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ring::PacketSocket;
+
+use super::wake::{self, Wake, Waker};
+use super::{EdgeError, filter};
+use crate::decode::{self, Heard, Protocol};
+
+/// Something that was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overheard {
+    /// Index of the interface that heard it.
+    pub interface: u32,
+    /// When it was read.
+    pub at: Timestamp,
+    /// What it says.
+    pub heard: Heard,
+}
+
+/// Totals since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Frames read.
+    pub frames: u64,
+    /// Frames that the kernel dropped because they came faster than they were read.
+    pub kernel_drops: u64,
+    /// Decoded frames that were not taken because whoever takes them was behind.
+    pub queue_drops: u64,
+    /// Frames that break their protocol's rules, by protocol.
+    pub malformed: [u64; Protocol::ALL.len()],
+}
+
+/// The thread that listens. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Listener {
+    shared: Arc<Shared>,
+    waker: Waker,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    frames: AtomicU64,
+    kernel_drops: AtomicU64,
+    queue_drops: AtomicU64,
+    malformed: [AtomicU64; Protocol::ALL.len()],
+    wanted: Mutex<Vec<u32>>,
+    failures: Mutex<BTreeMap<u32, String>>,
+}
+
+/// Frames queue so long at the most before they are looked at.
+const REST: Duration = Duration::from_millis(5);
+/// Frames of one interface that are read in a row: 25 000 a second with the rest in between.
+const ROUND: usize = 128;
+/// An interface that could not be opened is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// The kernel's drop counters are read so long after frames came in.
+const COUNT_AFTER: Duration = Duration::from_secs(1);
+const LONGEST_FRAME: usize = filter::SNAP_LENGTH as usize;
+
+impl Listener {
+    /// Starts a thread that listens to no interface yet. `sink` returns false when it could not
+    /// take what was heard, which is counted; it must not wait.
+    pub fn start(
+        mut sink: impl FnMut(Overheard) -> bool + Send + 'static,
+    ) -> Result<Self, EdgeError> {
+        let failed = |source| EdgeError::Thread { name: "listen", source };
+        let (waker, wake) = wake::pair().map_err(failed)?;
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("listen".to_owned())
+            .spawn(move || run(&theirs, &wake, &mut sink))
+            .map_err(failed)?;
+        Ok(Self { shared, waker, thread: Some(thread) })
+    }
+
+    /// Listens to these interfaces from now on, and to no others.
+    pub fn watch(&self, interfaces: &[u32]) {
+        let mut wanted = lock(&self.shared.wanted);
+        if *wanted != interfaces {
+            interfaces.clone_into(&mut wanted);
+            drop(wanted);
+            self.waker.wake();
+        }
+    }
+
+    /// Totals since the start; the kernel's drops are up to a second old.
+    pub fn counters(&self) -> Counters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counters {
+            frames: read(&self.shared.frames),
+            kernel_drops: read(&self.shared.kernel_drops),
+            queue_drops: read(&self.shared.queue_drops),
+            malformed: std::array::from_fn(|at| read(&self.shared.malformed[at])),
+        }
+    }
+
+    /// Interfaces that should be listened to and cannot be, and why.
+    pub fn failures(&self) -> BTreeMap<u32, String> {
+        lock(&self.shared.failures).clone()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Open {
+    interface: u32,
+    socket: PacketSocket,
+}
+
+fn run(shared: &Shared, wake: &Wake, sink: &mut impl FnMut(Overheard) -> bool) {
+    let mut open: Vec<Open> = Vec::new();
+    let mut retry_at = None;
+    let mut count_at = None;
+    while !shared.stop.load(Ordering::Acquire) {
+        let now = Instant::now();
+        retry_at = adjust(shared, &mut open).then(|| now + RETRY);
+        let until = [retry_at, count_at].into_iter().flatten().min();
+        let ready = wait(wake, &open, until.map(|at| at.saturating_duration_since(now)));
+        let mut has_heard = false;
+        for (at, _) in ready.iter().enumerate().rev().filter(|(_, ready)| **ready) {
+            match read_round(shared, &open[at], sink) {
+                Ok(()) => has_heard = true,
+                Err(error) => {
+                    let gone = open.swap_remove(at);
+                    lock(&shared.failures).insert(gone.interface, error.to_string());
+                }
+            }
+        }
+        if has_heard {
+            count_at = count_at.or_else(|| Some(Instant::now() + COUNT_AFTER));
+            thread::sleep(REST);
+        }
+        if count_at.is_some_and(|at| at <= Instant::now()) {
+            count_at = None;
+            count_drops(shared, &open);
+        }
+    }
+    let _ = retry_at;
+}
+
+/// Opens and closes sockets so that they are those wanted; true when one failed.
+fn adjust(shared: &Shared, open: &mut Vec<Open>) -> bool {
+    let wanted = lock(&shared.wanted).clone();
+    open.retain(|known| wanted.contains(&known.interface));
+    let mut failures = BTreeMap::new();
+    for interface in wanted {
+        if open.iter().any(|known| known.interface == interface) {
+            continue;
+        }
+        match PacketSocket::open(interface, &filter::discovery()) {
+            Ok(socket) => open.push(Open { interface, socket }),
+            Err(error) => {
+                failures.insert(interface, error.to_string());
+            }
+        }
+    }
+    let has_failed = !failures.is_empty();
+    *lock(&shared.failures) = failures;
+    has_failed
+}
+
+/// Which sockets have something to say.
+fn wait(wake: &Wake, open: &[Open], timeout: Option<Duration>) -> Vec<bool> {
+    let timeout = timeout.map_or(PollTimeout::NONE, |timeout| {
+        // Rounded up, or the last millisecond would be spent spinning.
+        PollTimeout::try_from(timeout.as_millis() + 1).unwrap_or(PollTimeout::MAX)
+    });
+    let mut fds: Vec<_> =
+        open.iter().map(|open| PollFd::new(open.socket.as_fd(), PollFlags::POLLIN)).collect();
+    fds.push(PollFd::new(wake.as_fd(), PollFlags::POLLIN));
+    let ready: Vec<bool> = match poll(&mut fds, timeout) {
+        Ok(_) => fds.iter().map(|fd| fd.any().unwrap_or(true)).collect(),
+        Err(_) => Vec::new(), // a signal, or no memory for a moment
+    };
+    if ready.last() == Some(&true) {
+        wake.clear();
+    }
+    ready.into_iter().take(open.len()).collect()
+}
+
+fn read_round(
+    shared: &Shared,
+    open: &Open,
+    sink: &mut impl FnMut(Overheard) -> bool,
+) -> io::Result<()> {
+    let mut buffer = [0; LONGEST_FRAME];
+    for _ in 0..ROUND {
+        let length = match open.socket.receive(&mut buffer, Duration::ZERO) {
+            Ok(Some(length)) => length,
+            Ok(None) => break,
+            // Said once when the interface goes down; the socket goes on when it is up again.
+            Err(error) if error.raw_os_error() == Some(Errno::ENETDOWN as i32) => break,
+            Err(error) => return Err(error),
+        };
+        shared.frames.fetch_add(1, Ordering::Relaxed);
+        match decode::ethernet(&buffer[..length.min(LONGEST_FRAME)]) {
+            Ok(heard) => {
+                let at = Timestamp::now();
+                if !sink(Overheard { interface: open.interface, at, heard }) {
+                    shared.queue_drops.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Err(error) => {
+                shared.malformed[error.protocol as usize].fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn count_drops(shared: &Shared, open: &[Open]) {
+    for statistics in open.iter().filter_map(|open| open.socket.statistics().ok()) {
+        shared.kernel_drops.fetch_add(u64::from(statistics.dropped), Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,199 @@
+//! Who has which address: the latest to say so, with a memory for quarrels.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use model::{Mac, Severity, Timestamp};
+use serde_json::json;
+
+use super::Engine;
+use crate::segment::Segment;
+
+/// Two stations that take an address from each other within this time are in conflict.
+const QUARREL: Duration = Duration::from_secs(60);
+/// Changes of hands within that time that make it one: a laptop that moves from cable to Wi-Fi
+/// changes hands once.
+const QUARREL_CHANGES: u32 = 3;
+/// A conflict is told again after this time.
+const TELL_AGAIN: Duration = Duration::from_secs(3_600);
+/// Claims kept at the most; the stalest go first.
+const MAX_CLAIMS: usize = 65_536;
+/// A claim unheard for this long is forgotten.
+const STALE: Duration = Duration::from_secs(2 * 86_400);
+
+#[derive(Default)]
+pub(super) struct Claims {
+    by_ip: HashMap<IpAddr, Claim>,
+}
+
+struct Claim {
+    holder: Mac,
+    heard: Timestamp,
+    changed: Timestamp,
+    changes: u32,
+    told: Option<Timestamp>,
+}
+
+/// What a claim led to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Who had the address until now.
+    pub(super) lost_by: Option<Mac>,
+    /// The two fight over it.
+    pub(super) conflict: bool,
+}
+
+impl Claims {
+    pub(super) fn holder(&self, ip: IpAddr) -> Option<Mac> {
+        self.by_ip.get(&ip).map(|claim| claim.holder)
+    }
+
+    pub(super) fn release(&mut self, mac: Mac) {
+        self.by_ip.retain(|_, claim| claim.holder != mac);
+    }
+
+    pub(super) fn take(&mut self, now: Timestamp, mac: Mac, ip: IpAddr) -> Outcome {
+        let none = Outcome {
+            lost_by: None,
+            conflict: false,
+        };
+        let Some(claim) = self.by_ip.get_mut(&ip) else {
+            if self.by_ip.len() < MAX_CLAIMS {
+                let fresh = Claim {
+                    holder: mac,
+                    heard: now,
+                    changed: now,
+                    changes: 0,
+                    told: None,
+                };
+                self.by_ip.insert(ip, fresh);
+            }
+            return none;
+        };
+        claim.heard = now;
+        if claim.holder == mac {
+            return none;
+        }
+        claim.changes = if now.since(claim.changed) <= QUARREL {
+            claim.changes + 1
+        } else {
+            1
+        };
+        claim.changed = now;
+        let lost_by = Some(std::mem::replace(&mut claim.holder, mac));
+        let quiet = claim.told.is_none_or(|told| now.since(told) > TELL_AGAIN);
+        let conflict = claim.changes >= QUARREL_CHANGES && quiet;
+        if conflict {
+            claim.told = Some(now);
+        }
+        Outcome { lost_by, conflict }
+    }
+
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        if self.by_ip.len() > MAX_CLAIMS / 2 {
+            self.by_ip.retain(|_, claim| now.since(claim.heard) < STALE);
+        }
+    }
+}
+
+impl Engine {
+    /// A station says that it has an address.
+    pub(super) fn claim(&mut self, now: Timestamp, segment: &Segment, mac: Mac, ip: IpAddr) {
+        if !segment.is_on_link(ip) || segment.is_own(ip) {
+            return;
+        }
+        if let Some(waiting) = self.waiting.get_mut(&mac) {
+            waiting.device.hold(ip, &segment.name, now);
+            return;
+        }
+        let Some(id) = self.by_mac.get(&mac).copied() else {
+            return;
+        };
+        // The same link-local address may well exist on two links.
+        let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let outcome = if link_local {
+            None
+        } else {
+            Some(self.claims.take(now, mac, ip))
+        };
+        let had_one = self.devices.get(&id).is_some_and(|d| {
+            d.addresses
+                .iter()
+                .any(|a| a.ip.is_ipv4() == ip.is_ipv4() && a.ip != ip)
+        });
+        let news = self
+            .devices
+            .get_mut(&id)
+            .is_some_and(|d| d.hold(ip, &segment.name, now));
+        if news {
+            self.changes.dirty.insert(id);
+            if had_one && ip.is_ipv4() {
+                self.tell(id, now, "address_changed", Severity::Info, |d| {
+                    (
+                        format!("{} now has the address {ip}", d.name()),
+                        json!({ "ip": ip }),
+                    )
+                });
+            }
+        }
+        let Some(outcome) = outcome else { return };
+        let loser = outcome
+            .lost_by
+            .and_then(|mac| self.by_mac.get(&mac).copied());
+        if let Some(loser) = loser.filter(|loser| *loser != id)
+            && self.devices.get_mut(&loser).is_some_and(|d| d.lose(ip))
+        {
+            self.changes.dirty.insert(loser);
+        }
+        if let (true, Some(other)) = (outcome.conflict, outcome.lost_by) {
+            self.tell(id, now, "ip_conflict", Severity::High, |d| {
+                let text = format!(
+                    "{ip} is used by {} ({mac}) and by {other} at once",
+                    d.name()
+                );
+                (text, json!({ "ip": ip, "other_mac": other }))
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp(0).plus(Duration::from_secs(secs))
+    }
+
+    #[test]
+    fn an_address_belongs_to_the_latest_who_claims_it() {
+        let mut claims = Claims::default();
+        claims.take(at(0), Mac([2; 6]), IP);
+        let outcome = claims.take(at(1_000), Mac([4; 6]), IP);
+        assert_eq!(
+            outcome,
+            Outcome {
+                lost_by: Some(Mac([2; 6])),
+                conflict: false
+            }
+        );
+        assert_eq!(claims.holder(IP), Some(Mac([4; 6])));
+    }
+
+    #[test]
+    fn two_that_take_it_from_each_other_are_in_conflict_once_an_hour() {
+        let mut claims = Claims::default();
+        let told = (0..100)
+            .map(|n| {
+                claims
+                    .take(at(n * 10), Mac([2 + 2 * (n % 2) as u8; 6]), IP)
+                    .conflict
+            })
+            .filter(|told| *told)
+            .count();
+        assert_eq!(told, 1);
+    }
+}

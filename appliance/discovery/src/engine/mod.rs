@@ -1,0 +1,501 @@
+//! Who is on the network: what was heard goes in with the time, changes and events come out.
+//!
+//! No sockets, no clock, no tables. The service feeds it and stores what it gives; a device that
+//! could not be stored stays marked until it is.
+
+mod claims;
+mod hear;
+mod merging;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use model::{DeviceId, Mac, NewEvent, Severity, Timestamp};
+use serde_json::json;
+
+use crate::device::{Device, Personal, Presence};
+use crate::enrich::identify;
+use crate::segment::Segment;
+use crate::settings::Settings;
+use claims::Claims;
+
+/// The most devices that are kept. Beyond it new ones are counted and not kept: somebody is making
+/// addresses up.
+pub const MAX_DEVICES: usize = 16_384;
+/// New devices taken in at once, and how many more each minute.
+const NEW_BURST: u32 = 6_000;
+const NEW_A_MINUTE: u32 = 600;
+/// Events that wait for a disk that cannot be written; beyond it the oldest are lost and counted.
+const MAX_WAITING_EVENTS: usize = 20_000;
+/// How stale a stored "last seen" may become, so that a quiet network does not wear the flash.
+const LAST_SEEN_STALE: Duration = Duration::from_secs(300);
+/// An IPv4 address that was not heard for this long, while another one was, is given up.
+const OLD_ADDRESS_V4: Duration = Duration::from_secs(600);
+/// The same for IPv6, where several addresses at a time are usual.
+const OLD_ADDRESS_V6: Duration = Duration::from_secs(86_400);
+
+/// What changed since it was last asked.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Devices to store, with whether they are new or went or came.
+    pub dirty: BTreeSet<DeviceId>,
+    /// Devices that came or went, for the state log.
+    pub presence: Vec<(DeviceId, Timestamp, bool)>,
+    /// Devices that turned out to be others: absorbed, absorbing.
+    pub merged: Vec<(DeviceId, DeviceId)>,
+    /// What happened, for the event log.
+    pub events: Vec<NewEvent>,
+}
+
+impl Changes {
+    /// True when there is nothing to store.
+    pub fn is_empty(&self) -> bool {
+        self.dirty.is_empty()
+            && self.presence.is_empty()
+            && self.merged.is_empty()
+            && self.events.is_empty()
+    }
+
+    /// Puts changes that could not be stored back in front of later ones.
+    pub fn prepend(&mut self, mut earlier: Self) {
+        earlier.dirty.append(&mut self.dirty);
+        earlier.presence.append(&mut self.presence);
+        earlier.merged.append(&mut self.merged);
+        earlier.events.append(&mut self.events);
+        *self = earlier;
+    }
+}
+
+/// Numbers for people who wonder whether all is well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// Devices known.
+    pub devices: usize,
+    /// Devices online.
+    pub online: usize,
+    /// Stations not taken in because there were too many at once.
+    pub refused: u64,
+    /// Events lost because the disk could not be written for long.
+    pub events_lost: u64,
+}
+
+/// All devices and the rules by which they come, change and go.
+pub struct Engine {
+    devices: HashMap<DeviceId, Device>,
+    by_mac: HashMap<Mac, DeviceId>,
+    /// Randomised addresses that wait a moment to be recognised.
+    waiting: BTreeMap<Mac, Waiting>,
+    stored_last_seen: HashMap<DeviceId, Timestamp>,
+    own_macs: BTreeSet<Mac>,
+    claims: Claims,
+    dhcp_servers: HashMap<u32, Vec<IpAddr>>,
+    settings: Settings,
+    listening_since: Timestamp,
+    next_id: i64,
+    new_budget: Budget,
+    refused: u64,
+    events_lost: u64,
+    changes: Changes,
+}
+
+/// What a station with a randomised address has shown before it was decided who it is.
+struct Waiting {
+    since: Timestamp,
+    device: Device,
+}
+
+/// A token bucket for new devices.
+struct Budget {
+    left: u32,
+    minute: i64,
+}
+
+impl Engine {
+    /// An engine that knows the stored devices and listens from `now` on.
+    pub fn new(stored: Vec<Device>, next_id: i64, settings: Settings, now: Timestamp) -> Self {
+        let mut engine = Self {
+            devices: HashMap::new(),
+            by_mac: HashMap::new(),
+            waiting: BTreeMap::new(),
+            stored_last_seen: HashMap::new(),
+            own_macs: BTreeSet::new(),
+            claims: Claims::default(),
+            dhcp_servers: HashMap::new(),
+            settings,
+            listening_since: now,
+            next_id,
+            new_budget: Budget {
+                left: NEW_BURST,
+                minute: now.as_secs() / 60,
+            },
+            refused: 0,
+            events_lost: 0,
+            changes: Changes::default(),
+        };
+        for device in stored {
+            for mac in &device.macs {
+                engine.by_mac.insert(*mac, device.id);
+            }
+            engine
+                .stored_last_seen
+                .insert(device.id, device.presence.last_seen);
+            engine.next_id = engine.next_id.max(device.id.0 + 1);
+            engine.devices.insert(device.id, device);
+        }
+        engine
+    }
+
+    /// The router's own addresses; what they send is no device.
+    pub fn set_own(&mut self, macs: impl IntoIterator<Item = Mac>) {
+        self.own_macs = macs.into_iter().collect();
+    }
+
+    /// Takes new settings; they count from now on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// One device.
+    pub fn get(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(&id)
+    }
+
+    /// All devices, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Device> {
+        self.devices.values()
+    }
+
+    /// The device with a MAC address.
+    pub fn by_mac(&self, mac: Mac) -> Option<&Device> {
+        self.by_mac.get(&mac).and_then(|id| self.devices.get(id))
+    }
+
+    /// The device that has an address now.
+    pub fn by_ip(&self, ip: IpAddr) -> Option<&Device> {
+        self.claims
+            .holder(ip)
+            .and_then(|mac| self.by_mac(mac))
+            .or_else(|| {
+                self.devices
+                    .values()
+                    .find(|d| d.addresses.iter().any(|a| a.ip == ip && a.current))
+            })
+    }
+
+    /// Pairs of address and station on an interface, for asking each directly.
+    pub fn known_on(&self, interface: &str) -> Vec<(IpAddr, Mac)> {
+        self.devices
+            .values()
+            .flat_map(|d| d.addresses.iter().map(move |a| (a, d.mac)))
+            .filter(|(a, _)| a.current && a.interface == interface)
+            .map(|(a, mac)| (a.ip, mac))
+            .collect()
+    }
+
+    /// How many there are.
+    pub fn tally(&self) -> Tally {
+        let online = self.devices.values().filter(|d| d.presence.online).count();
+        Tally {
+            devices: self.devices.len(),
+            online,
+            refused: self.refused,
+            events_lost: self.events_lost,
+        }
+    }
+
+    /// What changed since the last call.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Changes that could not be stored and have to be taken again.
+    pub fn give_back(&mut self, changes: Changes) {
+        self.changes.prepend(changes);
+        let surplus = self.changes.events.len().saturating_sub(MAX_WAITING_EVENTS);
+        self.changes.events.drain(..surplus);
+        self.events_lost += surplus as u64;
+    }
+
+    /// A device is in the tables as it was at `last_seen`.
+    pub fn stored(&mut self, id: DeviceId, last_seen: Timestamp) {
+        self.stored_last_seen.insert(id, last_seen);
+    }
+
+    /// The kernel's neighbour table has confirmed that a station has an address.
+    pub fn neighbour(&mut self, now: Timestamp, segment: &Segment, ip: IpAddr, mac: Mac) {
+        if !mac.is_station() || self.own_macs.contains(&mac) || !segment.is_on_link(ip) {
+            return;
+        }
+        self.sight(now, segment, mac);
+        self.claim(now, segment, mac, ip);
+    }
+
+    /// Time passes: who has been silent too long is gone, who waited long enough is new.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.settle_waiting(now);
+        let grace = self.settings.grace();
+        let mut gone = Vec::new();
+        for device in self.devices.values_mut().filter(|d| !d.manual) {
+            if device.presence.silent(now, grace, self.listening_since) {
+                gone.push(device.id);
+            }
+            if give_up_addresses(device, now) {
+                self.changes.dirty.insert(device.id);
+            }
+            let stored = self
+                .stored_last_seen
+                .get(&device.id)
+                .copied()
+                .unwrap_or_default();
+            if device.presence.last_seen.since(stored) >= LAST_SEEN_STALE {
+                self.changes.dirty.insert(device.id);
+            }
+        }
+        for id in gone {
+            self.went(id, now);
+        }
+        self.claims.forget(now);
+    }
+
+    /// Applies what a person said, after it was stored. False where the device is gone.
+    pub fn set_person(&mut self, id: DeviceId, person: Personal) -> bool {
+        let Some(device) = self.devices.get_mut(&id) else {
+            return false;
+        };
+        device.person = person;
+        // What was stored with it may already be older than what was heard since.
+        self.changes.dirty.insert(id);
+        true
+    }
+
+    /// Takes in a device that a person entered; it was stored already.
+    pub fn insert_manual(&mut self, device: Device) {
+        self.by_mac.insert(device.mac, device.id);
+        self.stored_last_seen
+            .insert(device.id, device.presence.last_seen);
+        self.devices.insert(device.id, device);
+    }
+
+    /// A number for a device that is about to be stored.
+    pub fn reserve_id(&mut self) -> DeviceId {
+        let id = DeviceId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    /// Forgets a device; if it is still there it will come back as a new one.
+    pub fn forget(&mut self, id: DeviceId) -> Option<Device> {
+        let device = self.devices.remove(&id)?;
+        for mac in &device.macs {
+            self.by_mac.remove(mac);
+            self.claims.release(*mac);
+        }
+        self.stored_last_seen.remove(&id);
+        self.changes.dirty.remove(&id);
+        self.changes.presence.retain(|(of, _, _)| *of != id);
+        Some(device)
+    }
+
+    /// Notes a reverse-DNS name of an address.
+    pub fn named(&mut self, ip: IpAddr, name: &str) {
+        let Some(id) = self.by_ip(ip).map(|d| d.id) else {
+            return;
+        };
+        self.learn(id, |evidence| {
+            hear::push_new(&mut evidence.hostnames, name, 8)
+        });
+    }
+
+    /// Heard from a station: makes it a device, brings it back online, notes the time.
+    fn sight(&mut self, now: Timestamp, segment: &Segment, mac: Mac) {
+        let Some(id) = self.by_mac.get(&mac).copied() else {
+            self.first_sight(now, segment, mac);
+            return;
+        };
+        let Some(device) = self.devices.get_mut(&id) else {
+            return;
+        };
+        let mut dirty = device.manual;
+        if device.manual {
+            device.manual = false;
+            device.presence = Presence {
+                first_seen: now,
+                ..device.presence
+            };
+        }
+        let back = device.presence.heard(now);
+        if device.mac != mac {
+            device.mac = mac;
+            dirty = true;
+        }
+        if device.interface.as_deref() != Some(segment.name.as_str()) {
+            device.interface = Some(segment.name.clone());
+            dirty = true;
+        }
+        if back {
+            self.came_back(id, now);
+        } else if dirty {
+            self.changes.dirty.insert(id);
+        }
+    }
+
+    fn first_sight(&mut self, now: Timestamp, segment: &Segment, mac: Mac) {
+        if self.waiting.contains_key(&mac) {
+            return;
+        }
+        if self.devices.len() + self.waiting.len() >= MAX_DEVICES || !self.new_budget.take(now) {
+            self.refused += 1;
+            return;
+        }
+        let device = Device::first_heard(DeviceId(0), mac, &segment.name, now);
+        if mac.is_locally_administered() && self.has_merge_candidates() {
+            self.waiting.insert(mac, Waiting { since: now, device });
+        } else {
+            self.admit(device, now);
+        }
+    }
+
+    fn admit(&mut self, mut device: Device, now: Timestamp) {
+        device.id = self.reserve_id();
+        let id = device.id;
+        self.by_mac.insert(device.mac, id);
+        self.stored_last_seen.insert(id, now);
+        self.devices.insert(id, device);
+        self.changes.dirty.insert(id);
+        self.changes.presence.push((id, now, true));
+        self.tell(id, now, "new_device", Severity::Medium, |d| {
+            let place = d.interface.as_deref().unwrap_or("the network");
+            (format!("New device on {place}: {}", d.name()), json!({}))
+        });
+    }
+
+    fn came_back(&mut self, id: DeviceId, now: Timestamp) {
+        self.changes.dirty.insert(id);
+        self.changes.presence.push((id, now, true));
+        let absent = self.devices.get(&id).map_or(0, |d| {
+            d.addresses
+                .iter()
+                .map(|a| a.last_seen)
+                .max()
+                .map_or(0, |last| now.since(last).as_secs())
+        });
+        self.tell(id, now, "device_online", Severity::Info, |d| {
+            (
+                format!("{} is online", d.name()),
+                json!({ "absent_seconds": absent }),
+            )
+        });
+    }
+
+    fn went(&mut self, id: DeviceId, now: Timestamp) {
+        self.changes.dirty.insert(id);
+        self.changes.presence.push((id, now, false));
+        self.tell(id, now, "device_offline", Severity::Low, |d| {
+            let silent = model::human_age(now.since(d.presence.last_seen));
+            (
+                format!("{} is offline, unheard for {silent}", d.name()),
+                json!({}),
+            )
+        });
+    }
+
+    /// Adds to what a device has shown; concludes anew where that was news.
+    fn learn(&mut self, id: DeviceId, add: impl FnOnce(&mut crate::enrich::Evidence) -> bool) {
+        let Some(device) = self.devices.get_mut(&id) else {
+            return;
+        };
+        if add(&mut device.evidence) {
+            device.identity = identify(&device.evidence);
+            self.changes.dirty.insert(id);
+        }
+    }
+
+    fn tell(
+        &mut self,
+        id: DeviceId,
+        at: Timestamp,
+        kind: &'static str,
+        severity: Severity,
+        say: impl FnOnce(&Device) -> (String, serde_json::Value),
+    ) {
+        let Some(device) = self.devices.get(&id) else {
+            return;
+        };
+        let (summary, extra) = say(device);
+        let mut data = json!({
+            "name": device.name(),
+            "mac": device.mac,
+            "vendor": device.vendor(),
+            "hostname": device.hostname(),
+            "ip": device.main_address().map(|a| a.ip),
+            "interface": device.interface,
+            "favourite": device.person.favourite,
+            "criticality": device.person.criticality,
+            "randomised_mac": device.evidence.randomised_mac,
+        });
+        if let (Some(data), serde_json::Value::Object(extra)) = (data.as_object_mut(), extra) {
+            data.extend(extra);
+        }
+        let source = "discovery";
+        let event = NewEvent {
+            at,
+            source,
+            kind,
+            severity,
+            device: Some(id),
+            summary,
+            data,
+        };
+        self.changes.events.push(event);
+    }
+}
+
+/// Drops the claim to addresses that were not heard for long, while a later one of their kind was.
+fn give_up_addresses(device: &mut Device, now: Timestamp) -> bool {
+    let latest = |v4: bool| {
+        device
+            .addresses
+            .iter()
+            .filter(|a| a.ip.is_ipv4() == v4)
+            .map(|a| a.last_seen)
+            .max()
+    };
+    let (latest_v4, latest_v6) = (latest(true), latest(false));
+    let mut given_up = false;
+    for address in device.addresses.iter_mut().filter(|a| a.current) {
+        let (latest, age) = match address.ip {
+            IpAddr::V4(_) => (latest_v4, OLD_ADDRESS_V4),
+            IpAddr::V6(_) => (latest_v6, OLD_ADDRESS_V6),
+        };
+        let outlived = latest.is_some_and(|latest| latest > address.last_seen);
+        if outlived && now.since(address.last_seen) > age {
+            (address.current, given_up) = (false, true);
+        }
+    }
+    given_up
+}
+
+impl Budget {
+    fn take(&mut self, now: Timestamp) -> bool {
+        let minute = now.as_secs() / 60;
+        if minute > self.minute {
+            let passed = u32::try_from(minute - self.minute).unwrap_or(u32::MAX);
+            self.left = self
+                .left
+                .saturating_add(passed.saturating_mul(NEW_A_MINUTE))
+                .min(NEW_BURST);
+            self.minute = minute;
+        }
+        let granted = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        granted
+    }
+}

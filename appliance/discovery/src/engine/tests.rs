@@ -1,0 +1,320 @@
+//! The engine with frames as the decoders hand them over.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Fact, Heard};
+use crate::segment::Network;
+
+const START: Timestamp = Timestamp(1_800_000_000_000);
+const PHONE: Mac = Mac([0x3c, 0x06, 0x30, 1, 2, 3]);
+const OTHER: Mac = Mac([0x3c, 0x06, 0x30, 9, 9, 9]);
+const OWN: Mac = Mac([0x00, 0x15, 0x17, 0, 0, 1]);
+
+fn after(secs: u64) -> Timestamp {
+    START.plus(Duration::from_secs(secs))
+}
+
+fn ip(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(192, 168, 1, last)
+}
+
+fn lan() -> Segment {
+    let own = IpAddr::from(ip(1));
+    Segment {
+        index: 2,
+        name: "lan0".into(),
+        mac: OWN,
+        networks: vec![Network { own, prefix: 24 }],
+    }
+}
+
+fn engine() -> Engine {
+    let mut engine = Engine::new(Vec::new(), 1, Settings::default(), START);
+    engine.set_own([OWN]);
+    engine
+}
+
+fn frame(source: Mac, address: Option<Ipv4Addr>, fact: Fact) -> Heard {
+    let ip = address.map(IpAddr::from);
+    Heard {
+        source,
+        destination: Mac::BROADCAST,
+        vlan: None,
+        ip,
+        hop_limit: None,
+        fact,
+    }
+}
+
+fn arp(sender: Mac, sender_ip: Ipv4Addr) -> Heard {
+    let (target, target_ip) = (Mac::ZERO, ip(1));
+    frame(
+        sender,
+        None,
+        Fact::Arp(Arp {
+            reply: false,
+            sender,
+            sender_ip,
+            target,
+            target_ip,
+        }),
+    )
+}
+
+fn message(client: Mac) -> Dhcp4 {
+    Dhcp4 {
+        from_client: false,
+        kind: None,
+        transaction: 7,
+        client,
+        current: None,
+        given: None,
+        relay: None,
+        server: None,
+        requested: None,
+        lease_seconds: None,
+        host_name: None,
+        fqdn: None,
+        vendor_class: None,
+        client_id: None,
+        parameters: Vec::new(),
+    }
+}
+
+fn dhcp(client: Mac, name: &str, client_id: &[u8]) -> Heard {
+    let request = Dhcp4 {
+        from_client: true,
+        kind: Some(Dhcp4Kind::Request),
+        host_name: Some(name.to_owned()),
+        client_id: Some(client_id.to_owned()),
+        parameters: vec![1, 3, 6, 15, 119, 252],
+        ..message(client)
+    };
+    frame(client, None, Fact::Dhcp4(Box::new(request)))
+}
+
+fn kinds(engine: &mut Engine) -> Vec<&'static str> {
+    engine
+        .take_changes()
+        .events
+        .iter()
+        .map(|e| e.kind)
+        .collect()
+}
+
+#[test]
+fn the_first_frame_makes_a_device_once() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    engine.hear(after(1), &lan(), &arp(PHONE, ip(7)));
+    let device = engine.by_mac(PHONE).expect("is a device");
+    assert!(device.presence.online);
+    assert_eq!(device.main_address().map(|a| a.ip), Some(ip(7).into()));
+    assert_eq!(device.vendor(), Some("Apple"));
+    assert_eq!(kinds(&mut engine), ["new_device"]);
+}
+
+#[test]
+fn what_the_router_itself_sends_is_no_device() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(OWN, ip(1)));
+    engine.neighbour(START, &lan(), ip(1).into(), OWN);
+    assert_eq!(engine.tally().devices, 0);
+}
+
+#[test]
+fn addresses_off_the_link_are_not_believed() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, Ipv4Addr::new(8, 8, 8, 8)));
+    assert!(
+        engine
+            .by_mac(PHONE)
+            .expect("is a device")
+            .addresses
+            .is_empty()
+    );
+}
+
+#[test]
+fn silence_makes_it_offline_and_a_frame_brings_it_back() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    engine.tick(after(301));
+    engine.tick(after(302));
+    engine.hear(after(400), &lan(), &arp(PHONE, ip(7)));
+    assert_eq!(
+        kinds(&mut engine),
+        ["new_device", "device_offline", "device_online"]
+    );
+}
+
+#[test]
+fn an_address_that_moves_belongs_to_the_new_one_only() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    engine.hear(after(1), &lan(), &arp(OTHER, ip(7)));
+    let current = |mac| {
+        let device = engine.by_mac(mac).expect("is a device");
+        device.addresses.iter().filter(|a| a.current).count()
+    };
+    assert_eq!((current(PHONE), current(OTHER)), (0, 1));
+    assert_eq!(engine.by_ip(ip(7).into()).map(|d| d.mac), Some(OTHER));
+}
+
+#[test]
+fn two_that_fight_over_an_address_are_told_once() {
+    let mut engine = engine();
+    for n in 0..20 {
+        engine.hear(
+            after(n),
+            &lan(),
+            &arp(if n % 2 == 0 { PHONE } else { OTHER }, ip(7)),
+        );
+    }
+    let conflicts = kinds(&mut engine)
+        .iter()
+        .filter(|k| **k == "ip_conflict")
+        .count();
+    assert_eq!(conflicts, 1);
+}
+
+#[test]
+fn a_dhcp_request_names_the_device_at_once() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &dhcp(PHONE, "Kims-iPhone", b"\x01abcdef"));
+    assert_eq!(
+        engine.by_mac(PHONE).expect("is a device").name(),
+        "Kims-iPhone"
+    );
+}
+
+const RANDOM_1: Mac = Mac([0x02, 1, 1, 1, 1, 1]);
+const RANDOM_2: Mac = Mac([0x06, 2, 2, 2, 2, 2]);
+const DUID: &[u8] = b"\xff\x00\x00\x00\x01\x00\x01\x00\x01\x2a\x2b\x2c\x2d\x3c\x06\x30\x01\x02\x03";
+
+#[test]
+fn a_new_randomised_address_with_the_same_identifier_is_the_same_device() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &dhcp(RANDOM_1, "Kims-iPhone", DUID));
+    engine.tick(after(3));
+    engine.tick(after(1_000));
+    engine.hear(after(1_001), &lan(), &dhcp(RANDOM_2, "Kims-iPhone", DUID));
+    engine.tick(after(1_003));
+    assert_eq!(engine.tally().devices, 1);
+    let device = engine.by_mac(RANDOM_2).expect("is known");
+    assert_eq!(device.macs, [RANDOM_1, RANDOM_2]);
+    assert!(device.presence.online);
+    let kinds = kinds(&mut engine);
+    assert_eq!(
+        kinds,
+        [
+            "new_device",
+            "device_offline",
+            "device_online",
+            "device_merged"
+        ]
+    );
+}
+
+#[test]
+fn one_that_is_recognised_late_is_absorbed() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &dhcp(RANDOM_1, "Kims-iPhone", DUID));
+    // The change comes while the old address still counts as there.
+    engine.hear(after(10), &lan(), &dhcp(RANDOM_2, "Kims-iPhone", DUID));
+    engine.tick(after(12));
+    assert_eq!(engine.tally().devices, 2);
+    let absorbed = engine.by_mac(RANDOM_2).expect("is a device").id;
+    engine.hear(after(200), &lan(), &arp(RANDOM_2, ip(9)));
+    engine.tick(after(201));
+    assert_eq!(engine.tally().devices, 1);
+    let into = engine.by_mac(RANDOM_2).expect("is known").id;
+    assert_eq!(engine.take_changes().merged, [(absorbed, into)]);
+}
+
+#[test]
+fn a_second_dhcp_server_is_a_stranger() {
+    let mut engine = engine();
+    let offer = |server: Ipv4Addr| {
+        let offer = Dhcp4 {
+            kind: Some(Dhcp4Kind::Offer),
+            server: Some(server),
+            ..message(PHONE)
+        };
+        Fact::Dhcp4(Box::new(offer))
+    };
+    engine.hear(START, &lan(), &frame(PHONE, Some(ip(2)), offer(ip(2))));
+    engine.hear(after(1), &lan(), &frame(OTHER, Some(ip(3)), offer(ip(3))));
+    engine.hear(after(2), &lan(), &frame(OTHER, Some(ip(3)), offer(ip(3))));
+    let rogues = kinds(&mut engine)
+        .iter()
+        .filter(|k| **k == "dhcp_rogue")
+        .count();
+    assert_eq!(rogues, 1);
+}
+
+#[test]
+fn a_flood_of_made_up_addresses_is_bounded_and_counted() {
+    let mut engine = engine();
+    for n in 0..30_000_u64 {
+        let mac = Mac::from_u64(0x3c06_3000_0000 + n);
+        engine.hear(START, &lan(), &frame(mac, None, Fact::Other));
+    }
+    let tally = engine.tally();
+    assert!(tally.devices <= 6_000, "{tally:?}");
+    assert_eq!(tally.devices as u64 + tally.refused, 30_000);
+}
+
+#[test]
+fn changes_that_could_not_be_stored_come_again_in_order() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    let first = engine.take_changes();
+    engine.tick(after(301));
+    engine.give_back(first);
+    assert_eq!(kinds(&mut engine), ["new_device", "device_offline"]);
+}
+
+#[test]
+fn a_quiet_device_is_stored_again_only_every_five_minutes() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    let id = engine.by_mac(PHONE).expect("is a device").id;
+    drop(engine.take_changes());
+    for second in 1..300 {
+        engine.hear(after(second), &lan(), &arp(PHONE, ip(7)));
+        engine.tick(after(second));
+        assert!(engine.take_changes().is_empty(), "second {second}");
+    }
+    engine.hear(after(301), &lan(), &arp(PHONE, ip(7)));
+    engine.tick(after(301));
+    assert!(engine.take_changes().dirty.contains(&id));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_order_of_frames_leaves_two_holders_of_an_address(
+        frames in prop::collection::vec((0_u8..6, 2_u8..6, 0_u64..400), 1..120)
+    ) {
+        let mut engine = engine();
+        let mut now = 0;
+        for (station, address, gap) in frames {
+            now += gap;
+            let mac = Mac([0x3c, 0x06, 0x30, 0, 0, station]);
+            engine.hear(after(now), &lan(), &arp(mac, ip(address)));
+            engine.tick(after(now));
+            for last in 2..6 {
+                let holders = engine
+                    .iter()
+                    .filter(|d| d.addresses.iter().any(|a| a.current && a.ip == IpAddr::from(ip(last))))
+                    .count();
+                prop_assert!(holders <= 1, "{last}: {holders}");
+            }
+            prop_assert!(engine.by_mac(mac).is_some_and(|d| d.presence.online));
+        }
+    }
+}
