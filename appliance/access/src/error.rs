@@ -28,6 +28,11 @@ pub enum AccessError {
     /// The password given as the current one is not.
     #[error("the current password is not right")]
     WrongPassword,
+    /// One's own password is changed with the current one, not reset.
+    #[error(
+        "change your own password with the current one; `panoptikon reset-auth` helps who forgot it"
+    )]
+    OwnPassword,
     /// The token is not the one on the console.
     #[error("the setup token is not right; `panoptikon setup-token` on the router shows it")]
     WrongSetupToken,
@@ -131,7 +136,10 @@ impl AccessError {
     /// A stable word for programs.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Forbidden { .. } | Self::NeedsPerson | Self::RoleTooHigh { .. } => "forbidden",
+            Self::Forbidden { .. }
+            | Self::NeedsPerson
+            | Self::OwnPassword
+            | Self::RoleTooHigh { .. } => "forbidden",
             Self::WrongCredentials => "wrong_credentials",
             Self::WrongPassword => "wrong_password",
             Self::WrongSetupToken => "wrong_setup_token",

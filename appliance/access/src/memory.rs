@@ -254,9 +254,12 @@ impl Shared {
         change: impl FnOnce(&mut Memory) + Send + 'static,
     ) {
         let shared = self.clone();
-        w.after_commit(move || {
-            change(&mut shared.lock());
-            shared.changes.send_modify(|n| *n += 1);
-        });
+        w.after_commit(move || shared.change(change));
+    }
+
+    /// Changes memory now, and tells those who hold connections open.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Memory)) {
+        change(&mut self.lock());
+        self.changes.send_modify(|n| *n += 1);
     }
 }

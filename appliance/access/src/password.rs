@@ -302,10 +302,13 @@ mod tests {
             hasher.verify("wrong horse".into(), None).await.unwrap();
             unknown.push(start.elapsed());
         }
-        // The fastest of each, since the machine is shared.
+        // The fastest of each and a wide margin, since the machine is shared: without the decoy
+        // the ratio is below a hundredth.
         let (known, unknown) = (known.iter().min().unwrap(), unknown.iter().min().unwrap());
         let ratio = unknown.as_secs_f64() / known.as_secs_f64();
-        assert!((0.5..2.0).contains(&ratio), "{ratio}");
+        assert!((0.1..10.0).contains(&ratio), "{ratio}");
+        let params = |hash: &str| hash.split('$').nth(3).unwrap().to_owned();
+        assert_eq!(params(&hasher.decoy), params(&hash));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -200,7 +200,8 @@ impl Access {
             .await
     }
 
-    /// Gives somebody a new password and ends all of their sessions. Needs `people:manage`.
+    /// Gives somebody else a new password and ends all of their sessions. Needs `people:manage`;
+    /// a stolen session does not get at its owner's password this way.
     pub async fn reset_password(
         &self,
         by: &Caller,
@@ -209,6 +210,9 @@ impl Access {
         now: Timestamp,
     ) -> Result<(), AccessError> {
         by.require(Permission::PeopleManage)?;
+        if by.actor.person() == Some(id) {
+            return Err(AccessError::OwnPassword);
+        }
         let name = self.memory().person(id)?.name.clone();
         check_new(&new, &name)?;
         let hash = self.hasher().hash(new).await?;

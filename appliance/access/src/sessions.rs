@@ -180,8 +180,9 @@ impl Access {
         let person = person.ok_or(AccessError::NoSuchSession(session))?;
         by.require_own(person)?;
         // At once, whatever becomes of the row.
-        self.memory().sessions.retain(|_, s| s.id != session);
-        let (by, shared) = (by.clone(), self.shared().clone());
+        self.shared()
+            .change(|m| m.sessions.retain(|_, s| s.id != session));
+        let by = by.clone();
         self.store()
             .write_synced("sessions", move |w| {
                 w.main()
@@ -192,7 +193,6 @@ impl Access {
                     w,
                     Entry::new(&by, "session.end", subject(person), now).with(detail),
                 )?;
-                shared.follow(w, move |m| m.sessions.retain(|_, s| s.id != session));
                 Ok(())
             })
             .await

@@ -74,7 +74,12 @@ impl Access {
         let disabled = found.as_ref().map(|f| f.disabled);
         let usable = found.filter(|f| !f.disabled);
         let hash = usable.as_ref().map(|f| f.hash.clone());
-        let right = self.hasher().verify(attempt.password.clone(), hash).await?;
+        let right = self.hasher().verify(attempt.password.clone(), hash).await;
+        if counted && !matches!(right, Ok(false)) {
+            // Only wrong passwords count against the name.
+            self.limits().names.give_back(&key);
+        }
+        let right = right?;
         let Some(found) = usable.filter(|_| right) else {
             // A name that is nobody's may be a password typed into the wrong field: not kept.
             let reason = match disabled {
@@ -93,9 +98,6 @@ impl Access {
             self.audit().note(entry).await;
             return Err(AccessError::WrongCredentials);
         };
-        if counted {
-            self.limits().names.give_back(&key);
-        }
 
         let renewed = if self.hasher().is_outdated(&found.hash) {
             Some(self.hasher().hash(attempt.password).await?)

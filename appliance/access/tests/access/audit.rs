@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use access::audit::{Entry, Export, Fault, Filter, Format, Outcome, Verdict, record};
 use access::{Caller, Role};
 use serde_json::json;
@@ -399,4 +401,46 @@ async fn every_change_leaves_a_line_with_actor_and_address() {
         assert_eq!(row.actor_id, Some(ada.signed_in.person.0));
         assert_eq!(row.outcome, "ok");
     }
+}
+
+#[tokio::test]
+async fn a_long_log_takes_lines_quickly_and_is_searched_within_a_second() {
+    let n: u64 = std::env::var("AUDIT_LINES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(20_000);
+    let start = Instant::now();
+    let house = with_lines(n).await;
+    let written = start.elapsed();
+    let text = Filter {
+        text: Some("no such thing".into()),
+        ..Filter::default()
+    };
+    let rare = Filter {
+        actor: Some("system".into()),
+        ..Filter::default()
+    };
+    let family = Filter {
+        action: Some("setup.".into()),
+        ..Filter::default()
+    };
+    let mut slowest = Duration::ZERO;
+    for filter in [Filter::default(), text, rare, family] {
+        let start = Instant::now();
+        house
+            .access
+            .audit()
+            .page(&Caller::console(), filter)
+            .await
+            .unwrap();
+        slowest = slowest.max(start.elapsed());
+    }
+    let start = Instant::now();
+    let verdict = house.access.audit().verify(None).await.unwrap();
+    assert!(matches!(verdict, Verdict::Intact { .. }));
+    println!(
+        "{n} lines: written in {written:?}, slowest page {slowest:?}, verified in {:?}",
+        start.elapsed()
+    );
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }

@@ -119,6 +119,14 @@ async fn a_reset_of_a_password_ends_all_sessions_of_that_person_only() {
         .sign_in("bob", "another horse", ADDRESS, T0)
         .await
         .unwrap();
+    let own = house
+        .access
+        .reset_password(&by, ada.signed_in.person, "another horse".into(), T0);
+    assert_eq!(
+        own.await.unwrap_err().code(),
+        "forbidden",
+        "that takes the current password"
+    );
 }
 
 #[tokio::test]
