@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -14,6 +14,10 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
 
 use crate::lifecycle::{Ending, Lifecycle};
+
+/// Signals this close together are one wish: Ctrl-C reaches a whole group of processes, and a script
+/// among them may pass it on.
+const ONE_PRESS: Duration = Duration::from_millis(500);
 
 /// From now on, files are for their owner only.
 pub(super) fn private_files() {
@@ -37,7 +41,7 @@ pub(super) fn raise_file_limit() {
     }
 }
 
-/// Ends the appliance on SIGTERM, SIGINT or SIGHUP, at once on the second one; and ends the process
+/// Ends the appliance on SIGTERM, SIGINT or SIGHUP, at once when one comes again; and ends the process
 /// in any case when a stop takes longer than `limit`.
 ///
 /// Waits on a thread of its own, so that it works when the async side is stuck. Must be called
@@ -53,13 +57,13 @@ pub(super) fn end_on_signals(lifecycle: &Lifecycle, limit: Duration) -> Result<(
         .spawn({
             let lifecycle = lifecycle.clone();
             move || {
-                let mut received = 0_u32;
+                let mut first: Option<Instant> = None;
                 while let Ok(signal) = signals.wait() {
-                    received += 1;
                     tracing::info!(%signal, "signal received");
-                    if received > 1 {
+                    if first.is_some_and(|first| first.elapsed() > ONE_PRESS) {
                         std::process::exit(130);
                     }
+                    first.get_or_insert_with(Instant::now);
                     lifecycle.end(Ending::Stop);
                 }
             }
