@@ -395,8 +395,6 @@ pub struct DeviceForm {
     pub known: bool,
     /// Marked as a favourite.
     pub favourite: bool,
-    /// Names that other devices' tags have, to choose from.
-    pub known_tags: Vec<String>,
 }
 
 /// `GET /devices/new`: adding a device by hand.

@@ -35,8 +35,6 @@ pub struct Shell {
     pub site: String,
     /// Which build this is.
     pub build: Build,
-    /// A short hash of the assets, so that browsers may keep them for ever.
-    pub assets: String,
 }
 
 impl Shell {
