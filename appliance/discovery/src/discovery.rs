@@ -8,14 +8,17 @@ use events::Events;
 use model::{DeviceId, Mac, NewEvent, Severity, Timestamp};
 use serde_json::json;
 use store::{Store, StoreError, Writing};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::device::{Device, Personal, Presence};
+use crate::edge::Interface;
 use crate::edit::{DevicePatch, EnrichmentPatch, NewDevice};
 use crate::engine::{Changes, Engine, Tally};
 use crate::error::DiscoveryError;
 use crate::list::{self, Counts, DeviceFilter, DevicePage, Facets};
+use crate::rounds::Rounds;
 use crate::segment::Segment;
+use crate::service::{Status, with_facts};
 use crate::settings::Settings;
 use crate::tables;
 use crate::uptime::{self, Uptime};
@@ -44,6 +47,11 @@ pub(crate) struct Inner {
     engine: Mutex<Engine>,
     changes: broadcast::Sender<DeviceChange>,
     pub(crate) segments: watch::Sender<Arc<Vec<Segment>>>,
+    pub(crate) interfaces: watch::Sender<Arc<Vec<Interface>>>,
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) rounds: Rounds,
+    /// Wakes the service to store what was not heard but found out.
+    pub(crate) wake: Notify,
 }
 
 impl Discovery {
@@ -51,7 +59,7 @@ impl Discovery {
     pub fn open(store: Store, events: Events, now: Timestamp) -> Result<Self, DiscoveryError> {
         let (devices, next, settings) = store.read_blocking(|r| {
             let (devices, next) = tables::load(r.main())?;
-            Ok::<_, StoreError>((devices, next, Settings::load(r.main())?))
+            Ok::<_, StoreError>((devices, next, with_facts(Settings::load(r.main())?)))
         })?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -60,6 +68,10 @@ impl Discovery {
                 engine: Mutex::new(Engine::new(devices, next, settings, now)),
                 changes: broadcast::Sender::new(CHANGES),
                 segments: watch::Sender::new(Arc::default()),
+                interfaces: watch::Sender::new(Arc::default()),
+                status: watch::Sender::new(Status::default()),
+                rounds: Rounds::default(),
+                wake: Notify::new(),
             }),
         })
     }
@@ -105,6 +117,11 @@ impl Discovery {
     /// The interfaces that devices are looked for on.
     pub fn segments(&self) -> Arc<Vec<Segment>> {
         self.inner.segments.borrow().clone()
+    }
+
+    /// All interfaces of the router.
+    pub fn interfaces(&self) -> Arc<Vec<Interface>> {
+        self.inner.interfaces.borrow().clone()
     }
 
     /// Word of every device that changes, once it is stored.

@@ -123,7 +123,12 @@ const DISCOVERY: &[Op] = &[
 
 const ARP_ONLY: &[Op] = &[Do(LOAD_HALF, 12), If(EQUALS, 0x0806, ACCEPT, DROP)];
 
-const END: &[Op] = &[Label(DROP), Do(RETURN, 0), Label(ACCEPT), Do(RETURN, SNAP_LENGTH)];
+const END: &[Op] = &[
+    Label(DROP),
+    Do(RETURN, 0),
+    Label(ACCEPT),
+    Do(RETURN, SNAP_LENGTH),
+];
 
 /// All that discovery listens to.
 pub(super) fn discovery() -> Vec<Instruction> {
@@ -149,7 +154,12 @@ fn assemble(program: &[Op]) -> Vec<Instruction> {
             If(code, operand, yes, no) => (code, operand, yes, no),
         };
         let [jump_true, jump_false] = [yes, no].map(|label| distance(&program[at + 1..], label));
-        instructions.push(Instruction { code, jump_true, jump_false, operand });
+        instructions.push(Instruction {
+            code,
+            jump_true,
+            jump_false,
+            operand,
+        });
     }
     instructions
 }
@@ -159,7 +169,9 @@ fn distance(rest: &[Op], label: &str) -> u8 {
     if label == NEXT {
         return 0;
     }
-    let skipped = rest.iter().take_while(|op| !matches!(op, Label(name) if *name == label));
+    let skipped = rest
+        .iter()
+        .take_while(|op| !matches!(op, Label(name) if *name == label));
     skipped.filter(|op| !matches!(op, Label(_))).count() as u8
 }
 
@@ -187,7 +199,9 @@ mod tests {
             at += 1;
             let jump = |holds: bool| usize::from(if holds { i.jump_true } else { i.jump_false });
             let loaded = match i.code {
-                LOAD_WORD if i.operand == PACKET_TYPE => Some(u32::from(beside.is_outgoing) * OUTGOING),
+                LOAD_WORD if i.operand == PACKET_TYPE => {
+                    Some(u32::from(beside.is_outgoing) * OUTGOING)
+                }
                 LOAD_WORD if i.operand == VLAN_TAG => Some(beside.tag.unwrap_or(0)),
                 LOAD_WORD if i.operand == VLAN_TAG_PRESENT => Some(u32::from(beside.tag.is_some())),
                 LOAD_WORD => load(i.operand, 4),
@@ -196,7 +210,9 @@ mod tests {
                 LOAD_HALF_BEHIND => load(x + i.operand, 2),
                 LOAD_BYTE_BEHIND => load(x + i.operand, 1),
                 LOAD_IPV4_LENGTH => {
-                    let Some(first) = load(i.operand, 1) else { return 0 };
+                    let Some(first) = load(i.operand, 1) else {
+                        return 0;
+                    };
                     x = (first & 15) * 4;
                     continue;
                 }
@@ -268,14 +284,29 @@ mod tests {
         assert!(passes(&frame(0x0806, &[])));
         assert!(passes(&frame(0x88cc, &[])));
         assert!(passes(&frame(60, &[0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0])));
-        for (source, destination) in
-            [(68, 67), (67, 68), (137, 137), (40_000, 1900), (1900, 40_000), (5353, 5353), (1, 5355)]
-        {
-            assert!(passes(&ipv4(0, 17, &ports(source, destination))), "{source} {destination}");
-            assert!(passes(&ipv4(3, 17, &ports(source, destination))), "{source} {destination}");
+        for (source, destination) in [
+            (68, 67),
+            (67, 68),
+            (137, 137),
+            (40_000, 1900),
+            (1900, 40_000),
+            (5353, 5353),
+            (1, 5355),
+        ] {
+            assert!(
+                passes(&ipv4(0, 17, &ports(source, destination))),
+                "{source} {destination}"
+            );
+            assert!(
+                passes(&ipv4(3, 17, &ports(source, destination))),
+                "{source} {destination}"
+            );
         }
         for (source, destination) in [(546, 547), (547, 546), (5353, 5353), (1, 5355), (5355, 1)] {
-            assert!(passes(&ipv6(17, &ports(source, destination))), "{source} {destination}");
+            assert!(
+                passes(&ipv6(17, &ports(source, destination))),
+                "{source} {destination}"
+            );
         }
         assert!(passes(&ipv4(0, 1, &[0])));
         for kind in [129, 133, 134, 135, 136] {

@@ -81,7 +81,10 @@ impl Listener {
     pub fn start(
         mut sink: impl FnMut(Overheard) -> bool + Send + 'static,
     ) -> Result<Self, EdgeError> {
-        let failed = |source| EdgeError::Thread { name: "listen", source };
+        let failed = |source| EdgeError::Thread {
+            name: "listen",
+            source,
+        };
         let (waker, wake) = wake::pair().map_err(failed)?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -89,7 +92,11 @@ impl Listener {
             .name("listen".to_owned())
             .spawn(move || run(&theirs, &wake, &mut sink))
             .map_err(failed)?;
-        Ok(Self { shared, waker, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            waker,
+            thread: Some(thread),
+        })
     }
 
     /// Listens to these interfaces from now on, and to no others.
@@ -136,20 +143,24 @@ struct Open {
 
 fn run(shared: &Shared, wake: &Wake, sink: &mut impl FnMut(Overheard) -> bool) {
     let mut open: Vec<Open> = Vec::new();
-    let mut retry_at = None;
+    let mut adjust_at = None;
     let mut count_at = None;
     while !shared.stop.load(Ordering::Acquire) {
         let now = Instant::now();
-        retry_at = adjust(shared, &mut open).then(|| now + RETRY);
-        let until = [retry_at, count_at].into_iter().flatten().min();
-        let ready = wait(wake, &open, until.map(|at| at.saturating_duration_since(now)));
+        let until = [adjust_at, count_at].into_iter().flatten().min();
+        let Ready { is_woken, sockets } = wait(
+            wake,
+            &open,
+            until.map(|at: Instant| at.saturating_duration_since(now)),
+        );
         let mut has_heard = false;
-        for (at, _) in ready.iter().enumerate().rev().filter(|(_, ready)| **ready) {
+        for at in sockets.into_iter().rev() {
             match read_round(shared, &open[at], sink) {
                 Ok(()) => has_heard = true,
                 Err(error) => {
-                    let gone = open.swap_remove(at);
+                    let gone = open.remove(at);
                     lock(&shared.failures).insert(gone.interface, error.to_string());
+                    adjust_at = Some(Instant::now() + RETRY);
                 }
             }
         }
@@ -157,12 +168,14 @@ fn run(shared: &Shared, wake: &Wake, sink: &mut impl FnMut(Overheard) -> bool) {
             count_at = count_at.or_else(|| Some(Instant::now() + COUNT_AFTER));
             thread::sleep(REST);
         }
+        if is_woken || adjust_at.is_some_and(|at| at <= Instant::now()) {
+            adjust_at = adjust(shared, &mut open).then(|| Instant::now() + RETRY);
+        }
         if count_at.is_some_and(|at| at <= Instant::now()) {
             count_at = None;
             count_drops(shared, &open);
         }
     }
-    let _ = retry_at;
 }
 
 /// Opens and closes sockets so that they are those wanted; true when one failed.
@@ -186,23 +199,37 @@ fn adjust(shared: &Shared, open: &mut Vec<Open>) -> bool {
     has_failed
 }
 
-/// Which sockets have something to say.
-fn wait(wake: &Wake, open: &[Open], timeout: Option<Duration>) -> Vec<bool> {
+struct Ready {
+    is_woken: bool,
+    /// Places of the sockets that have something to say, in order.
+    sockets: Vec<usize>,
+}
+
+fn wait(wake: &Wake, open: &[Open], timeout: Option<Duration>) -> Ready {
     let timeout = timeout.map_or(PollTimeout::NONE, |timeout| {
         // Rounded up, or the last millisecond would be spent spinning.
         PollTimeout::try_from(timeout.as_millis() + 1).unwrap_or(PollTimeout::MAX)
     });
-    let mut fds: Vec<_> =
-        open.iter().map(|open| PollFd::new(open.socket.as_fd(), PollFlags::POLLIN)).collect();
-    fds.push(PollFd::new(wake.as_fd(), PollFlags::POLLIN));
-    let ready: Vec<bool> = match poll(&mut fds, timeout) {
-        Ok(_) => fds.iter().map(|fd| fd.any().unwrap_or(true)).collect(),
-        Err(_) => Vec::new(), // a signal, or no memory for a moment
-    };
-    if ready.last() == Some(&true) {
+    let mut fds = vec![PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
+    fds.extend(
+        open.iter()
+            .map(|open| PollFd::new(open.socket.as_fd(), PollFlags::POLLIN)),
+    );
+    if poll(&mut fds, timeout).is_err() {
+        return Ready {
+            is_woken: false,
+            sockets: Vec::new(),
+        }; // a signal
+    }
+    let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+    let is_woken = is_ready(&fds[0]);
+    if is_woken {
         wake.clear();
     }
-    ready.into_iter().take(open.len()).collect()
+    let sockets = (0..open.len())
+        .filter(|at| is_ready(&fds[at + 1]))
+        .collect();
+    Ready { is_woken, sockets }
 }
 
 fn read_round(
@@ -223,7 +250,11 @@ fn read_round(
         match decode::ethernet(&buffer[..length.min(LONGEST_FRAME)]) {
             Ok(heard) => {
                 let at = Timestamp::now();
-                if !sink(Overheard { interface: open.interface, at, heard }) {
+                if !sink(Overheard {
+                    interface: open.interface,
+                    at,
+                    heard,
+                }) {
                     shared.queue_drops.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -237,7 +268,9 @@ fn read_round(
 
 fn count_drops(shared: &Shared, open: &[Open]) {
     for statistics in open.iter().filter_map(|open| open.socket.statistics().ok()) {
-        shared.kernel_drops.fetch_add(u64::from(statistics.dropped), Ordering::Relaxed);
+        shared
+            .kernel_drops
+            .fetch_add(u64::from(statistics.dropped), Ordering::Relaxed);
     }
 }
 

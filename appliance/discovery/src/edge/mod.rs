@@ -6,8 +6,8 @@
 
 mod filter;
 pub mod listen;
-mod netlink;
 pub mod neighbours;
+mod netlink;
 pub mod prober;
 mod wake;
 
@@ -16,9 +16,7 @@ use std::io;
 use crate::sweep::SweepError;
 
 pub use listen::{Counters, Listener, Overheard};
-pub use neighbours::{
-    Interface, InterfaceKind, Neighbour, NeighbourState, NetworkChange, Watcher,
-};
+pub use neighbours::{Interface, InterfaceKind, Neighbour, NeighbourState, NetworkChange, Watcher};
 pub use prober::{Found, Job, Outcome};
 
 /// What the kernel did not let us do.

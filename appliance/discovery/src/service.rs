@@ -1,0 +1,266 @@
+//! Discovery at work: threads that listen, rounds on schedule, the engine between them, and what it
+//! finds on its way into the tables.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::Timestamp;
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::decode::Protocol;
+use crate::discovery::Discovery;
+use crate::edge::{Listener, NeighbourState, NetworkChange, Overheard, Watcher};
+use crate::error::DiscoveryError;
+use crate::lan::{self, LanOptions};
+use crate::rounds::{self, ScanReport, network};
+use crate::segment::Segment;
+use crate::settings::Settings;
+
+/// Frames that wait for the engine; what comes on top is dropped and counted by the listener.
+const FRAMES: usize = 4_096;
+/// Netlink messages that wait; the thread behind them waits too, and the kernel's queue with it.
+const KERNEL_WORDS: usize = 1_024;
+/// Frames taken in before what they changed is stored.
+const BATCH: usize = 256;
+/// How often silence is looked for.
+const TICK: Duration = Duration::from_millis(1_000);
+/// Pauses between attempts to store while the disk refuses.
+const RETRY: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+];
+/// How soon after the start the first round begins: the interfaces must be known by then.
+const FIRST_ROUND: Duration = Duration::from_millis(1_500);
+
+/// How discovery is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// It runs.
+    pub running: bool,
+    /// A round of questions is under way.
+    pub scanning: bool,
+    /// The last round that ended.
+    pub last_scan: Option<ScanReport>,
+    /// Interfaces that cannot be listened to, and why.
+    pub failures: BTreeMap<String, String>,
+    /// Frames read.
+    pub frames: u64,
+    /// Frames dropped by the kernel or because the engine was behind.
+    pub dropped: u64,
+    /// Frames that broke their protocol's rules, by protocol; only those that occurred.
+    pub malformed: BTreeMap<&'static str, u64>,
+}
+
+impl Discovery {
+    /// Listens, asks and stores until `stop` turns true.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::Network`] where the threads cannot be started. An interface that cannot be
+    /// opened is no error: it is shown in [`Status::failures`] and tried again.
+    pub async fn run(
+        &self,
+        options: LanOptions,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), DiscoveryError> {
+        let (frames, mut heard) = mpsc::channel::<Overheard>(FRAMES);
+        let listener = Listener::start(move |frame| frames.try_send(frame).is_ok())
+            .map_err(|e| network("listen", &e.to_string()))?;
+        let (words, mut kernel) = mpsc::channel::<NetworkChange>(KERNEL_WORDS);
+        let watcher = Watcher::start(move |word| words.blocking_send(word).is_ok())
+            .map_err(|e| network("follow the interfaces", &e.to_string()))?;
+        let mut room = Room {
+            discovery: self.clone(),
+            options,
+            listener,
+            segments: HashMap::new(),
+            retry: None,
+            refusals: 0,
+        };
+        let rounds = tokio::spawn(keep_asking(self.clone(), stop.clone()));
+        let mut settings = self.inner.store.settings_changed();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        self.inner.status.send_modify(|s| s.running = true);
+        while !*stop.borrow() {
+            tokio::select! {
+                _ = stop.changed() => break,
+                taken = heard.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 { break }
+                    room.hear(&batch);
+                    batch.clear();
+                }
+                word = kernel.recv() => match word {
+                    Some(word) => room.take_word(word),
+                    None => break,
+                },
+                _ = tick.tick() => room.tick(),
+                () = self.inner.wake.notified() => {}
+                _ = settings.changed() => room.reload().await,
+            }
+            room.store().await;
+        }
+        self.inner.status.send_modify(|s| s.running = false);
+        rounds.abort();
+        drop(watcher);
+        room.retry = None;
+        room.store().await;
+        Ok(())
+    }
+
+    /// How it is doing, and word whenever that changes.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.inner.status.subscribe()
+    }
+}
+
+async fn keep_asking(discovery: Discovery, mut stop: watch::Receiver<bool>) {
+    let mut next = Instant::now() + FIRST_ROUND;
+    let mut settings = discovery.inner.store.settings_changed();
+    for number in 0_u64.. {
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => break,
+                // A shorter interval counts from now on.
+                _ = settings.changed() => {
+                    next = next.min(Instant::now() + rounds::pause(&discovery.settings()));
+                }
+                _ = stop.changed() => return,
+            }
+        }
+        next = Instant::now() + rounds::pause(&discovery.settings());
+        discovery.scheduled_round(number).await;
+    }
+}
+
+struct Room {
+    discovery: Discovery,
+    options: LanOptions,
+    listener: Listener,
+    segments: HashMap<u32, Segment>,
+    retry: Option<Instant>,
+    refusals: usize,
+}
+
+impl Room {
+    fn hear(&mut self, batch: &[Overheard]) {
+        let mut engine = self.discovery.engine();
+        for frame in batch {
+            if let Some(segment) = self.segments.get(&frame.interface) {
+                engine.hear(frame.at, segment, &frame.heard);
+            }
+        }
+    }
+
+    fn take_word(&mut self, word: NetworkChange) {
+        match word {
+            NetworkChange::Interfaces(all) => {
+                let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+                let routes = lan::default_routes(&routes);
+                let chosen = lan::choose(&all, &routes, &self.options);
+                self.listener
+                    .watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
+                self.segments = chosen.iter().map(|s| (s.index, s.clone())).collect();
+                self.discovery
+                    .engine()
+                    .set_own(all.iter().filter_map(|i| i.mac));
+                self.discovery.inner.interfaces.send_replace(Arc::new(all));
+                self.discovery.inner.segments.send_if_modified(|old| {
+                    let changed = **old != chosen;
+                    if changed {
+                        let names: Vec<_> = chosen.iter().map(|s| s.name.as_str()).collect();
+                        tracing::info!(interfaces = ?names, "looking for devices");
+                        *old = Arc::new(chosen);
+                    }
+                    changed
+                });
+            }
+            NetworkChange::Neighbour(neighbour) => {
+                let segment = self.segments.get(&neighbour.interface);
+                let confirmed = neighbour.state == NeighbourState::Reachable;
+                if let (Some(segment), Some(mac), true) = (segment, neighbour.mac, confirmed) {
+                    let mut engine = self.discovery.engine();
+                    engine.neighbour(Timestamp::now(), segment, neighbour.ip, mac);
+                }
+            }
+            NetworkChange::NeighbourGone { .. } => {}
+        }
+    }
+
+    fn tick(&mut self) {
+        self.discovery.engine().tick(Timestamp::now());
+        let counters = self.listener.counters();
+        let name = |index: &u32| {
+            self.segments
+                .get(index)
+                .map_or_else(|| index.to_string(), |s| s.name.clone())
+        };
+        let failures: BTreeMap<String, String> = self
+            .listener
+            .failures()
+            .iter()
+            .map(|(i, why)| (name(i), why.clone()))
+            .collect();
+        let malformed: BTreeMap<&'static str, u64> = Protocol::ALL
+            .iter()
+            .map(|p| (p.as_str(), counters.malformed[*p as usize]))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        self.discovery.inner.status.send_if_modified(|status| {
+            let fresh = Status {
+                failures,
+                frames: counters.frames,
+                dropped: counters.kernel_drops + counters.queue_drops,
+                malformed,
+                ..status.clone()
+            };
+            let news = fresh.failures != status.failures;
+            *status = fresh;
+            news
+        });
+    }
+
+    async fn reload(&mut self) {
+        let loaded = self
+            .discovery
+            .inner
+            .store
+            .read(|r| Settings::load(r.main()))
+            .await;
+        match loaded {
+            Ok(settings) => self.discovery.engine().set_settings(with_facts(settings)),
+            Err(error) => tracing::warn!(%error, "cannot read the settings; the old ones stay"),
+        }
+    }
+
+    async fn store(&mut self) {
+        if self.retry.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        match self.discovery.flush(Timestamp::now()).await {
+            Ok(()) => (self.retry, self.refusals) = (None, 0),
+            Err(error) => {
+                let pause = RETRY[self.refusals.min(RETRY.len() - 1)];
+                if self.refusals == 0 {
+                    tracing::error!(%error, "devices cannot be stored; kept in memory and tried again");
+                }
+                self.refusals += 1;
+                self.retry = Some(Instant::now() + pause);
+            }
+        }
+    }
+}
+
+/// Adds what is not set but found out.
+pub(crate) fn with_facts(settings: Settings) -> Settings {
+    let sockets = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    Settings {
+        serves_dhcp: lan::serves_dhcp(&sockets),
+        ..settings
+    }
+}
