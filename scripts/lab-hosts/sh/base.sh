@@ -43,6 +43,8 @@ need_lab_tools() {
 # Sets LAB_HOSTS to the test program, built when LAB_HOSTS_BIN does not name one.
 need_lab_hosts() {
     LAB_HOSTS=${LAB_HOSTS_BIN:-}
+    # A lab that is up goes on with the program that it was started with.
+    [[ -z $LAB_HOSTS && -f $STATE/up ]] && LAB_HOSTS=$(<"$STATE/up")
     if [[ -z $LAB_HOSTS ]]; then
         local profile=${LAB_PROFILE:-release} folder
         folder=$profile

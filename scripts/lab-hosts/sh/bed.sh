@@ -24,7 +24,7 @@ bed_up() {
     ip -n "$near" address add "$address/${net#*/}" broadcast + dev as0 || die "cannot give as0 $address"
     spawn bed "bed-$name-h" "$LAB_HOSTS" respond --interface al0 --net "$net" --hosts "$hosts" \
         --exclude "$address" "$@"
-    wait_for 5 'the responder' grep -q '^ready' "$STATE/logs/bed.log"
+    wait_for 5 'the responder' grep -qs '^ready' "$STATE/logs/bed.log"
     say "bed $name: namespace $near, interface as0, $address/${net#*/}, $hosts hosts"
 }
 

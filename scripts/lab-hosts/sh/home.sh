@@ -157,9 +157,9 @@ lab_up() {
         shift
     done
     need_lab_tools
-    need_lab_hosts
     lock_state
     tear_down
+    need_lab_hosts
     mkdir -p "$STATE"/{pids,logs,run,leases,conf}
     local began=${EPOCHREALTIME/[.,]/}
     echo "$limit" >"$STATE/limit"
@@ -179,7 +179,7 @@ lab_up() {
         personify "$name"
     done
     wait_for 25 "leases ($(printf '%s ' "${HOSTS[@]}"))" all_leased "${HOSTS[@]}"
-    : >"$STATE/up"
+    echo "$LAB_HOSTS" >"$STATE/up"
     say "${#HOSTS[@]} hosts are up and $load answer on the load LAN, after $(((${EPOCHREALTIME/[.,]/} - began) / 1000)) ms"
     say "router: lan0 192.168.50.1/24 fd00:50::1/64, lan0.30 192.168.30.1/24, lan1 10.77.0.1/22, wan0 203.0.113.2/24"
     say "a shell on the router: scripts/lab exec router bash"

@@ -150,7 +150,8 @@ pub(crate) fn echo_reply(
     padded(ipv4(asker.0, host, asker.1, 1, ttl, &reply))
 }
 
-/// A UDP datagram without checksum, as small devices send it.
+/// A UDP datagram without checksum, as small devices send it; mDNS leaves with the hop limit that
+/// RFC 6762, 11 asks for.
 pub(crate) fn udp(
     to: Mac,
     host: (Mac, Ipv4Addr),
@@ -158,13 +159,14 @@ pub(crate) fn udp(
     ports: (u16, u16),
     data: &[u8],
 ) -> Vec<u8> {
+    let ttl = if ports.1 == 5353 { 255 } else { 64 };
     let mut datagram = Vec::with_capacity(8 + data.len());
     datagram.extend(ports.0.to_be_bytes());
     datagram.extend(ports.1.to_be_bytes());
     datagram.extend(((8 + data.len()) as u16).to_be_bytes());
     datagram.extend([0, 0]);
     datagram.extend(data);
-    padded(ipv4(to, host, to_ip, 17, 64, &datagram))
+    padded(ipv4(to, host, to_ip, 17, ttl, &datagram))
 }
 
 /// The Ethernet address of an IPv4 multicast group (RFC 1112, 6.4).

@@ -1,6 +1,6 @@
 //! One device: its kind with its own name and addresses filled in, and what it says in mDNS
-//! (RFC 6762, 6763), SSDP (`UPnP` 1.1), LLMNR (RFC 4795) and NetBIOS (RFC 1002). Pure: datagram in,
-//! datagram out.
+//! (RFC 6762, 6763), SSDP (`UPnP` 1.1) and LLMNR (RFC 4795).
+//! Pure: datagram in, datagram out.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -268,81 +268,19 @@ impl Device {
         )
     }
 
-    // --- NetBIOS ---
-
-    /// The reply to a NetBIOS name query or node status request.
-    pub(crate) fn netbios(&self, query: &[u8]) -> Option<Vec<u8>> {
-        const NAME: [u8; 2] = [0, 0x20];
-        const STATUS: [u8; 2] = [0, 0x21];
-        if !self.kind.netbios || query.len() < 50 || query[2] & 0xf8 != 0 || query[12] != 32 {
-            return None;
-        }
-        let asked = &query[13..45];
-        let body = match [query[46], query[47]] {
-            NAME if asked == netbios_name(&self.host, 0x00)
-                || asked == netbios_name(&self.host, 0x20) =>
-            {
-                let mut body = vec![0, 0x20, 0, 1, 0, 4, 0x93, 0xe0, 0, 6, 0, 0];
-                body.extend(self.ipv4()?.octets());
-                body
-            }
-            STATUS if asked == netbios_any() || asked == netbios_name(&self.host, 0x00) => {
-                let mut names = vec![3];
-                for (name, suffix, flags) in [
-                    (self.host.as_str(), 0_u8, 0x04_u8),
-                    (&self.host, 0x20, 0x04),
-                    ("WORKGROUP", 0, 0x84),
-                ] {
-                    names.extend(padded(name));
-                    names.extend([suffix, flags, 0]);
-                }
-                names.extend(self.mac.0);
-                names.extend([0; 40]);
-                let mut body = vec![0, 0x21, 0, 1, 0, 0, 0, 0, 0, names.len() as u8];
-                body.extend(names);
-                body
-            }
-            _ => return None,
-        };
-        let mut reply = vec![query[0], query[1], 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0, 32];
-        reply.extend(asked);
-        reply.push(0);
-        reply.extend(body);
-        Some(reply)
-    }
-
-    /// The broadcast with which a host claims its NetBIOS name.
-    pub(crate) fn netbios_registration(&self) -> Option<Vec<u8>> {
-        let address = self.ipv4().filter(|_| self.kind.netbios)?;
-        let mut message = vec![
-            self.mac.0[4],
-            self.mac.0[5],
-            0x29,
-            0x10,
-            0,
-            1,
-            0,
-            0,
-            0,
-            0,
-            0,
-            1,
-            32,
-        ];
-        message.extend(netbios_name(&self.host, 0));
-        message.extend([
-            0, 0, 0x20, 0, 1, 0xc0, 0x0c, 0, 0x20, 0, 1, 0, 4, 0x93, 0xe0, 0, 6, 0, 0,
-        ]);
-        message.extend(address.octets());
-        Some(message)
-    }
-
-    /// A DHCPv6 information request (RFC 8415, 18.2.6) with DUID, name and vendor class.
+    /// A DHCPv6 message (RFC 8415): systems with a vendor class solicit an address, with their name
+    /// (RFC 4704); the others only ask for information.
     pub(crate) fn dhcpv6(&self, transaction: u32) -> Option<Vec<u8>> {
         /// Microsoft's enterprise number, before its vendor class.
         const MICROSOFT: u32 = 311;
+        const SOLICIT: u8 = 1;
+        const INFORMATION_REQUEST: u8 = 11;
         let class = self.kind.dhcpv6?;
-        let mut message = vec![11];
+        let mut message = vec![if class.is_empty() {
+            INFORMATION_REQUEST
+        } else {
+            SOLICIT
+        }];
         message.extend(&transaction.to_be_bytes()[1..]);
         let mut option = |code: u16, value: &[u8]| {
             message.extend(code.to_be_bytes());
@@ -353,6 +291,7 @@ impl Device {
         option(6, &[0, 23, 0, 24]);
         option(8, &[0, 0]);
         if !class.is_empty() {
+            option(3, &[&self.mac.0[2..], &[0; 8]].concat());
             let length = (class.len() as u16).to_be_bytes();
             option(
                 16,
@@ -365,39 +304,11 @@ impl Device {
     }
 }
 
-/// Fifteen upper-case bytes, spaces behind.
-fn padded(name: &str) -> [u8; 15] {
-    let mut bytes = [b' '; 15];
-    for (place, byte) in bytes.iter_mut().zip(name.bytes()) {
-        *place = byte.to_ascii_uppercase();
-    }
-    bytes
-}
-
-/// A name in "half-ASCII" (RFC 1001, 14.1).
-fn netbios_name(name: &str, suffix: u8) -> [u8; 32] {
-    encode(padded(name).iter().copied().chain([suffix]))
-}
-
-/// `*`, which asks any host.
-fn netbios_any() -> [u8; 32] {
-    encode(std::iter::once(b'*').chain([0; 15]))
-}
-
-fn encode(bytes: impl Iterator<Item = u8>) -> [u8; 32] {
-    let mut out = [b'A'; 32];
-    for (pair, byte) in out.chunks_mut(2).zip(bytes) {
-        pair[0] += byte >> 4;
-        pair[1] += byte & 0x0f;
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::kinds::{KINDS, kind};
+    use super::super::kinds::{all, kind};
     use super::*;
 
     fn device(name: &str) -> Device {
@@ -456,10 +367,10 @@ mod tests {
 
     #[test]
     fn nobody_answers_for_others() {
-        for kind in KINDS {
+        for kind in all() {
             let device = Device {
                 kind,
-                ..device("mute-or-not".split('-').next().map_or("nas", |_| "nas"))
+                ..device("nas")
             };
             assert_eq!(device.mdns(&ask("other.local", dns::ANY), 5353), None);
             assert_eq!(device.llmnr(&ask("other", dns::A)), None);
@@ -468,7 +379,7 @@ mod tests {
 
     #[test]
     fn every_announcement_fits_one_datagram() {
-        for kind in KINDS {
+        for kind in all() {
             for bytes in (Device {
                 kind,
                 ..device("nas")
@@ -502,30 +413,10 @@ mod tests {
     }
 
     #[test]
-    fn windows_tells_its_name_by_netbios_and_llmnr() {
+    fn windows_tells_its_name_by_llmnr_and_its_system_by_dhcpv6() {
         let windows = device("windows");
-        let mut query = vec![0xab, 0xcd, 0x01, 0x10, 0, 1, 0, 0, 0, 0, 0, 0, 32];
-        query.extend(netbios_name("hp5ae077", 0x20));
-        query.extend([0, 0, 0x20, 0, 1]);
-        let reply = windows.netbios(&query).unwrap();
-        assert_eq!(
-            (&reply[..2], &reply[reply.len() - 4..]),
-            (&[0xab, 0xcd][..], &[192, 168, 50, 20][..])
-        );
-        query.splice(13..45, netbios_any());
-        query[47] = 0x21;
-        let status = windows.netbios(&query).unwrap();
-        assert!(holds(&status, "HP5AE077       ") && holds(&status, "WORKGROUP"));
         assert!(windows.llmnr(&ask("hp5ae077", dns::A)).is_some());
         assert!(holds(&windows.dhcpv6(7).unwrap(), "MSFT 5.0"));
-    }
-
-    #[test]
-    fn a_name_is_written_in_half_ascii() {
-        assert_eq!(
-            &netbios_name("FRED", 0),
-            b"EGFCEFEECACACACACACACACACACACAAA"
-        );
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 mod device;
 mod kinds;
+mod netbios;
 mod ports;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
@@ -50,7 +51,7 @@ pub(crate) struct Options {
 
 fn parse_kind(text: &str) -> Result<&'static kinds::Kind, String> {
     kinds::kind(text).ok_or_else(|| {
-        let names: Vec<&str> = kinds::KINDS.iter().map(|kind| kind.name).collect();
+        let names: Vec<&str> = kinds::all().map(|kind| kind.name).collect();
         format!("no kind `{text}`; known are {}", names.join(", "))
     })
 }
@@ -172,10 +173,12 @@ impl Persona {
                 )
             })
             .collect();
-        // Twice, a second apart (RFC 6762, 8.3).
+        // Twice, a second apart (RFC 6762, 8.3); and IPv6 addresses are of use only after their duplicate check.
+        let once_more = now + Duration::from_millis(1_200 + jitter);
+        self.agenda.push((once_more, Task::Announce, Duration::MAX));
         self.agenda.push((
-            now + Duration::from_millis(1_200 + jitter),
-            Task::Announce,
+            once_more + Duration::from_secs(1),
+            Task::AskDns,
             Duration::MAX,
         ));
         Ok(())
