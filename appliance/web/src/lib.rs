@@ -11,5 +11,6 @@ pub mod live;
 pub mod metrics;
 mod openapi;
 pub mod server;
+pub mod site;
 pub mod tls;
 pub mod view;

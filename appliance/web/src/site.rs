@@ -1,0 +1,102 @@
+//! What handlers hold: the rooms, and what the binary knows about itself.
+
+use std::sync::Arc;
+
+use access::Access;
+use detect::Alerts;
+use discovery::Discovery;
+use events::Events;
+use model::Timestamp;
+use serde::Serialize;
+use store::Store;
+
+use crate::live::Live;
+use crate::tls::Tls;
+
+/// The state of all handlers. Cheap to clone.
+#[derive(Clone)]
+pub struct Site(Arc<Rooms>);
+
+/// The rooms below, and what the binary says about itself.
+pub struct Rooms {
+    /// The tables.
+    pub store: Store,
+    /// What happened.
+    pub events: Events,
+    /// Who may do what.
+    pub access: Access,
+    /// The devices.
+    pub discovery: Discovery,
+    /// What needs looking at.
+    pub alerts: Alerts,
+    /// Open pages.
+    pub live: Live,
+    /// Certificates; None where only the plain listener is used.
+    pub tls: Option<Arc<Tls>>,
+    /// About the program and the machine.
+    pub facts: Facts,
+    /// How each part is doing, asked anew each time.
+    pub components: Box<dyn Fn() -> Vec<Component> + Send + Sync>,
+    /// What the machine offers and lacks, as `panoptikon doctor` says; takes a moment, and blocks.
+    pub capabilities: Box<dyn Fn() -> Vec<Capability> + Send + Sync>,
+}
+
+/// What does not change while the program runs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    /// Release number.
+    pub version: &'static str,
+    /// The commit it was built from.
+    pub git: &'static str,
+    /// The day it was built.
+    pub built: &'static str,
+    /// VyOS version, where it runs on one.
+    pub vyos: Option<String>,
+    /// The name that people type.
+    pub host: String,
+    /// When it started.
+    pub started: Timestamp,
+}
+
+/// One part of the appliance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Component {
+    /// The room's name.
+    pub name: String,
+    /// `ok`, `starting`, `stopped` or `degraded`.
+    pub status: &'static str,
+    /// Why, where it is not well.
+    pub message: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// How often it was restarted after a failure.
+    pub restarts: u32,
+}
+
+/// One thing the machine should offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Capability {
+    /// What, such as `raw sockets`.
+    pub name: String,
+    /// `ok`, `degraded` or `missing`.
+    pub status: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What to do about it, where something is to be done.
+    pub remedy: Option<String>,
+}
+
+impl Site {
+    /// Puts the state together.
+    pub fn new(rooms: Rooms) -> Self {
+        Self(Arc::new(rooms))
+    }
+}
+
+impl std::ops::Deref for Site {
+    type Target = Rooms;
+
+    fn deref(&self) -> &Rooms {
+        &self.0
+    }
+}
