@@ -8,6 +8,7 @@ mod filter;
 pub mod listen;
 pub mod neighbours;
 mod netlink;
+mod picture;
 pub mod prober;
 mod wake;
 
