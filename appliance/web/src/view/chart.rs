@@ -161,8 +161,11 @@ impl Strip {
     }
 }
 
+/// Lines along the middle of the bar: the style sheet makes them as wide as the bar is high, which
+/// takes half the bytes of rectangles.
 fn runs(spans: &[Option<bool>], wanted: impl Fn(Option<bool>) -> bool) -> String {
     let mut out = String::new();
+    let mut end = None;
     let mut i = 0;
     while i < spans.len() {
         let from = i;
@@ -170,7 +173,11 @@ fn runs(spans: &[Option<bool>], wanted: impl Fn(Option<bool>) -> bool) -> String
             i += 1;
         }
         if i > from {
-            let _ = write!(out, "M{from} 0h{}v8h-{}z", i - from, i - from);
+            let _ = match end {
+                None => write!(out, "M{from} 4h{}", i - from),
+                Some(end) => write!(out, "m{} 0h{}", from - end, i - from),
+            };
+            end = Some(i);
         }
         i += 1;
     }
@@ -414,8 +421,8 @@ mod tests {
     #[test]
     fn a_strip_joins_neighbouring_spans() {
         let strip = Strip::new(&[None, Some(true), Some(true), Some(false), Some(true)], "");
-        assert_eq!(strip.there, "M1 0h2v8h-2zM4 0h1v8h-1z");
-        assert_eq!(strip.unknown, "M0 0h1v8h-1z");
+        assert_eq!(strip.there, "M1 4h2m1 0h1");
+        assert_eq!(strip.unknown, "M0 4h1");
         assert_eq!(Strip::new(&[], "").there, "");
     }
 

@@ -109,8 +109,10 @@ const MOST: usize = 400;
 const PITCH: f64 = 24.0;
 /// The widest that one group fans out.
 const WIDEST: f64 = 3.4;
-/// Room for labels around the outermost ring.
-const MARGIN: f64 = 175.0;
+/// About the width of a letter of a label.
+const LETTER: f64 = 6.6;
+/// Room around all.
+const EDGE: f64 = 16.0;
 /// The distance from one ring of devices to the next: a label's length.
 const RING: f64 = 165.0;
 
@@ -279,26 +281,34 @@ const fn width(bps: u64) -> u8 {
 
 /// The part of the plane that holds all nodes and their labels.
 fn view(nodes: &[Node]) -> String {
-    let reach = |f: fn(&Node) -> i64, pick: fn(i64, i64) -> i64| nodes.iter().map(f).fold(0, pick);
-    let (left, right) = (reach(|n| n.x, i64::min), reach(|n| n.x, i64::max));
-    let (top, bottom) = (reach(|n| n.y, i64::min), reach(|n| n.y, i64::max));
-    let sideways = MARGIN as i64;
-    let upright = if bottom - top > 2 * (right - left) / 3 {
-        sideways / 2
-    } else {
-        sideways / 3
+    let (mut left, mut top, mut right, mut bottom) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
+    let mut reach = |x: f64, y: f64| {
+        left = left.min(x);
+        right = right.max(x);
+        top = top.min(y);
+        bottom = bottom.max(y);
     };
-    // Labels of what lies left and right of the middle stand outside; where nothing lies, less room.
-    let (west, east) = (
-        if left < -60 { sideways } else { 60 },
-        if right > 60 { sideways } else { 60 },
-    );
+    for node in nodes {
+        let (x, y, radius) = (node.x as f64, node.y as f64, node.radius as f64);
+        let long = node.short.chars().count() as f64 * LETTER;
+        if node.kind == "device" {
+            let turn = (node.turn as f64).to_radians();
+            let away = if node.left { -radius - 7.0 - long } else { radius + 7.0 + long };
+            reach(x + away * turn.cos(), y + away * turn.sin());
+        } else {
+            let half = long.max(node.spot.hint.chars().count() as f64 * LETTER) / 2.0;
+            reach(x - half, y);
+            reach(x + half, y + radius + 32.0);
+        }
+        reach(x - radius, y - radius);
+        reach(x + radius, y + radius);
+    }
     format!(
-        "{} {} {} {}",
-        left - west,
-        top - upright,
-        right - left + west + east,
-        bottom - top + 2 * upright
+        "{:.0} {:.0} {:.0} {:.0}",
+        left - EDGE,
+        top - EDGE,
+        right - left + 2.0 * EDGE,
+        bottom - top + 2.0 * EDGE
     )
 }
 

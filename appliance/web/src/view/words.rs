@@ -10,7 +10,7 @@ use model::{Timestamp, human_age};
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "parts/time.html")]
 pub struct Moment {
-    /// RFC 3339 in UTC.
+    /// RFC 3339 in UTC, to the second.
     pub iso: String,
     /// The exact time in the router's zone.
     pub exact: String,
@@ -34,7 +34,7 @@ impl Moment {
             }
         };
         Self {
-            iso: at.rfc3339(),
+            iso: short_iso(at),
             exact: at.local(),
             text,
             relative: true,
@@ -45,12 +45,17 @@ impl Moment {
     pub fn exact(at: Timestamp) -> Self {
         let exact = at.local();
         Self {
-            iso: at.rfc3339(),
+            iso: short_iso(at),
             text: exact.clone(),
             exact,
             relative: false,
         }
     }
+}
+
+/// RFC 3339 to the second: the list of devices holds fifty of them.
+fn short_iso(at: Timestamp) -> String {
+    Timestamp::from_secs(at.as_secs()).rfc3339().replace(".000Z", "Z")
 }
 
 /// Bytes in binary steps with one decimal below ten: `980 B`, `1.4 MiB`, `12 GiB`.
@@ -90,7 +95,7 @@ pub fn percent(share: f64) -> String {
         format!("{:.0} %", if p.is_nan() { 0.0 } else { p })
     } else if p > 99.0 {
         format!("{:.2} %", p.min(99.99))
-    } else if p < 10.0 {
+    } else if p < 1.0 {
         format!("{:.1} %", p.max(0.1))
     } else {
         format!("{p:.0} %")

@@ -9,11 +9,11 @@ use model::Timestamp;
 use panoptikon_web::view::*;
 
 /// Now, for all samples.
-pub const NOW: Timestamp = Timestamp(1_795_273_200_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_795_273_200_000);
 
 /// What to fill the pages with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     /// Nothing in any list.
     Empty,
     /// One thing in each list.
@@ -25,7 +25,7 @@ pub enum Mood {
 }
 
 /// Markup, quotes, a template's own signs, an unbroken run and a right-to-left mark.
-pub const HOSTILE: &str = "\"'><script>alert(1)</script>{{7*7}}&amp;\u{202e}\
+pub(crate) const HOSTILE: &str = "\"'><script>alert(1)</script>{{7*7}}&amp;\u{202e}\
     wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww";
 
 const THINGS: [(&str, &str, &str, &str); 14] = [
@@ -74,7 +74,7 @@ fn ago(secs: u64) -> Moment {
 }
 
 /// The surroundings of a page.
-pub fn shell(mood: Mood, title: &str, here: Option<Place>, path: &str) -> Shell {
+pub(crate) fn shell(mood: Mood, title: &str, here: Option<Place>, path: &str) -> Shell {
     Shell {
         title: title.to_owned(),
         here,
@@ -128,7 +128,7 @@ fn bell(mood: Mood, most: usize) -> Vec<BellItem> {
 }
 
 /// One device of the list.
-pub fn device(mood: Mood, i: usize) -> DeviceRow {
+pub(crate) fn device(mood: Mood, i: usize) -> DeviceRow {
     let (name, icon, kind, vendor) = THINGS[i % THINGS.len()];
     let presence = match i % 7 {
         4 => Presence::Offline,
@@ -136,7 +136,7 @@ pub fn device(mood: Mood, i: usize) -> DeviceRow {
         _ => Presence::Online,
     };
     let spans: Vec<_> = (0..48)
-        .map(|s| if s < 6 { None } else { Some((s * 7 + i * 13) % 29 > 4 + i % 9) })
+        .map(|s| if s < 6 { None } else { Some((s + i * 5) % 23 > i % 11) })
         .collect();
     DeviceRow {
         id: i as i64 + 1,
@@ -469,7 +469,7 @@ fn events(mood: Mood) -> EventsPage {
 }
 
 /// One alert of the list.
-pub fn alert(mood: Mood, i: usize) -> AlertRow {
+pub(crate) fn alert(mood: Mood, i: usize) -> AlertRow {
     let status = [AlertStatus::Active, AlertStatus::Active, AlertStatus::Acknowledged, AlertStatus::Resolved][i % 4];
     let said = || Said { who: mood.t("robert"), at: ago(300), note: mood.t("That is the neighbour's boy.") };
     AlertRow {
@@ -680,7 +680,7 @@ fn bare(mood: Mood, title: &str) -> Shell {
 }
 
 /// Every page, by name.
-pub fn pages(mood: Mood) -> Vec<(&'static str, String)> {
+pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
     let mut list: Vec<(&'static str, askama::Result<String>)> = vec![
         ("home", home(mood).render()),
         ("devices", devices(mood, false).render()),
