@@ -125,44 +125,65 @@ start_time() {
 
 # spawn KEY NAMESPACE COMMAND...: starts a process in a namespace ('-' for the machine's own) and records it.
 spawn() {
-    local key=$1 name=$2 pid
+    local key=$1 name=$2
     shift 2
-    if [[ $name == - ]]; then
-        "$@" </dev/null >"$STATE/logs/$key.log" 2>&1 9>&- &
-    else
-        ip netns exec "$(ns "$name")" "$@" </dev/null >"$STATE/logs/$key.log" 2>&1 9>&- &
-    fi
-    pid=$!
-    printf '%s %s\n' "$pid" "$(start_time "$pid")" >"$STATE/pids/$key"
-    disown "$pid"
+    [[ $name == - ]] || set -- ip netns exec "$(ns "$name")" "$@"
+    # It writes itself down before it becomes the command, so that not even a kill of this script leaves it unrecorded.
+    {
+        record "$key" "$BASHPID"
+        exec "$@"
+    } </dev/null >"$STATE/logs/$key.log" 2>&1 9>&- &
+    record "$key" $!
+    disown $!
+}
+
+record() {
+    printf '%s %s\n' "$2" "$(start_time "$2")" >"$STATE/pids/$1"
 }
 
 # alive KEY: true while the recorded process runs.
 alive() {
     local pid started
     { read -r pid started <"$STATE/pids/$1"; } 2>/dev/null || return 1
-    [[ -n $started && $(start_time "$pid") == "$started" ]]
+    same "$pid" "$started"
 }
 
-# stop KEY...: ends recorded processes, all at once, with SIGKILL for those that take over 3 s.
-stop() {
-    local key pid round
-    for key in "$@"; do
-        alive "$key" && read -r pid _ <"$STATE/pids/$key" && kill -TERM "$pid" 2>/dev/null
+# family PID: prints the descendants of a process, each with its start time.
+family() {
+    local child children
+    { read -r -a children <"/proc/$1/task/$1/children"; } 2>/dev/null || return 0
+    for child in "${children[@]}"; do
+        printf '%s %s\n' "$child" "$(start_time "$child")"
+        family "$child"
     done
-    for ((round = 0; round < 60; round++)); do
-        local left=0
-        for key in "$@"; do
-            alive "$key" && left=1 && break
+}
+
+# same PID STARTED: true while that very process runs.
+same() {
+    [[ -n $2 && $(start_time "$1") == "$2" ]]
+}
+
+# stop KEY...: ends recorded processes and what they started, all at once, with SIGKILL for those that take over 3 s.
+stop() {
+    local key pid started round left all=()
+    for key in "$@"; do
+        alive "$key" || continue
+        read -r pid started <"$STATE/pids/$key"
+        mapfile -t -O "${#all[@]}" all < <(echo "$pid $started"; family "$pid")
+        kill -TERM "$pid" 2>/dev/null
+    done
+    for ((round = 0; round < 80; round++)); do
+        left=()
+        for key in "${all[@]}"; do
+            # shellcheck disable=SC2086
+            same $key && left+=("$key")
         done
-        ((left)) || break
+        all=("${left[@]}")
+        ((${#all[@]})) || break
+        if ((round == 60)); then for key in "${all[@]}"; do kill -KILL "${key% *}" 2>/dev/null; done; fi
         sleep 0.05
     done
-    for key in "$@"; do
-        alive "$key" && read -r pid _ <"$STATE/pids/$key" && kill -KILL "$pid" 2>/dev/null
-        rm -f "$STATE/pids/$key"
-    done
-    return 0
+    for key in "$@"; do rm -f "$STATE/pids/$key"; done
 }
 
 # keys PATTERN: recorded process keys that match a glob.
