@@ -1,6 +1,8 @@
 //! Brings a small lab and a bench bed up and down, in namespaces of their own names. Needs root;
 //! without it the tests say so and pass, since nothing of the lab works then.
 
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
