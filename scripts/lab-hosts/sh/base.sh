@@ -20,7 +20,7 @@ say() {
     printf 'lab: %s\n' "$*"
 }
 
-# Checks root and the programs of the lab; scripts/lib.sh installs what is missing when it can.
+# Checks root and the programs of the lab; what is missing is installed.
 need_lab_tools() {
     ((EUID == 0)) || die 'network namespaces need root; run it with sudo'
     local entry missing=()
@@ -29,15 +29,7 @@ need_lab_tools() {
         command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry#*:}")
     done
     ((${#missing[@]} == 0)) && return
-    if [[ -f $ROOT/scripts/lib.sh ]]; then
-        # shellcheck source=/dev/null
-        . "$ROOT/scripts/lib.sh"
-        if declare -F need_packages >/dev/null; then
-            need_packages "${missing[@]}"
-            return
-        fi
-    fi
-    die "missing programs; install them with: apt-get install --no-install-recommends ${missing[*]}"
+    need_packages "${missing[@]}" || die "these packages are missing: ${missing[*]}"
 }
 
 # Sets LAB_HOSTS to the test program, built when LAB_HOSTS_BIN does not name one.
@@ -49,6 +41,7 @@ need_lab_hosts() {
         local profile=${LAB_PROFILE:-release} folder
         folder=$profile
         [[ $profile == dev ]] && folder=debug
+        need_rust
         (cd "$ROOT" && cargo build --quiet --profile "$profile" -p panoptikon-lab-hosts) ||
             die 'the test program panoptikon-lab-hosts does not build'
         LAB_HOSTS=${CARGO_TARGET_DIR:-$ROOT/target}/$folder/lab-hosts
@@ -58,6 +51,8 @@ need_lab_hosts() {
 
 # One `up`, `down` or `host` at a time for each lab.
 lock_state() {
+    # A unix socket's path has 108 bytes at most.
+    ((${#STATE} <= 85)) || die "the path of $STATE is too long for sockets in it; set LAB_STATE to a shorter one"
     mkdir -p "$STATE"/{pids,logs,run,leases,conf}
     exec 9>"$STATE.lock"
     flock -w 60 9 || die "another scripts/lab holds $STATE.lock"

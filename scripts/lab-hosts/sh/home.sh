@@ -254,26 +254,33 @@ lab_status() {
     fi
 }
 
+# The appliance's settings in the lab.
+SETTINGS=(env "PANOPTIKON_DATA_DIR=$STATE/appliance/data" "PANOPTIKON_CONFIG_DIR=$STATE/appliance/config"
+    "PANOPTIKON_CONTROL_SOCKET=$STATE/appliance/control.sock" PANOPTIKON_LISTEN=0.0.0.0:8443)
+
 # lab_serve: the appliance in the router's namespace, and its page on this machine's loopback.
 lab_serve() {
-    local binary=${PANOPTIKON_BIN:-} data=$STATE/appliance port=${LAB_PORT:-8443} variables
-    if [[ -z $binary ]]; then
-        (cd "$ROOT" && cargo build --quiet --release -p panoptikon) || die 'the appliance does not build'
-        binary=${CARGO_TARGET_DIR:-$ROOT/target}/release/panoptikon
-    fi
+    local binary=${LAB_APPLIANCE:-} listen=${LAB_LISTEN:-127.0.0.1:8443}
+    [[ -n $binary ]] || binary=$(build_release) || exit 1
     [[ -x $binary ]] || die "no appliance at $binary"
-    mkdir -p "$data"
+    mkdir -p "$STATE/appliance"
     stop appliance forward-in forward-out
-    rm -f "$STATE/run/forward.sock"
-    variables=("PANOPTIKON_DATA_DIR=$data" "PANOPTIKON_CONTROL_SOCKET=$data/control.sock" PANOPTIKON_LISTEN=0.0.0.0:8443)
+    echo "$binary" >"$STATE/run/appliance"
     # shellcheck disable=SC2016
-    spawn appliance router bash -c 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; shift; exec "$@"' lab-appliance \
-        "$STATE/conf/resolv.conf" env "${variables[@]}" "$binary" serve
+    spawn appliance router bash -c 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; shift; exec "$@"' \
+        lab-appliance "$STATE/conf/resolv.conf" "${SETTINGS[@]}" "$binary" serve
     spawn forward-in router "$LAB_HOSTS" forward --listen "unix:$STATE/run/forward.sock" --to tcp:127.0.0.1:8443
-    spawn forward-out - "$LAB_HOSTS" forward --listen "tcp:127.0.0.1:$port" --to "unix:$STATE/run/forward.sock"
-    wait_for 20 'the appliance' appliance_answers
-    say "the page: https://127.0.0.1:$port"
-    env "${variables[@]}" "$binary" setup-token 2>/dev/null | sed 's/^/lab: setup token: /'
+    spawn forward-out - "$LAB_HOSTS" forward --listen "tcp:$listen" --to "unix:$STATE/run/forward.sock"
+    wait_for 60 'the appliance' appliance_answers
+    alive forward-out || die "cannot show the page on $listen: $(tail -n 1 "$STATE/logs/forward-out.log")"
+    say "the page: https://$listen"
+    say "setup token: $(lab_cli setup-token 2>&1)"
+}
+
+# lab_cli COMMAND...: the appliance's command line, speaking to the one in the lab.
+lab_cli() {
+    [[ -s $STATE/run/appliance ]] || die 'no appliance runs in this lab; start it with scripts/lab serve'
+    "${SETTINGS[@]}" "$(<"$STATE/run/appliance")" "$@"
 }
 
 appliance_answers() {
