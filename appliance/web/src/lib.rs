@@ -10,6 +10,7 @@ pub mod http;
 pub mod live;
 pub mod metrics;
 mod openapi;
+pub mod pages;
 pub mod server;
 pub mod site;
 pub mod tls;

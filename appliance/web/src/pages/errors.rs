@@ -1,0 +1,170 @@
+//! The rooms' refusals as answers, and the page that explains one.
+
+use access::AccessError;
+use axum::http::StatusCode;
+use detect::AlertError;
+use discovery::DiscoveryError;
+use model::{Explained, Timestamp};
+use store::StoreError;
+
+use crate::http::Failure;
+use crate::view::{Bell, Build, Can, Link, Problem, Shell, Theme};
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        if error.is_full() {
+            tracing::warn!(%error, "refused a change: the disk is full");
+            let message = "The disk is full, so nothing was changed. Make room under Settings, \
+                           Storage, or on the router; the appliance goes on by itself then.";
+            let explained = Explained::new("disk_full", message);
+            return Self::new(StatusCode::INSUFFICIENT_STORAGE, explained);
+        }
+        match error {
+            StoreError::Closed => Self::unavailable("The appliance is stopping."),
+            other => Self::internal("Using the database", other),
+        }
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        use AccessError as E;
+        let status = match error {
+            E::Store(inner) => return inner.into(),
+            E::Kept { .. } | E::Random(_) | E::Hashing(_) | E::TokenFile { .. } => {
+                return Self::internal("Checking access", error);
+            }
+            E::Forbidden { .. } | E::NeedsPerson | E::OwnPassword | E::RoleTooHigh { .. } => {
+                StatusCode::FORBIDDEN
+            }
+            E::WrongCredentials => StatusCode::UNAUTHORIZED,
+            E::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
+            E::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            E::NoSuchPerson(_) | E::NoSuchSession(_) | E::NoSuchKey(_) => StatusCode::NOT_FOUND,
+            E::AlreadySetUp | E::NameTaken { .. } | E::LastAdministrator { .. } => {
+                StatusCode::CONFLICT
+            }
+            E::WrongPassword
+            | E::WrongSetupToken
+            | E::Password(_)
+            | E::Name(_)
+            | E::TooMany { .. }
+            | E::BadValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let explained = Explained::new(error.code(), sentence(&error.to_string()));
+        Self {
+            retry_after: error.retry_after(),
+            ..Self::new(status, explained)
+        }
+    }
+}
+
+impl From<DiscoveryError> for Failure {
+    fn from(error: DiscoveryError) -> Self {
+        use DiscoveryError as E;
+        let mut retry_after = None;
+        let status = match &error {
+            E::NotFound(_) => StatusCode::NOT_FOUND,
+            E::Taken { .. } | E::NoAddress(_) => StatusCode::CONFLICT,
+            E::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            E::TooSoon { seconds, .. } => {
+                retry_after = Some(std::time::Duration::from_secs(*seconds));
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            E::Network { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            E::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if let E::Store(inner) = error {
+            return inner.into();
+        }
+        let Explained { code, message } = error.explain();
+        Self {
+            retry_after,
+            ..Self::new(status, Explained::new(code, sentence(&message)))
+        }
+    }
+}
+
+impl From<AlertError> for Failure {
+    fn from(error: AlertError) -> Self {
+        let status = match error {
+            AlertError::Store(inner) => return inner.into(),
+            _ => match error.code() {
+                "not_found" => StatusCode::NOT_FOUND,
+                "conflict" => StatusCode::CONFLICT,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            },
+        };
+        Self::new(status, Explained::from(&error))
+    }
+}
+
+/// An error's text as a sentence: with a capital and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    let end = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+/// The page that explains a failure, for [`crate::http::FrontOptions::error_page`]. It knows
+/// nobody: the front door refuses before it is clear who asks.
+pub fn error_page(failure: &Failure) -> String {
+    let status = failure.status.as_u16();
+    let mut problem = Problem::of(status, &failure.explained.message);
+    if status == 507 {
+        "The disk is full".clone_into(&mut problem.title);
+        problem.links = vec![Link {
+            label: "Storage".to_owned(),
+            href: "/settings#storage".to_owned(),
+        }];
+    }
+    let shell = Shell {
+        title: String::new(),
+        here: None,
+        theme: Theme::Auto,
+        csrf: String::new(),
+        person: None,
+        can: Can::default(),
+        bell: Bell::default(),
+        flash: Vec::new(),
+        search: String::new(),
+        path: "/".to_owned(),
+        now: Timestamp::now().0,
+        expires: None,
+        live: false,
+        site: String::new(),
+        build: Build::default(),
+    };
+    problem
+        .page(shell)
+        .unwrap_or_else(|_| format!("{status}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_speaks_in_sentences() {
+        assert_eq!(sentence("the disk is full"), "The disk is full.");
+        assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence(""), ".");
+    }
+
+    #[test]
+    fn the_error_page_escapes_what_it_repeats_and_offers_a_way_on() {
+        let page = error_page(&Failure::not_found("<script>alert(1)</script>"));
+        assert!(page.contains("&#60;script&#62;") || page.contains("&lt;script&gt;"));
+        assert!(!page.contains("<script>alert"));
+        assert!(page.contains("href=\"/search\""));
+    }
+}

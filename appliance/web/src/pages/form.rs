@@ -1,0 +1,57 @@
+//! What a form sent.
+
+use axum::extract::{FromRequest, RawForm, Request};
+
+use super::answer::local_path;
+use crate::http::Failure;
+use crate::view::Query;
+
+/// The fields of a form, an extractor. An absent field reads as empty; a field may come repeatedly.
+#[derive(Debug, Clone, Default)]
+pub struct Form(Query);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(|e| {
+            Failure::new(
+                e.status(),
+                model::Explained::new("bad_request", e.body_text()),
+            )
+        })?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Failure::bad_request("The form is not in UTF-8."))?;
+        Ok(Self(Query::parse("", text)))
+    }
+}
+
+impl Form {
+    /// A field as it was sent; empty where it was not.
+    pub fn raw(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_default()
+    }
+
+    /// A field without blanks around it.
+    pub fn get(&self, name: &str) -> &str {
+        self.raw(name).trim()
+    }
+
+    /// All values of a repeated field.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.0.pairs().iter();
+        pairs
+            .filter(move |(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    }
+
+    /// Whether a box was ticked.
+    pub fn ticked(&self, name: &str) -> bool {
+        matches!(self.get(name), "1" | "on" | "true")
+    }
+
+    /// Where the form wants to return to: its `back` field, if that is a path of this site.
+    pub fn back(&self) -> Option<&str> {
+        local_path(self.get("back"))
+    }
+}

@@ -1,0 +1,330 @@
+//! Who asks for which page, and what surrounds it.
+
+use access::{Permission as P, csrf};
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use model::Timestamp;
+use store::{ClockGuard, ClockVerdict};
+
+use super::answer::{FLASH_COOKIE, forget, put_cookie, read_flash, with_status};
+use crate::http::{Client, FORM_COOKIE, Failure, Visitor, cookie, set_cookie};
+use crate::site::Site;
+use crate::view::{
+    Bell, BellItem, Build, Can, Flash, Moment, Place, Query, Shell, Theme, Tone, Whom,
+};
+
+/// Remembers the colours on this browser.
+pub(super) const THEME_COOKIE: &str = "__Host-panoptikon-theme";
+
+/// Remembers the length of lists on this browser.
+pub(super) const ROWS_COOKIE: &str = "__Host-panoptikon-rows";
+
+/// Rows a page that can be chosen; the first is usual.
+pub(super) const ROWS: [u32; 4] = [50, 25, 100, 200];
+
+/// Somebody signed in who asks for a page or sends a form; an extractor.
+#[derive(Clone)]
+pub struct Ask {
+    /// The rooms.
+    pub site: Site,
+    /// Who asks.
+    pub visitor: Visitor,
+    /// The path and its query.
+    pub query: Query,
+    /// When.
+    pub now: Timestamp,
+    headers: HeaderMap,
+}
+
+impl FromRequestParts<Site> for Ask {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Failure> {
+        let visitor = <Visitor as FromRequestParts<Site>>::from_request_parts(parts, site).await?;
+        Ok(Self {
+            site: site.clone(),
+            visitor,
+            query: Query::parse(parts.uri.path(), parts.uri.query().unwrap_or_default()),
+            now: Timestamp::now(),
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+impl Ask {
+    /// Whether they may do this.
+    pub fn may(&self, permission: P) -> bool {
+        self.visitor.may(permission)
+    }
+
+    /// Rows a page, as chosen on this browser.
+    pub fn rows(&self) -> u32 {
+        let chosen = cookie(&self.headers, ROWS_COOKIE).and_then(|v| v.parse().ok());
+        chosen.filter(|n| ROWS.contains(n)).unwrap_or(ROWS[0])
+    }
+
+    /// The colours, as chosen on this browser or else in the account.
+    pub fn theme(&self) -> Theme {
+        if let Some(word) = cookie(&self.headers, THEME_COOKIE) {
+            return Theme::from_cookie(word);
+        }
+        let chosen = self.visitor.session.as_ref().map(|s| s.preferences.theme);
+        match chosen.unwrap_or_default() {
+            access::Theme::Dark => Theme::Dark,
+            access::Theme::Light => Theme::Light,
+            access::Theme::System => Theme::Auto,
+        }
+    }
+
+    /// Whether the request comes from a script that reads JSON, and not from a form.
+    pub fn wants_json(&self) -> bool {
+        let accept = self.headers.get(axum::http::header::ACCEPT);
+        accept
+            .and_then(|v| v.to_str().ok())
+            .is_some_and(|v| v.starts_with("application/json"))
+    }
+
+    /// What surrounds the page of this title.
+    pub async fn shell(&self, title: &str, here: Option<Place>) -> Shell {
+        let session = self.visitor.session.as_deref();
+        let actor = &self.visitor.caller.actor;
+        let role = session.map_or_else(|| actor.kind(), |s| s.role.as_str());
+        let mut flash = standing(&self.site, self.now);
+        flash.extend(read_flash(&self.headers));
+        let searching = self.query.bare() == "/search";
+        let search = self.query.get("q").filter(|_| searching);
+        Shell {
+            title: title.to_owned(),
+            here,
+            theme: self.theme(),
+            csrf: session.map(|s| s.form_token.clone()).unwrap_or_default(),
+            person: Some(Whom {
+                name: actor.name().to_owned(),
+                role: role.to_owned(),
+            }),
+            can: can(&self.visitor),
+            bell: self.bell().await,
+            flash,
+            search: search.unwrap_or_default().to_owned(),
+            path: self.query.href(),
+            now: self.now.0,
+            expires: session.map(|s| s.ends_at.0),
+            live: session.is_some(),
+            site: self.site.facts.host.clone(),
+            build: build(&self.site),
+        }
+    }
+
+    /// The page, after which its message is forgotten.
+    pub fn page(&self, template: &impl Template) -> Result<Response, Failure> {
+        self.answer(StatusCode::OK, template)
+    }
+
+    /// The page with a form that was refused: 422.
+    pub fn refused(&self, template: &impl Template) -> Result<Response, Failure> {
+        self.answer(StatusCode::UNPROCESSABLE_ENTITY, template)
+    }
+
+    /// The page with another status.
+    pub fn answer(
+        &self,
+        status: StatusCode,
+        template: &impl Template,
+    ) -> Result<Response, Failure> {
+        let mut response = with_status(status, template)?;
+        if cookie(&self.headers, FLASH_COOKIE).is_some() {
+            put_cookie(&mut response, &forget(FLASH_COOKIE));
+        }
+        Ok(response)
+    }
+
+    /// Without alerts the page is still worth showing.
+    async fn bell(&self) -> Bell {
+        if !self.may(P::AlertsRead) {
+            return Bell::default();
+        }
+        let alerts = &self.site.alerts;
+        let (unread, last) = tokio::join!(alerts.unread(), alerts.last());
+        let (Ok(unread), Ok(last)) = (unread, last) else {
+            return Bell::default();
+        };
+        let items = last.into_iter().map(|alert| BellItem {
+            href: format!("/alerts/{}", alert.id),
+            severity: alert.severity.to_string(),
+            tone: alert.severity.into(),
+            at: Moment::ago(alert.last_at, self.now),
+            unread: alert.read_at.is_none(),
+            title: alert.title,
+        });
+        Bell {
+            unread,
+            items: items.collect(),
+        }
+    }
+}
+
+/// Somebody who need not be signed in; an extractor for the pages before that.
+pub struct Guest {
+    /// The rooms.
+    pub site: Site,
+    /// Where from.
+    pub client: Client,
+    /// Who, if anybody is signed in.
+    pub visitor: Option<Visitor>,
+    /// The path and its query.
+    pub query: Query,
+    /// When.
+    pub now: Timestamp,
+    /// What the browser calls itself.
+    pub user_agent: String,
+    form_cookie: String,
+    fresh: bool,
+    headers: HeaderMap,
+}
+
+impl FromRequestParts<Site> for Guest {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Failure> {
+        let Ok(client) = Client::from_request_parts(parts, site).await;
+        let known = cookie(&parts.headers, FORM_COOKIE).filter(|c| csrf::token(c).is_some());
+        let (form_cookie, fresh) = match known {
+            Some(known) => (known.to_owned(), false),
+            None => (csrf::fresh_cookie()?.expose().to_owned(), true),
+        };
+        let user_agent = parts.headers.get(axum::http::header::USER_AGENT);
+        Ok(Self {
+            site: site.clone(),
+            client,
+            visitor: parts.extensions.get().cloned(),
+            query: Query::parse(parts.uri.path(), parts.uri.query().unwrap_or_default()),
+            now: Timestamp::now(),
+            user_agent: user_agent
+                .and_then(|v| v.to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            form_cookie,
+            fresh,
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+impl Guest {
+    /// What surrounds the page of this title: nobody's.
+    pub fn shell(&self, title: &str) -> Shell {
+        let mut flash: Vec<Flash> = standing(&self.site, self.now)
+            .into_iter()
+            .filter(|f| f.tone == Tone::Bad)
+            .collect();
+        flash.extend(read_flash(&self.headers));
+        Shell {
+            title: title.to_owned(),
+            here: None,
+            theme: cookie(&self.headers, THEME_COOKIE).map_or(Theme::Dark, Theme::from_cookie),
+            csrf: csrf::token(&self.form_cookie).unwrap_or_default(),
+            person: None,
+            can: Can::default(),
+            bell: Bell::default(),
+            flash,
+            search: String::new(),
+            path: self.query.href(),
+            now: self.now.0,
+            expires: None,
+            live: false,
+            site: self.site.facts.host.clone(),
+            build: build(&self.site),
+        }
+    }
+
+    /// The page, with the cookie that its form needs.
+    pub fn answer(
+        &self,
+        status: StatusCode,
+        template: &impl Template,
+    ) -> Result<Response, Failure> {
+        let mut response = with_status(status, template)?;
+        if self.fresh {
+            put_cookie(
+                &mut response,
+                &set_cookie(FORM_COOKIE, &self.form_cookie, None),
+            );
+        }
+        if cookie(&self.headers, FLASH_COOKIE).is_some() {
+            put_cookie(&mut response, &forget(FLASH_COOKIE));
+        }
+        Ok(response)
+    }
+}
+
+fn build(site: &Site) -> Build {
+    Build {
+        version: site.facts.version.to_owned(),
+        git: site.facts.git.chars().take(10).collect(),
+        date: site.facts.built.to_owned(),
+    }
+}
+
+fn can(visitor: &Visitor) -> Can {
+    Can {
+        change_devices: visitor.may(P::DevicesEdit),
+        scan: visitor.may(P::DevicesScan),
+        handle_alerts: visitor.may(P::AlertsManage),
+        see_settings: visitor.may(P::SettingsRead),
+        change_settings: visitor.may(P::SettingsEdit),
+        manage_people: visitor.may(P::PeopleManage),
+        read_audit: visitor.may(P::AuditRead),
+    }
+}
+
+/// What is wrong for as long as it is, worst first; on every page.
+fn standing(site: &Site, now: Timestamp) -> Vec<Flash> {
+    let mut all = Vec::new();
+    let mut say = |tone, text: String| all.push(Flash { tone, text });
+    let health = site.store.health().borrow().clone();
+    if health.full {
+        say(
+            Tone::Bad,
+            "The disk is full: what happens now is not kept. Make room under Settings, Storage, \
+             or on the router; the appliance goes on by itself then."
+                .to_owned(),
+        );
+    } else if let Some(why) = &health.failing {
+        say(
+            Tone::Bad,
+            format!("The database cannot be written ({why}): what happens now is not kept."),
+        );
+    }
+    let guard = ClockGuard {
+        built: site.store.options().built,
+        last_run: None,
+        running_for: now.since(site.facts.started),
+    };
+    if guard.judge(now) == ClockVerdict::Behind {
+        say(
+            Tone::Warn,
+            "The router's clock is wrong: times shown here are too, and nothing is deleted by age \
+             until it is set. Check `show ntp` on the router."
+                .to_owned(),
+        );
+    }
+    for part in (site.components)() {
+        if matches!(part.status, "ok" | "starting") {
+            continue;
+        }
+        let why = part.message.unwrap_or_default();
+        let colon = if why.is_empty() { "" } else { ": " };
+        say(
+            Tone::Warn,
+            format!(
+                "{} is {}{colon}{why}",
+                super::errors::sentence(&part.name).trim_end_matches('.'),
+                part.status
+            ),
+        );
+    }
+    all
+}
