@@ -190,18 +190,24 @@ keys() {
     return 0
 }
 
-# wait_for SECONDS WHAT COMMAND...: polls until the command succeeds.
-wait_for() {
-    local seconds=$1 what=$2 deadline
-    shift 2
-    deadline=$((${EPOCHREALTIME/[.,]/} + seconds * 1000000))
+# wait_until SECONDS COMMAND...: polls until the command succeeds; fails when it does not in time.
+wait_until() {
+    local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+    shift
     until "$@"; do
-        ((${EPOCHREALTIME/[.,]/} < deadline)) || die "waited ${seconds} s for $what; see $STATE/logs"
+        ((${EPOCHREALTIME/[.,]/} < deadline)) || return 1
         sleep 0.1
     done
 }
 
-# unconfined COMMAND...: AppArmor ties Debian's DHCP programs to paths under /var/lib; the lab keeps its state elsewhere.
+# wait_for SECONDS WHAT COMMAND...: the same, and the script ends when it fails.
+wait_for() {
+    local seconds=$1 what=$2
+    shift 2
+    wait_until "$seconds" "$@" || die "waited ${seconds} s for $what; see $STATE/logs"
+}
+
+# AppArmor ties Debian's DHCP programs to paths under /var/lib; the lab keeps its state elsewhere.
 UNCONFINED=()
 if [[ $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) == Y ]] && command -v aa-exec >/dev/null 2>&1; then
     UNCONFINED=(aa-exec -p unconfined --)

@@ -96,7 +96,7 @@ EOF
 start_kea() {
     local hooks
     hooks=$(find /usr/lib -name libdhcp_lease_cmds.so -path '*kea*' -print -quit 2>/dev/null)
-    mkdir -p "$STATE/kea"
+    mkdir -p -m 0750 "$STATE/kea"
     rm -f "$STATE"/kea/*
     cat >"$STATE/conf/kea-dhcp4.json" <<EOF
 { "Dhcp4": {
@@ -113,7 +113,9 @@ $(kea_subnet 77 lan1 10.77.0.0/22 '10.77.3.0 - 10.77.3.200' 10.77.0.1)
     ],
     "loggers": [ { "name": "kea-dhcp4", "severity": "INFO", "output_options": [ { "output": "stdout" } ] } ] } }
 EOF
+    # Later releases keep leases and sockets only where these say.
     spawn kea router env KEA_LOCKFILE_DIR="$STATE/kea" KEA_PIDFILE_DIR="$STATE/kea" \
+        KEA_DHCP_DATA_DIR="$STATE/kea" KEA_CONTROL_SOCKET_DIR="$STATE/kea" \
         "${UNCONFINED[@]}" kea-dhcp4 -c "$STATE/conf/kea-dhcp4.json"
     wait_for 10 'the DHCP server' test -S "$STATE/kea/dhcp4.sock"
 }
@@ -178,7 +180,7 @@ lab_up() {
     for name in "${HOSTS[@]}"; do
         personify "$name"
     done
-    wait_for 25 "leases ($(printf '%s ' "${HOSTS[@]}"))" all_leased "${HOSTS[@]}"
+    wait_until 25 all_leased "${HOSTS[@]}" || die "no lease after 25 s for ${WAITING[*]}; see $STATE/logs"
     echo "$LAB_HOSTS" >"$STATE/up"
     say "${#HOSTS[@]} hosts are up and $load answer on the load LAN, after $(((${EPOCHREALTIME/[.,]/} - began) / 1000)) ms"
     say "router: lan0 192.168.50.1/24 fd00:50::1/64, lan0.30 192.168.30.1/24, lan1 10.77.0.1/22, wan0 203.0.113.2/24"

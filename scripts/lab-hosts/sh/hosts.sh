@@ -73,9 +73,9 @@ boot() {
         if [ "$3" = eth0.30 ]; then
             echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6 2>/dev/null
             ip link add link eth0 name eth0.30 type vlan id 30
-            ip link set eth0.30 up
         fi
-        ip link set eth0 up' lab-boot "$tempaddr" "$ipv6" "$(host_interface "$name")"
+        ip link set eth0 up
+        [ "$3" = eth0 ] || ip link set "$3" up' lab-boot "$tempaddr" "$ipv6" "$(host_interface "$name")"
 }
 
 port() {
@@ -191,11 +191,14 @@ lease() {
     esac
 }
 
+# all_leased NAME...: true when each has its address; WAITING names those that have not.
 all_leased() {
     local name
+    WAITING=()
     for name in "$@"; do
-        [[ -s $STATE/leases/$name ]] || return 1
+        [[ -s $STATE/leases/$name ]] || WAITING+=("$name")
     done
+    ((${#WAITING[@]} == 0))
 }
 
 personify() {
@@ -279,6 +282,13 @@ chaos_randomise() {
     say "$name: $old is now $mac, $(<"$STATE/leases/$name")"
 }
 
+# rest SECONDS: sleeps, and lets other calls of scripts/lab in meanwhile.
+rest() {
+    flock -u 9
+    sleep "$1"
+    flock 9
+}
+
 # chaos_come_and_go [ROUNDS [SECONDS]]: two hosts leave and return, out of step.
 chaos_come_and_go() {
     local rounds=${1:-3} seconds=${2:-10} round a=anna-iphone b=ben-iphone
@@ -286,13 +296,13 @@ chaos_come_and_go() {
     for ((round = 1; round <= rounds; round++)); do
         say "round $round of $rounds: $a leaves"
         host_leave $a
-        sleep "$seconds"
+        rest "$seconds"
         say "round $round of $rounds: $b leaves, $a returns"
         host_leave $b
         host_join $a
-        sleep "$seconds"
+        rest "$seconds"
         say "round $round of $rounds: $b returns"
         host_join $b
-        sleep "$seconds"
+        rest "$seconds"
     done
 }
