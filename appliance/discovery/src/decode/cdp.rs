@@ -38,16 +38,11 @@ pub fn decode(bytes: &[u8]) -> Result<Cdp, Why> {
     if !matches!(r.u8()?, 1 | 2) {
         return Err(Why::Unsupported);
     }
-    let mut message = Cdp {
-        ttl: r.u8()?,
-        ..Cdp::default()
-    };
+    let mut message = Cdp { ttl: r.u8()?, ..Cdp::default() };
     let _checksum = r.be16()?; // computed in two ways by different makers
     while !r.is_empty() {
         let kind = r.be16()?;
-        let length = usize::from(r.be16()?)
-            .checked_sub(4)
-            .ok_or(Why::BadLength)?;
+        let length = usize::from(r.be16()?).checked_sub(4).ok_or(Why::BadLength)?;
         let body = r.take(length)?;
         match kind {
             0x01 => message.device_id = text(body, MOST_TEXT),

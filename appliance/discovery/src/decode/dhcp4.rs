@@ -119,9 +119,7 @@ pub fn decode(bytes: &[u8]) -> Result<Dhcp4, Why> {
         Ok(MAGIC) => Options::gather(r.rest(), file, server_name)?,
         _ => Options::default(), // BOOTP as in RFC 951
     };
-    let kind = options
-        .get(53)
-        .map(|body| body.first().copied().ok_or(Why::BadLength));
+    let kind = options.get(53).map(|body| body.first().copied().ok_or(Why::BadLength));
     Ok(Dhcp4 {
         from_client,
         kind: kind.transpose()?.map(Dhcp4Kind::from),
@@ -208,8 +206,6 @@ impl<'a> Options<'a> {
     }
 
     fn fixed<const N: usize>(&self, code: u8) -> Result<Option<[u8; N]>, Why> {
-        self.get(code)
-            .map(|body| body.try_into().map_err(|_| Why::BadLength))
-            .transpose()
+        self.get(code).map(|body| body.try_into().map_err(|_| Why::BadLength)).transpose()
     }
 }

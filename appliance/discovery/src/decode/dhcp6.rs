@@ -90,11 +90,7 @@ impl Duid {
         else {
             return None;
         };
-        address
-            .try_into()
-            .ok()
-            .map(Mac)
-            .filter(|mac| mac.is_station())
+        address.try_into().ok().map(Mac).filter(|mac| mac.is_station())
     }
 }
 
@@ -144,11 +140,7 @@ fn option<'a>(r: &mut Reader<'a>) -> Result<(u16, &'a [u8]), Why> {
 }
 
 fn duid(body: &[u8]) -> Result<Duid, Why> {
-    if (3..=130).contains(&body.len()) {
-        Ok(Duid(body.to_vec()))
-    } else {
-        Err(Why::BadLength)
-    }
+    if (3..=130).contains(&body.len()) { Ok(Duid(body.to_vec())) } else { Err(Why::BadLength) }
 }
 
 /// `head` octets of identifiers and times, then options, of which 5 is an address.

@@ -89,11 +89,7 @@ pub fn llmnr(bytes: &[u8]) -> Result<Llmnr, Why> {
         }
         Ok(())
     })?;
-    Ok(Llmnr {
-        response,
-        questions,
-        addresses,
-    })
+    Ok(Llmnr { response, questions, addresses })
 }
 
 /// A name in wire form without compression; it may lack its root (RFC 4702, RFC 4704).
@@ -225,10 +221,7 @@ impl<'a> Record<'a> {
 
     /// A name `skip` octets into the data. It may point anywhere before it.
     fn name(&self, skip: usize) -> Result<Name<'a>, Why> {
-        let message = self
-            .message
-            .get(..self.at + self.data.len())
-            .ok_or(Why::Truncated)?;
+        let message = self.message.get(..self.at + self.data.len()).ok_or(Why::Truncated)?;
         let name = message.get(self.at + skip..).ok_or(Why::Truncated)?;
         Name::read(&mut Reader::new(name), message)
     }
@@ -293,21 +286,12 @@ impl Mdns {
         if !self.services.contains(&service) {
             push(&mut self.services, service.clone());
         }
-        let known = self
-            .instances
-            .iter()
-            .position(|i| i.name == name && i.service == service);
+        let known = self.instances.iter().position(|i| i.name == name && i.service == service);
         let at = known.unwrap_or(self.instances.len());
         if known.is_none() {
             push(
                 &mut self.instances,
-                Instance {
-                    name,
-                    service,
-                    target: None,
-                    port: None,
-                    properties: Vec::new(),
-                },
+                Instance { name, service, target: None, port: None, properties: Vec::new() },
             );
         }
         self.instances.get_mut(at)
@@ -337,10 +321,7 @@ fn walk<'a>(
         let kind = r.be16()?;
         let _class = r.be16()?;
         if questions.len() < MOST_QUESTIONS {
-            questions.push(Question {
-                name: name.text(),
-                kind,
-            });
+            questions.push(Question { name: name.text(), kind });
         }
     }
     let answers = usize::from(header.answers);
@@ -364,14 +345,7 @@ fn record<'a>(r: &mut Reader<'a>, message: &'a [u8]) -> Result<Option<Record<'a>
     let length = usize::from(r.be16()?);
     let at = message.len().saturating_sub(r.rest().len());
     let data = r.take(length)?;
-    Ok((class == INTERNET).then_some(Record {
-        owner,
-        kind,
-        ttl,
-        data,
-        at,
-        message,
-    }))
+    Ok((class == INTERNET).then_some(Record { owner, kind, ttl, data, at, message }))
 }
 
 /// Strings of `key=value` (RFC 6763, 6); those without a value tell nothing here.
@@ -394,9 +368,7 @@ fn properties(data: &[u8]) -> Result<Vec<(String, String)>, Why> {
 
 /// The address that a name below `in-addr.arpa` or `ip6.arpa` stands for.
 fn reverse(name: &Name<'_>) -> Option<IpAddr> {
-    let (digits, zone) = name
-        .labels
-        .split_at_checked(name.labels.len().checked_sub(2)?)?;
+    let (digits, zone) = name.labels.split_at_checked(name.labels.len().checked_sub(2)?)?;
     if !zone[1].eq_ignore_ascii_case(b"arpa") {
         return None;
     }
@@ -404,12 +376,7 @@ fn reverse(name: &Name<'_>) -> Option<IpAddr> {
         |label: &[u8], radix| u8::from_str_radix(std::str::from_utf8(label).ok()?, radix).ok();
     if zone[0].eq_ignore_ascii_case(b"in-addr") {
         let [d, c, b, a] = *digits.first_chunk::<4>()?;
-        let octets = [
-            number(a, 10)?,
-            number(b, 10)?,
-            number(c, 10)?,
-            number(d, 10)?,
-        ];
+        let octets = [number(a, 10)?, number(b, 10)?, number(c, 10)?, number(d, 10)?];
         return (digits.len() == 4).then(|| octets.into());
     }
     if !zone[0].eq_ignore_ascii_case(b"ip6") || digits.len() != 32 {

@@ -39,10 +39,8 @@ pub(super) fn ipv4(bytes: &[u8]) -> Result<Packet<'_>, Why> {
     if header < 20 || total < header {
         return Err(Why::BadLength);
     }
-    let payload = bytes
-        .get(..total)
-        .and_then(|packet| packet.get(header..))
-        .ok_or(Why::Truncated)?;
+    let payload =
+        bytes.get(..total).and_then(|packet| packet.get(header..)).ok_or(Why::Truncated)?;
     let is_fragment = fragment & 0x3fff != 0;
     Ok(Packet {
         source: source.into(),
@@ -89,12 +87,7 @@ pub(super) fn ipv6(bytes: &[u8]) -> Result<Packet<'_>, Why> {
     if protocol.is_none() && next != 44 {
         return Err(Why::TooMany);
     }
-    Ok(Packet {
-        source: source.into(),
-        hop_limit,
-        protocol,
-        payload: r.rest(),
-    })
+    Ok(Packet { source: source.into(), hop_limit, protocol, payload: r.rest() })
 }
 
 /// A UDP datagram: source port, destination port, payload.
@@ -105,7 +98,5 @@ pub(super) fn udp(bytes: &[u8]) -> Result<(u16, u16, &[u8]), Why> {
     let length = usize::from(r.be16()?);
     let _checksum = r.be16()?; // not verified: left to hardware, it is unfinished on virtual links
     let payload = length.checked_sub(8).ok_or(Why::BadLength)?;
-    r.take(payload)
-        .map(|payload| (source, destination, payload))
-        .map_err(|_| Why::BadLength)
+    r.take(payload).map(|payload| (source, destination, payload)).map_err(|_| Why::BadLength)
 }

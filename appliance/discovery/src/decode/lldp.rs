@@ -126,10 +126,7 @@ pub fn decode(bytes: &[u8]) -> Result<Lldp, Why> {
 fn id(body: &[u8], mac_subtype: u8, address_subtype: u8) -> Result<LldpId, Why> {
     let (subtype, body) = body.split_first().ok_or(Why::BadLength)?;
     if *subtype == mac_subtype {
-        return body
-            .try_into()
-            .map(|octets| LldpId::Mac(Mac(octets)))
-            .map_err(|_| Why::BadLength);
+        return body.try_into().map(|octets| LldpId::Mac(Mac(octets))).map_err(|_| Why::BadLength);
     }
     if *subtype == address_subtype
         && let Some(address) = address(body)?

@@ -199,10 +199,7 @@ impl Protocol {
     }
 
     const fn error(self, why: Why) -> DecodeError {
-        DecodeError {
-            protocol: self,
-            why,
-        }
+        DecodeError { protocol: self, why }
     }
 }
 
@@ -241,14 +238,8 @@ pub fn ethernet(frame: &[u8]) -> Result<Heard, DecodeError> {
             kind = r.be16().map_err(bad_frame)?;
         }
     }
-    let mut heard = Heard {
-        source,
-        destination,
-        vlan,
-        ip: None,
-        hop_limit: None,
-        fact: Fact::Other,
-    };
+    let mut heard =
+        Heard { source, destination, vlan, ip: None, hop_limit: None, fact: Fact::Other };
     heard.fact = match kind {
         ETHERTYPE_ARP => of(Protocol::Arp, arp::decode(r.rest()), Fact::Arp)?,
         ETHERTYPE_LLDP => of(Protocol::Lldp, lldp::decode(r.rest()), boxed(Fact::Lldp))?,
@@ -291,11 +282,9 @@ fn ipv4_fact(packet: &ip::Packet<'_>) -> Result<Fact, DecodeError> {
                 (67 | 68, 67 | 68) => {
                     of(Protocol::Dhcp4, dhcp4::decode(payload), boxed(Fact::Dhcp4))
                 }
-                (137, _) | (_, 137) => of(
-                    Protocol::NetBios,
-                    nbns::decode(payload),
-                    boxed(Fact::NetBios),
-                ),
+                (137, _) | (_, 137) => {
+                    of(Protocol::NetBios, nbns::decode(payload), boxed(Fact::NetBios))
+                }
                 _ => name_fact(source, destination, payload),
             }
         }

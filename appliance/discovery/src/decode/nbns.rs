@@ -82,10 +82,8 @@ pub fn decode(bytes: &[u8]) -> Result<NetBios, Why> {
         }
         message.add(name, false);
     }
-    let records = header
-        .answers
-        .saturating_add(header.authorities)
-        .saturating_add(header.additionals);
+    let records =
+        header.answers.saturating_add(header.authorities).saturating_add(header.additionals);
     for _ in 0..records.min(MOST_RECORDS) {
         let name = read_name(&mut r, bytes)?;
         let kind = r.be16()?;
@@ -104,18 +102,11 @@ pub fn decode(bytes: &[u8]) -> Result<NetBios, Why> {
 impl NetBios {
     fn add(&mut self, name: Option<(String, u8)>, group: bool) {
         let Some((name, suffix)) = name else { return };
-        let known = self
-            .names
-            .iter_mut()
-            .find(|n| n.name == name && n.suffix == suffix);
+        let known = self.names.iter_mut().find(|n| n.name == name && n.suffix == suffix);
         if let Some(known) = known {
             known.group |= group;
         } else if self.names.len() < MOST_NAMES {
-            self.names.push(NetBiosName {
-                name,
-                suffix,
-                group,
-            });
+            self.names.push(NetBiosName { name, suffix, group });
         }
     }
 
@@ -152,11 +143,8 @@ impl NetBios {
 /// Reads a name in first-level encoding (RFC 1001, 14.1): two letters from `A` to `P` an octet.
 fn read_name<'a>(r: &mut Reader<'a>, message: &'a [u8]) -> Result<Option<(String, u8)>, Why> {
     let name = Name::read(r, message)?;
-    let letters: &[u8; 32] = name
-        .labels
-        .first()
-        .and_then(|label| (*label).try_into().ok())
-        .ok_or(Why::BadLength)?;
+    let letters: &[u8; 32] =
+        name.labels.first().and_then(|label| (*label).try_into().ok()).ok_or(Why::BadLength)?;
     let mut octets = [0; 16];
     for (octet, pair) in octets.iter_mut().zip(letters.chunks_exact(2)) {
         let nibble = |letter: u8| match letter {

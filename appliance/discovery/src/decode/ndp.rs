@@ -109,26 +109,19 @@ pub fn decode(bytes: &[u8], hop_limit: u8) -> Result<Icmp6, Why> {
         129 => Icmp6::EchoReply,
         131 => {
             let _delay = r.be32()?;
-            Icmp6::MldReport(MldReport {
-                groups: vec![group(&mut r)?],
-            })
+            Icmp6::MldReport(MldReport { groups: vec![group(&mut r)?] })
         }
         133 => {
             let _reserved = r.be32()?;
             let options = options(r, |_| {})?;
-            Icmp6::RouterSolicitation(RouterSolicitation {
-                source_link: options.source_link,
-            })
+            Icmp6::RouterSolicitation(RouterSolicitation { source_link: options.source_link })
         }
         134 => Icmp6::RouterAdvertisement(router_advertisement(r)?),
         135 => {
             let _reserved = r.be32()?;
             let target = unicast(&mut r)?;
             let source_link = options(r, |_| {})?.source_link;
-            Icmp6::NeighbourSolicitation(NeighbourSolicitation {
-                target,
-                source_link,
-            })
+            Icmp6::NeighbourSolicitation(NeighbourSolicitation { target, source_link })
         }
         136 => {
             let flags = r.be32()?;
@@ -156,11 +149,7 @@ fn unicast(r: &mut Reader<'_>) -> Result<Ipv6Addr, Why> {
 
 fn group(r: &mut Reader<'_>) -> Result<Ipv6Addr, Why> {
     let address = r.ipv6()?;
-    if address.is_multicast() {
-        Ok(address)
-    } else {
-        Err(Why::BadValue)
-    }
+    if address.is_multicast() { Ok(address) } else { Err(Why::BadValue) }
 }
 
 fn router_advertisement(mut r: Reader<'_>) -> Result<RouterAdvertisement, Why> {
@@ -217,13 +206,7 @@ fn prefix(mut r: Reader<'_>) -> Result<Prefix, Why> {
     if length > 128 {
         return Err(Why::BadValue);
     }
-    Ok(Prefix {
-        address,
-        length,
-        on_link: flags & 0x80 != 0,
-        autonomous: flags & 0x40 != 0,
-        valid,
-    })
+    Ok(Prefix { address, length, on_link: flags & 0x80 != 0, autonomous: flags & 0x40 != 0, valid })
 }
 
 fn mld2_report(mut r: Reader<'_>) -> Result<MldReport, Why> {

@@ -68,10 +68,7 @@ pub(super) fn text(bytes: &[u8], most: usize) -> Option<String> {
     // What is dropped or trimmed is bounded too, so that a long run of it costs no more.
     let bytes = bytes.get(..most.saturating_mul(2)).unwrap_or(bytes);
     let mut kept = String::new();
-    for c in String::from_utf8_lossy(bytes)
-        .trim_start_matches(is_junk)
-        .chars()
-    {
+    for c in String::from_utf8_lossy(bytes).trim_start_matches(is_junk).chars() {
         let c = if c.is_whitespace() { ' ' } else { c };
         if kept.len() + c.len_utf8() > most {
             break;
@@ -107,10 +104,7 @@ mod tests {
             text(b"  Anna's\x00 phone\x1b[31m \r\n", 64).as_deref(),
             Some("Anna's phone[31m")
         );
-        assert_eq!(
-            text("a\u{202e}b\u{200b}c".as_bytes(), 64).as_deref(),
-            Some("abc")
-        );
+        assert_eq!(text("a\u{202e}b\u{200b}c".as_bytes(), 64).as_deref(), Some("abc"));
         assert_eq!(text(b"\xff\xfe", 64).as_deref(), Some("\u{fffd}\u{fffd}"));
         assert_eq!(text(b" \0\n", 64), None);
     }

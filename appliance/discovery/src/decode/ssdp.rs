@@ -47,18 +47,9 @@ pub fn decode(bytes: &[u8]) -> Result<Ssdp, Why> {
     } else {
         return Err(Why::BadValue);
     };
-    let mut message = Ssdp {
-        kind,
-        target: None,
-        usn: None,
-        server: None,
-        location: None,
-    };
+    let mut message = Ssdp { kind, target: None, usn: None, server: None, location: None };
     for line in lines.take_while(|line| !line.is_empty()).take(MOST_HEADERS) {
-        let colon = line
-            .iter()
-            .position(|byte| *byte == b':')
-            .ok_or(Why::BadValue)?;
+        let colon = line.iter().position(|byte| *byte == b':').ok_or(Why::BadValue)?;
         let (name, value) = (line[..colon].trim_ascii(), &line[colon + 1..]);
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         let keep = || text(value, MOST_VALUE);

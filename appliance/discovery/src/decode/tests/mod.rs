@@ -2,6 +2,7 @@
 
 mod hosts;
 mod names;
+mod seeds;
 mod switches;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -17,15 +18,9 @@ const HOST_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x0211, 0x22ff,
 
 /// Bytes from hex digits; blanks are for the reader.
 fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|c| c.to_digit(16))
-        .map(|digit| digit as u8)
-        .collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    let digits: Vec<u8> =
+        text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 fn frame(kind: u16, body: &[u8]) -> Vec<u8> {
@@ -84,14 +79,7 @@ fn one_or_two_vlan_tags_are_looked_through() {
 }
 
 fn frame_with_tags(tags: &str, arp: &[u8]) -> Vec<u8> {
-    [
-        &[0xff; 6][..],
-        &HOST.0,
-        &hex(tags),
-        &ETHERTYPE_ARP.to_be_bytes(),
-        arp,
-    ]
-    .concat()
+    [&[0xff; 6][..], &HOST.0, &hex(tags), &ETHERTYPE_ARP.to_be_bytes(), arp].concat()
 }
 
 #[test]
@@ -107,10 +95,7 @@ fn the_senders_address_and_hop_limit_are_told() {
     let heard = ethernet(&ipv4(ip::ICMPV4, &[0, 0, 0, 0])).unwrap();
     assert_eq!(heard.source, HOST);
     assert_eq!(heard.destination, Mac::BROADCAST);
-    assert_eq!(
-        (heard.ip, heard.hop_limit),
-        (Some(HOST_IP.into()), Some(64))
-    );
+    assert_eq!((heard.ip, heard.hop_limit), (Some(HOST_IP.into()), Some(64)));
     assert_eq!(heard.fact, Fact::EchoReply);
 }
 
@@ -146,27 +131,11 @@ fn ip_and_udp_lengths_that_cannot_be_are_refused() {
 fn ipv6_extension_headers_are_walked_so_far() {
     let echo = [129, 0, 0, 0];
     let options = hex("3a00 0502 0000 0100"); // hop-by-hop: router alert, padding
-    assert_eq!(
-        fact(&ipv6(0, 1, &[&options, &echo[..]].concat())),
-        Fact::EchoReply
-    );
-    let chain = [
-        [60, 0, 1, 4, 0, 0, 0, 0].repeat(8),
-        vec![58, 0, 1, 4, 0, 0, 0, 0],
-    ]
-    .concat();
-    assert_eq!(
-        error(&ipv6(60, 1, &[&chain, &echo[..]].concat())),
-        (Protocol::Ipv6, Why::TooMany)
-    );
-    assert_eq!(
-        fact(&ipv6(44, 1, &[58, 0, 0, 1, 0, 0, 0, 0, 129, 0, 0, 0])),
-        Fact::Other
-    );
-    assert_eq!(
-        error(&ipv6(0, 1, &[58, 9, 0, 0])),
-        (Protocol::Ipv6, Why::Truncated)
-    );
+    assert_eq!(fact(&ipv6(0, 1, &[&options, &echo[..]].concat())), Fact::EchoReply);
+    let chain = [[60, 0, 1, 4, 0, 0, 0, 0].repeat(8), vec![58, 0, 1, 4, 0, 0, 0, 0]].concat();
+    assert_eq!(error(&ipv6(60, 1, &[&chain, &echo[..]].concat())), (Protocol::Ipv6, Why::TooMany));
+    assert_eq!(fact(&ipv6(44, 1, &[58, 0, 0, 1, 0, 0, 0, 0, 129, 0, 0, 0])), Fact::Other);
+    assert_eq!(error(&ipv6(0, 1, &[58, 9, 0, 0])), (Protocol::Ipv6, Why::Truncated));
 }
 
 #[test]
@@ -174,10 +143,7 @@ fn protocols_are_numbered_as_listed() {
     for (at, protocol) in Protocol::ALL.into_iter().enumerate() {
         assert_eq!(protocol as usize, at);
     }
-    let error = DecodeError {
-        protocol: Protocol::Mdns,
-        why: Why::Loop,
-    };
+    let error = DecodeError { protocol: Protocol::Mdns, why: Why::Loop };
     assert_eq!(error.to_string(), "malformed mdns: name that points ahead");
 }
 

@@ -15,7 +15,7 @@ fn record(owner: &[u8], kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
     [owner, &head, &(data.len() as u16).to_be_bytes(), data].concat()
 }
 
-fn message(flags: u16, counts: [u16; 4], body: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn message(flags: u16, counts: [u16; 4], body: &[Vec<u8>]) -> Vec<u8> {
     let [q, an, ns, ar] = counts;
     let header = [0, flags, q, an, ns, ar].map(u16::to_be_bytes).concat();
     [header, body.concat()].concat()
@@ -23,7 +23,7 @@ fn message(flags: u16, counts: [u16; 4], body: &[Vec<u8>]) -> Vec<u8> {
 
 const RESPONSE: u16 = 0x8400;
 
-fn printer() -> Vec<u8> {
+pub(super) fn printer() -> Vec<u8> {
     let instance = "Office Printer._ipp._tcp.local";
     let srv = [vec![0, 0, 0, 0, 0x02, 0x77], name("printer.local")].concat();
     let txt = b"\x09txtvers=1\x0eTy=LaserJet 10\x07garbage\x08usb_MFG=".to_vec();
@@ -31,12 +31,7 @@ fn printer() -> Vec<u8> {
         RESPONSE,
         [0, 3, 0, 3],
         &[
-            record(
-                &name("_services._dns-sd._udp.local"),
-                12,
-                4500,
-                &name("_ipp._tcp.local"),
-            ),
+            record(&name("_services._dns-sd._udp.local"), 12, 4500, &name("_ipp._tcp.local")),
             record(&name("_ipp._tcp.local"), 12, 4500, &name(instance)),
             record(&name(instance), 33, 120, &srv),
             record(&name(instance), 16, 4500, &txt),
@@ -49,35 +44,19 @@ fn printer() -> Vec<u8> {
 #[test]
 fn an_mdns_response_tells_services_hosts_and_properties() {
     let frame = udp4(5353, 5353, &printer());
-    let Fact::Mdns(found) = fact(&frame) else {
-        panic!("no mDNS")
-    };
+    let Fact::Mdns(found) = fact(&frame) else { panic!("no mDNS") };
     assert!(found.response);
     assert_eq!(found.services, ["_ipp._tcp"]);
-    let [instance] = &found.instances[..] else {
-        panic!("{:?}", found.instances)
-    };
+    let [instance] = &found.instances[..] else { panic!("{:?}", found.instances) };
     assert_eq!(
         (instance.name.as_str(), instance.service.as_str()),
         ("Office Printer", "_ipp._tcp")
     );
-    assert_eq!(
-        (instance.target.as_deref(), instance.port),
-        (Some("printer.local"), Some(631))
-    );
+    assert_eq!((instance.target.as_deref(), instance.port), (Some("printer.local"), Some(631)));
     let property = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    assert_eq!(
-        instance.properties,
-        [property("txtvers", "1"), property("ty", "LaserJet 10")]
-    );
+    assert_eq!(instance.properties, [property("txtvers", "1"), property("ty", "LaserJet 10")]);
     let host = "printer.local".to_owned();
-    assert_eq!(
-        found.addresses,
-        [
-            (host.clone(), HOST_IP.into()),
-            (host, HOST_LINK_LOCAL.into())
-        ]
-    );
+    assert_eq!(found.addresses, [(host.clone(), HOST_IP.into()), (host, HOST_LINK_LOCAL.into())]);
     cut_anywhere(&frame);
 }
 
@@ -86,30 +65,16 @@ fn compressed_names_are_followed_backwards_only() {
     // Question `_ipp._tcp.local` at 12; the answer's owner points to it, and its data to 12 too.
     let question = [name("_ipp._tcp.local"), vec![0, 12, 0, 1]].concat();
     let data = [vec![2], b"HP".to_vec(), vec![0xc0, 12]].concat();
-    let good = message(
-        RESPONSE,
-        [1, 1, 0, 0],
-        &[question, record(&[0xc0, 12], 12, 9, &data)],
-    );
+    let good = message(RESPONSE, [1, 1, 0, 0], &[question, record(&[0xc0, 12], 12, 9, &data)]);
     let found = dns::mdns(&good).unwrap();
-    assert_eq!(
-        found.questions,
-        [Question {
-            name: "_ipp._tcp.local".into(),
-            kind: 12
-        }]
-    );
+    assert_eq!(found.questions, [Question { name: "_ipp._tcp.local".into(), kind: 12 }]);
     assert_eq!(found.instances[0].name, "HP");
     let itself = message(RESPONSE, [0, 1, 0, 0], &[record(&[0xc0, 12], 12, 9, &[0])]);
     assert_eq!(dns::mdns(&itself), Err(Why::Loop));
     let ahead = message(RESPONSE, [0, 1, 0, 0], &[record(&[0xc0, 40], 12, 9, &[0])]);
     assert_eq!(dns::mdns(&ahead), Err(Why::Loop));
     // Two names that point at each other.
-    let ping = message(
-        RESPONSE,
-        [2, 0, 0, 0],
-        &[vec![0xc0, 18, 0, 1, 0, 1, 0xc0, 12, 0, 1, 0, 1]],
-    );
+    let ping = message(RESPONSE, [2, 0, 0, 0], &[vec![0xc0, 18, 0, 1, 0, 1, 0xc0, 12, 0, 1, 0, 1]]);
     assert_eq!(dns::mdns(&ping), Err(Why::Loop));
 }
 
@@ -122,12 +87,7 @@ fn a_name_longer_than_dns_allows_is_refused() {
 
 #[test]
 fn known_answers_of_a_query_are_not_the_askers() {
-    let theirs = record(
-        &name("_ipp._tcp.local"),
-        12,
-        4500,
-        &name("HP._ipp._tcp.local"),
-    );
+    let theirs = record(&name("_ipp._tcp.local"), 12, 4500, &name("HP._ipp._tcp.local"));
     let question = [name("_ipp._tcp.local"), vec![0, 12, 0, 1]].concat();
     let query = dns::mdns(&message(0, [1, 1, 0, 0], &[question, theirs])).unwrap();
     assert!(!query.response && query.instances.is_empty() && query.services.is_empty());
@@ -138,10 +98,7 @@ fn what_a_probe_claims_is_the_askers() {
     let question = [name("annas-mac.local"), vec![0, 255, 0, 1]].concat();
     let claim = record(&name("annas-mac.local"), 1, 120, &HOST_IP.octets());
     let probe = dns::mdns(&message(0, [1, 0, 1, 0], &[question, claim])).unwrap();
-    assert_eq!(
-        probe.addresses,
-        [("annas-mac.local".to_owned(), HOST_IP.into())]
-    );
+    assert_eq!(probe.addresses, [("annas-mac.local".to_owned(), HOST_IP.into())]);
 }
 
 #[test]
@@ -150,31 +107,18 @@ fn reverse_pointers_tell_names_of_addresses() {
         .octets()
         .iter()
         .rev()
-        .fold(String::new(), |text, o| {
-            text + &format!("{:x}.{:x}.", o & 15, o >> 4)
-        });
+        .fold(String::new(), |text, o| text + &format!("{:x}.{:x}.", o & 15, o >> 4));
     let found = dns::mdns(&message(
         RESPONSE,
         [0, 2, 0, 0],
         &[
             record(&name("7.2.0.192.in-addr.arpa"), 12, 9, &name("tv.local")),
-            record(
-                &name(&format!("{nibbles}ip6.arpa")),
-                12,
-                9,
-                &name("tv.local"),
-            ),
+            record(&name(&format!("{nibbles}ip6.arpa")), 12, 9, &name("tv.local")),
         ],
     ))
     .unwrap();
     let host = "tv.local".to_owned();
-    assert_eq!(
-        found.addresses,
-        [
-            (host.clone(), HOST_IP.into()),
-            (host, HOST_LINK_LOCAL.into())
-        ]
-    );
+    assert_eq!(found.addresses, [(host.clone(), HOST_IP.into()), (host, HOST_LINK_LOCAL.into())]);
 }
 
 #[test]
@@ -185,22 +129,14 @@ fn withdrawn_records_are_gone_and_the_device_info_is_read() {
         [0, 2, 0, 0],
         &[
             record(&name("_ipp._tcp.local"), 12, 0, &name("HP._ipp._tcp.local")),
-            record(
-                &name("Anna's Mac._device-info._tcp.local"),
-                16,
-                4500,
-                &model,
-            ),
+            record(&name("Anna's Mac._device-info._tcp.local"), 16, 4500, &model),
         ],
     ))
     .unwrap();
     assert_eq!(found.gone, ["HP._ipp._tcp.local"]);
     let instance = &found.instances[0];
     assert_eq!(instance.name, "Anna's Mac");
-    assert_eq!(
-        instance.properties[0],
-        ("model".to_owned(), "MacBookPro18,3".to_owned())
-    );
+    assert_eq!(instance.properties[0], ("model".to_owned(), "MacBookPro18,3".to_owned()));
 }
 
 #[test]
@@ -208,27 +144,18 @@ fn an_llmnr_query_and_response_are_told_apart() {
     let question = [name("annas-pc"), vec![0, 1, 0, 1]].concat();
     let answer = record(&name("annas-pc"), 1, 30, &HOST_IP.octets());
     let query = message(0, [1, 0, 0, 0], std::slice::from_ref(&question));
-    let Fact::Llmnr(query) = fact(&udp4(50_000, 5355, &query)) else {
-        panic!("no LLMNR")
-    };
+    let Fact::Llmnr(query) = fact(&udp4(50_000, 5355, &query)) else { panic!("no LLMNR") };
     assert!(!query.response);
     assert_eq!(query.questions[0].name, "annas-pc");
     let response = message(0x8000, [1, 1, 0, 0], &[question, answer]);
-    let Fact::Llmnr(response) = fact(&udp4(5355, 50_000, &response)) else {
-        panic!("no LLMNR")
-    };
-    assert_eq!(
-        response.addresses,
-        [("annas-pc".to_owned(), HOST_IP.into())]
-    );
+    let Fact::Llmnr(response) = fact(&udp4(5355, 50_000, &response)) else { panic!("no LLMNR") };
+    assert_eq!(response.addresses, [("annas-pc".to_owned(), HOST_IP.into())]);
 }
 
 /// First-level encoding of a name of at most 15 characters.
-fn netbios_name(plain: &str, suffix: u8) -> Vec<u8> {
+pub(super) fn netbios_name(plain: &str, suffix: u8) -> Vec<u8> {
     let octets = [format!("{plain:<15}").into_bytes(), vec![suffix]].concat();
-    let letters = octets
-        .iter()
-        .flat_map(|o| [b'A' + (o >> 4), b'A' + (o & 15)]);
+    let letters = octets.iter().flat_map(|o| [b'A' + (o >> 4), b'A' + (o & 15)]);
     [vec![32], letters.collect(), vec![0]].concat()
 }
 
@@ -238,18 +165,9 @@ fn a_netbios_registration_tells_name_role_and_address() {
     let data = [vec![0x00, 0x00], HOST_IP.octets().to_vec()].concat();
     let extra = [vec![0xc0, 12, 0, 0x20, 0, 1, 0, 4, 0x93, 0xe0, 0, 6], data].concat();
     let frame = udp4(137, 137, &message(0x2910, [1, 0, 0, 1], &[question, extra]));
-    let Fact::NetBios(found) = fact(&frame) else {
-        panic!("no NetBIOS")
-    };
-    assert_eq!(
-        (found.operation, found.response),
-        (NetBiosOperation::Registration, false)
-    );
-    let expected = NetBiosName {
-        name: "ANNAS-PC".into(),
-        suffix: 0x20,
-        group: false,
-    };
+    let Fact::NetBios(found) = fact(&frame) else { panic!("no NetBIOS") };
+    assert_eq!((found.operation, found.response), (NetBiosOperation::Registration, false));
+    let expected = NetBiosName { name: "ANNAS-PC".into(), suffix: 0x20, group: false };
     assert_eq!(found.names, [expected]);
     assert_eq!(found.addresses, [HOST_IP]);
     cut_anywhere(&frame);
@@ -267,15 +185,8 @@ fn a_node_status_response_tells_all_names_and_the_mac() {
     let head = [netbios_name("*", 0), vec![0, 0x21, 0, 1, 0, 0, 0, 0]].concat();
     let body = [head, (data.len() as u16).to_be_bytes().to_vec(), data].concat();
     let found = nbns::decode(&message(0x8400, [0, 1, 0, 0], &[body])).unwrap();
-    assert_eq!(
-        (found.operation, found.response),
-        (NetBiosOperation::NodeStatus, true)
-    );
-    let told: Vec<_> = found
-        .names
-        .iter()
-        .map(|n| (n.name.as_str(), n.group))
-        .collect();
+    assert_eq!((found.operation, found.response), (NetBiosOperation::NodeStatus, true));
+    let told: Vec<_> = found.names.iter().map(|n| (n.name.as_str(), n.group)).collect();
     assert_eq!(told, [("ANNAS-PC", false), ("WORKGROUP", true)]);
     assert_eq!(found.mac, Some(HOST));
 }
@@ -283,10 +194,7 @@ fn a_node_status_response_tells_all_names_and_the_mac() {
 #[test]
 fn a_netbios_name_in_wrong_letters_is_refused() {
     let wrong = [vec![32], vec![b'Q'; 32], vec![0, 0, 0x20, 0, 1]].concat();
-    assert_eq!(
-        nbns::decode(&message(0, [1, 0, 0, 0], &[wrong])),
-        Err(Why::BadValue)
-    );
+    assert_eq!(nbns::decode(&message(0, [1, 0, 0, 0], &[wrong])), Err(Why::BadValue));
 }
 
 #[test]
@@ -294,9 +202,7 @@ fn ssdp_announcements_searches_and_replies_are_told_apart() {
     let notify = b"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nNT: upnp:rootdevice\r\n\
         NTS: ssdp:alive\r\nUSN: uuid:1234::upnp:rootdevice\r\nServer: Linux UPnP/1.0 TV/2\r\n\
         LOCATION: http://192.0.2.7:80/d.xml\r\n\r\n";
-    let Fact::Ssdp(found) = fact(&udp4(40_000, 1900, notify)) else {
-        panic!("no SSDP")
-    };
+    let Fact::Ssdp(found) = fact(&udp4(40_000, 1900, notify)) else { panic!("no SSDP") };
     assert_eq!(
         *found,
         Ssdp {
@@ -311,23 +217,14 @@ fn ssdp_announcements_searches_and_replies_are_told_apart() {
     assert_eq!(ssdp::decode(bye).unwrap().kind, SsdpKind::Goodbye);
     let search = b"M-SEARCH * HTTP/1.1\r\nST: ssdp:all\r\nUSER-AGENT: Chrome/120\r\n\r\n";
     let search = ssdp::decode(search).unwrap();
-    assert_eq!(
-        (search.kind, search.server.as_deref()),
-        (SsdpKind::Search, Some("Chrome/120"))
-    );
+    assert_eq!((search.kind, search.server.as_deref()), (SsdpKind::Search, Some("Chrome/120")));
     let reply = ssdp::decode(b"HTTP/1.1 200 OK\r\nST: ssdp:all\r\n\r\n").unwrap();
-    assert_eq!(
-        (reply.kind, reply.target.as_deref()),
-        (SsdpKind::Reply, Some("ssdp:all"))
-    );
+    assert_eq!((reply.kind, reply.target.as_deref()), (SsdpKind::Reply, Some("ssdp:all")));
 }
 
 #[test]
 fn what_is_not_ssdp_is_refused() {
     assert_eq!(ssdp::decode(b"GET / HTTP/1.1\r\n\r\n"), Err(Why::BadValue));
-    assert_eq!(
-        ssdp::decode(b"NOTIFY * HTTP/1.1\r\nno colon\r\n"),
-        Err(Why::BadValue)
-    );
+    assert_eq!(ssdp::decode(b"NOTIFY * HTTP/1.1\r\nno colon\r\n"), Err(Why::BadValue));
     assert_eq!(ssdp::decode(b""), Err(Why::BadValue));
 }
