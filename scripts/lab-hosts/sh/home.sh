@@ -276,7 +276,14 @@ lab_serve() {
     wait_for 60 'the appliance' appliance_answers
     alive forward-out || die "cannot show the page on $listen: $(tail -n 1 "$STATE/logs/forward-out.log")"
     say "the page: https://$listen"
-    say "setup token: $(lab_cli setup-token 2>&1)"
+    wait_for 20 'the setup token' token_told
+    say "setup token: $TOKEN"
+}
+
+# token_told: true when the appliance has told its token, or that there is none any more; exit code 3 is "not yet".
+token_told() {
+    TOKEN=$(lab_cli setup-token 2>&1)
+    (($? != 3))
 }
 
 # lab_cli COMMAND...: the appliance's command line, speaking to the one in the lab.

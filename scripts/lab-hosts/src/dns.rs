@@ -56,11 +56,7 @@ pub(crate) fn query(bytes: &[u8]) -> Option<(u16, Vec<Question>)> {
     for _ in 0..half(4)?.min(64) {
         let (name, after) = read_name(bytes, at)?;
         let class = half(after + 2)?;
-        questions.push(Question {
-            name,
-            kind: half(after)?,
-            unicast: class & 0x8000 != 0,
-        });
+        questions.push(Question { name, kind: half(after)?, unicast: class & 0x8000 != 0 });
         at = after + 4;
     }
     Some((half(0)?, questions))
@@ -107,13 +103,7 @@ pub(crate) struct Record {
 impl Record {
     /// `name` points to `to`; shared by many, so it never flushes a cache.
     pub(crate) fn ptr(name: &Name, to: &Name, ttl: u32) -> Self {
-        Self {
-            name: name.clone(),
-            kind: PTR,
-            class: 1,
-            ttl,
-            data: labels(to),
-        }
+        Self { name: name.clone(), kind: PTR, class: 1, ttl, data: labels(to) }
     }
 
     pub(crate) fn a(name: &Name, address: Ipv4Addr, ttl: u32) -> Self {
@@ -148,13 +138,7 @@ impl Record {
         let mut data = vec![0, 0, 0, 0];
         data.extend(port.to_be_bytes());
         data.extend(labels(host));
-        Self {
-            name: name.clone(),
-            kind: SRV,
-            class: 1 | CACHE_FLUSH,
-            ttl,
-            data,
-        }
+        Self { name: name.clone(), kind: SRV, class: 1 | CACHE_FLUSH, ttl, data }
     }
 
     /// Key and value strings; an empty list is one empty string (RFC 6763, 6.1).
@@ -168,13 +152,7 @@ impl Record {
         if data.is_empty() {
             data.push(0);
         }
-        Self {
-            name: name.clone(),
-            kind: TXT,
-            class: 1 | CACHE_FLUSH,
-            ttl,
-            data,
-        }
+        Self { name: name.clone(), kind: TXT, class: 1 | CACHE_FLUSH, ttl, data }
     }
 
     /// For plain DNS and LLMNR, where the class has no flush bit.
@@ -210,21 +188,11 @@ impl Message {
 
     /// A message with the second header word `flags`.
     pub(crate) fn with_flags(id: u16, flags: u16) -> Self {
-        Self {
-            id,
-            flags,
-            questions: Vec::new(),
-            answers: Vec::new(),
-            additional: Vec::new(),
-        }
+        Self { id, flags, questions: Vec::new(), answers: Vec::new(), additional: Vec::new() }
     }
 
     pub(crate) fn question(mut self, name: &Name, kind: u16) -> Self {
-        self.questions.push(Question {
-            name: name.clone(),
-            kind,
-            unicast: false,
-        });
+        self.questions.push(Question { name: name.clone(), kind, unicast: false });
         self
     }
 
@@ -297,23 +265,14 @@ mod tests {
         let bytes = Message::with_flags(7, 0).question(&asked, PTR).bytes();
         assert_eq!(
             query(&bytes),
-            Some((
-                7,
-                vec![Question {
-                    name: asked,
-                    kind: PTR,
-                    unicast: false
-                }]
-            ))
+            Some((7, vec![Question { name: asked, kind: PTR, unicast: false }]))
         );
     }
 
     #[test]
     fn a_compressed_name_is_followed_backwards_only() {
-        let mut bytes = Message::with_flags(7, 0)
-            .question(&name("a.local"), A)
-            .question(&name("x"), A)
-            .bytes();
+        let mut bytes =
+            Message::with_flags(7, 0).question(&name("a.local"), A).question(&name("x"), A).bytes();
         let second = bytes.len() - 7;
         bytes.splice(second..second + 3, [0xc0, 12]);
         assert_eq!(query(&bytes).unwrap().1[1].name, name("a.local"));
@@ -334,10 +293,7 @@ mod tests {
 
     #[test]
     fn an_instance_keeps_its_dots_and_spaces() {
-        assert_eq!(
-            instance("HP 4.1 [5A]", "_ipp._tcp.local")[0],
-            b"HP 4.1 [5A]"
-        );
+        assert_eq!(instance("HP 4.1 [5A]", "_ipp._tcp.local")[0], b"HP 4.1 [5A]");
     }
 
     proptest! {

@@ -37,18 +37,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         poll(&mut fds, PollTimeout::from(100_u16))?;
         while let Some(frame) = link.receive(&mut buffer)? {
             if frame.get(6..12) == Some(&options.source.0[..]) {
-                println!(
-                    "{}",
-                    SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis()
-                );
+                println!("{}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis());
                 return Ok(());
             }
         }
     }
-    bail!(
-        "no frame from {} on {} within {} s",
-        options.source,
-        options.interface,
-        options.seconds
-    )
+    bail!("no frame from {} on {} within {} s", options.source, options.interface, options.seconds)
 }

@@ -32,9 +32,7 @@ impl FromStr for End {
         match text.split_once(':') {
             Some(("tcp", address)) if address.contains(':') => Ok(Self::Tcp(address.to_owned())),
             Some(("unix", path)) if !path.is_empty() => Ok(Self::Unix(path.into())),
-            _ => Err(format!(
-                "`{text}` is neither tcp:ADDRESS:PORT nor unix:PATH"
-            )),
+            _ => Err(format!("`{text}` is neither tcp:ADDRESS:PORT nor unix:PATH")),
         }
     }
 }
@@ -139,10 +137,7 @@ mod tests {
 
     #[test]
     fn ends_are_read_from_text() {
-        assert_eq!(
-            "tcp:127.0.0.1:80".parse(),
-            Ok(End::Tcp("127.0.0.1:80".into()))
-        );
+        assert_eq!("tcp:127.0.0.1:80".parse(), Ok(End::Tcp("127.0.0.1:80".into())));
         assert_eq!("unix:/run/x".parse(), Ok(End::Unix("/run/x".into())));
         assert!("127.0.0.1:80".parse::<End>().is_err());
         assert!("unix:".parse::<End>().is_err());

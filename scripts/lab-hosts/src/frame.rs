@@ -16,26 +16,11 @@ const IPV6: u16 = 0x86dd;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question<'a> {
     /// ARP request: who has `target`?
-    Arp {
-        asker: Mac,
-        asker_ip: Ipv4Addr,
-        target: Ipv4Addr,
-        to: Mac,
-    },
+    Arp { asker: Mac, asker_ip: Ipv4Addr, target: Ipv4Addr, to: Mac },
     /// Neighbour solicitation for `target`.
-    Neighbour {
-        asker: Mac,
-        asker_ip: Ipv6Addr,
-        target: Ipv6Addr,
-    },
+    Neighbour { asker: Mac, asker_ip: Ipv6Addr, target: Ipv6Addr },
     /// ICMP echo request; `message` is the ICMP part, type and checksum included.
-    Echo {
-        asker: Mac,
-        asker_ip: Ipv4Addr,
-        target: Ipv4Addr,
-        to: Mac,
-        message: &'a [u8],
-    },
+    Echo { asker: Mac, asker_ip: Ipv4Addr, target: Ipv4Addr, to: Mac, message: &'a [u8] },
 }
 
 /// Reads the question of a frame; `None` for everything else, malformed frames included.
@@ -48,22 +33,13 @@ pub(crate) fn question(frame: &[u8]) -> Option<Question<'_>> {
             let request = body.get(..8)? == [0, 1, 8, 0, 6, 4, 0, 1];
             let asker_ip = Ipv4Addr::from(array::<4>(body, 14)?);
             let target = Ipv4Addr::from(array::<4>(body, 24)?);
-            request.then_some(Question::Arp {
-                asker: mac(body, 8)?,
-                asker_ip,
-                target,
-                to,
-            })
+            request.then_some(Question::Arp { asker: mac(body, 8)?, asker_ip, target, to })
         }
         IPV6 => {
             let solicitation = body.get(6..8)? == [58, 255] && *body.get(40)? == 135;
             let asker_ip = Ipv6Addr::from(array::<16>(body, 8)?);
             let target = Ipv6Addr::from(array::<16>(body, 48)?);
-            solicitation.then_some(Question::Neighbour {
-                asker,
-                asker_ip,
-                target,
-            })
+            solicitation.then_some(Question::Neighbour { asker, asker_ip, target })
         }
         IPV4 => {
             let header = usize::from(body.first()? & 0x0f) * 4;
@@ -73,13 +49,7 @@ pub(crate) fn question(frame: &[u8]) -> Option<Question<'_>> {
                 *body.get(9)? == 1 && header >= 20 && *message.first()? == 8 && message.len() >= 8;
             let asker_ip = Ipv4Addr::from(array::<4>(body, 12)?);
             let target = Ipv4Addr::from(array::<4>(body, 16)?);
-            echo.then_some(Question::Echo {
-                asker,
-                asker_ip,
-                target,
-                to,
-                message,
-            })
+            echo.then_some(Question::Echo { asker, asker_ip, target, to, message })
         }
         _ => None,
     }
@@ -110,11 +80,7 @@ pub(crate) fn arp_request(host: (Mac, Ipv4Addr), wanted: Ipv4Addr) -> Vec<u8> {
 pub(crate) fn advertisement(host: Mac, address: Ipv6Addr, asker: (Mac, Ipv6Addr)) -> Vec<u8> {
     const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
     let checking = asker.1.is_unspecified();
-    let (to_mac, to) = if checking {
-        (Mac([0x33, 0x33, 0, 0, 0, 1]), ALL_NODES)
-    } else {
-        asker
-    };
+    let (to_mac, to) = if checking { (Mac([0x33, 0x33, 0, 0, 0, 1]), ALL_NODES) } else { asker };
     let mut message = vec![136, 0, 0, 0, if checking { 0x20 } else { 0x60 }, 0, 0, 0];
     message.extend(address.octets());
     message.extend([2, 1]);
@@ -178,24 +144,7 @@ pub(crate) fn group_mac(group: Ipv4Addr) -> Mac {
 /// The link-local address made from a MAC (RFC 4291, appendix A).
 pub(crate) fn link_local(mac: Mac) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac.0;
-    let mut octets = [
-        0xfe,
-        0x80,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        a ^ 2,
-        b,
-        c,
-        0xff,
-        0xfe,
-        d,
-        e,
-        f,
-    ];
+    let mut octets = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f];
     octets[2..8].fill(0);
     Ipv6Addr::from(octets)
 }
@@ -273,14 +222,9 @@ mod tests {
 
     use super::*;
 
-    const ROUTER: (Mac, Ipv4Addr) = (
-        Mac([2, 0x50, 0x4e, 0, 1, 1]),
-        Ipv4Addr::new(192, 168, 50, 1),
-    );
-    const HOST: (Mac, Ipv4Addr) = (
-        Mac([0xf0, 0x18, 0x98, 1, 2, 3]),
-        Ipv4Addr::new(192, 168, 50, 7),
-    );
+    const ROUTER: (Mac, Ipv4Addr) = (Mac([2, 0x50, 0x4e, 0, 1, 1]), Ipv4Addr::new(192, 168, 50, 1));
+    const HOST: (Mac, Ipv4Addr) =
+        (Mac([0xf0, 0x18, 0x98, 1, 2, 3]), Ipv4Addr::new(192, 168, 50, 7));
 
     #[test]
     fn an_arp_request_is_read_as_it_was_written() {
@@ -299,11 +243,7 @@ mod tests {
     fn a_reply_is_no_question() {
         assert_eq!(question(&arp_reply(HOST, ROUTER)), None);
         assert_eq!(
-            question(&advertisement(
-                HOST.0,
-                link_local(HOST.0),
-                (ROUTER.0, link_local(ROUTER.0))
-            )),
+            question(&advertisement(HOST.0, link_local(HOST.0), (ROUTER.0, link_local(ROUTER.0)))),
             None
         );
     }
@@ -314,10 +254,7 @@ mod tests {
         let sum = checksum(&message);
         message[2..4].copy_from_slice(&sum.to_be_bytes());
         let request = ipv4(HOST.0, ROUTER, HOST.1, 1, 64, &message);
-        let Some(Question::Echo {
-            message, target, ..
-        }) = question(&request)
-        else {
+        let Some(Question::Echo { message, target, .. }) = question(&request) else {
             panic!("not read")
         };
         assert_eq!(target, HOST.1);
@@ -337,11 +274,7 @@ mod tests {
 
     #[test]
     fn a_duplicate_check_is_answered_to_all_nodes() {
-        let frame = advertisement(
-            HOST.0,
-            link_local(HOST.0),
-            (ROUTER.0, Ipv6Addr::UNSPECIFIED),
-        );
+        let frame = advertisement(HOST.0, link_local(HOST.0), (ROUTER.0, Ipv6Addr::UNSPECIFIED));
         assert_eq!(&frame[..6], [0x33, 0x33, 0, 0, 0, 1]);
         assert_eq!(frame[58], 0x20, "override without solicited");
     }

@@ -29,26 +29,16 @@ impl Link {
     /// Opens `interface` in this network namespace; `filter` decides in the kernel what arrives.
     pub(crate) fn open(interface: &str, filter: &[SockFilter]) -> Result<Self> {
         let address = link_address(interface)?;
-        let mac = address
-            .addr()
-            .map(Mac)
-            .with_context(|| format!("{interface} has no MAC address"))?;
-        let socket = Socket::new(
-            Domain::PACKET,
-            Type::RAW,
-            Some(Protocol::from(ALL_PROTOCOLS)),
-        )
-        .context("open a packet socket (needs CAP_NET_RAW)")?;
+        let mac =
+            address.addr().map(Mac).with_context(|| format!("{interface} has no MAC address"))?;
+        let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(ALL_PROTOCOLS)))
+            .context("open a packet socket (needs CAP_NET_RAW)")?;
         // Larger than net.core.rmem_max only for root of the machine; what the system grants will do.
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-            socket
-                .set_recv_buffer_size(RECEIVE_BUFFER)
-                .context("enlarge the receive buffer")?;
+            socket.set_recv_buffer_size(RECEIVE_BUFFER).context("enlarge the receive buffer")?;
         }
         if !filter.is_empty() {
-            socket
-                .attach_filter(filter)
-                .context("attach the packet filter")?;
+            socket.attach_filter(filter).context("attach the packet filter")?;
         }
         bind(socket.as_raw_fd(), &address).with_context(|| format!("bind to {interface}"))?;
         socket.set_nonblocking(true)?;
@@ -75,9 +65,7 @@ impl Link {
 
     /// Sends one frame; true when the kernel took it.
     pub(crate) fn send(&self, frame: &[u8]) -> bool {
-        (&self.socket)
-            .write(frame)
-            .is_ok_and(|sent| sent == frame.len())
+        (&self.socket).write(frame).is_ok_and(|sent| sent == frame.len())
     }
 }
 

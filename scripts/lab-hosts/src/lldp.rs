@@ -67,10 +67,7 @@ fn frame(from: Mac, options: &Options) -> Vec<u8> {
     tlv(5, options.name.as_bytes());
     tlv(6, options.description.as_bytes());
     tlv(7, &[BRIDGE.to_be_bytes(), BRIDGE.to_be_bytes()].concat());
-    tlv(
-        8,
-        &[&[5, 1], &options.address.octets()[..], &[2, 0, 0, 0, 1, 0]].concat(),
-    );
+    tlv(8, &[&[5, 1], &options.address.octets()[..], &[2, 0, 0, 0, 1, 0]].concat());
     tlv(0, &[]);
     out
 }

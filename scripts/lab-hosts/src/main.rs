@@ -15,10 +15,7 @@ mod respond;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(
-    name = "lab-hosts",
-    about = "The devices of the lab; started by scripts/lab"
-)]
+#[command(name = "lab-hosts", about = "The devices of the lab; started by scripts/lab")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

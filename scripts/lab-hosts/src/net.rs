@@ -88,14 +88,7 @@ mod tests {
 
     #[test]
     fn text_that_is_no_network_is_refused() {
-        for text in [
-            "",
-            "10.0.0.0",
-            "10.0.0.0/7",
-            "10.0.0.0/31",
-            "10.0.0/24",
-            "x/24",
-        ] {
+        for text in ["", "10.0.0.0", "10.0.0.0/7", "10.0.0.0/31", "10.0.0/24", "x/24"] {
             assert!(text.parse::<Net>().is_err(), "{text}");
         }
     }

@@ -34,14 +34,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .fixed
         .iter()
         .map(|entry| {
-            let (name, address) = entry
-                .split_once('=')
-                .with_context(|| format!("`{entry}` is not NAME=ADDRESS"))?;
+            let (name, address) =
+                entry.split_once('=').with_context(|| format!("`{entry}` is not NAME=ADDRESS"))?;
             Ok((
                 name.to_owned(),
-                address
-                    .parse()
-                    .with_context(|| format!("`{address}` is no IPv4 address"))?,
+                address.parse().with_context(|| format!("`{address}` is no IPv4 address"))?,
             ))
         })
         .collect::<Result<_>>()?;
@@ -100,10 +97,8 @@ fn reply(query: &[u8], hosts: &[(String, Ipv4Addr)], zone: &str) -> Option<Vec<u
             })
             .collect(),
     };
-    let known = !answers.is_empty()
-        || hosts
-            .iter()
-            .any(|(host, _)| dns::same(&question.name, &full(host)));
+    let known =
+        !answers.is_empty() || hosts.iter().any(|(host, _)| dns::same(&question.name, &full(host)));
     let flags = if known { FLAGS } else { FLAGS | NO_SUCH_NAME };
     let message = Message::with_flags(id, flags).question(&question.name, question.kind);
     Some(answers.into_iter().fold(message, Message::answer).bytes())
@@ -125,18 +120,13 @@ mod tests {
         192.168.50.100,f0:18:98:4a:11:02,,3600,2,50,0,0,annas-iphone,0,\n";
 
     fn ask(name: &str, kind: u16) -> Vec<u8> {
-        let query = Message::with_flags(9, 0x0100)
-            .question(&dns::name(name), kind)
-            .bytes();
+        let query = Message::with_flags(9, 0x0100).question(&dns::name(name), kind).bytes();
         reply(&query, &leases(CSV), "home.arpa").unwrap()
     }
 
     #[test]
     fn the_last_line_about_an_address_counts() {
-        assert_eq!(
-            leases(CSV),
-            [("annas-iphone".to_owned(), Ipv4Addr::new(192, 168, 50, 100))]
-        );
+        assert_eq!(leases(CSV), [("annas-iphone".to_owned(), Ipv4Addr::new(192, 168, 50, 100))]);
     }
 
     #[test]

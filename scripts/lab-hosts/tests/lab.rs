@@ -86,32 +86,17 @@ fn a_small_home_comes_up_with_leases_and_goes_down_without_a_trace() {
     let status: Value = serde_json::from_str(&lab.ok(&["status", "--json"])).unwrap();
     let hosts = status["hosts"].as_array().unwrap();
     assert_eq!(hosts.len(), 5);
-    let addresses: BTreeSet<&str> = hosts
-        .iter()
-        .map(|host| host["ipv4"].as_str().unwrap())
-        .collect();
+    let addresses: BTreeSet<&str> =
+        hosts.iter().map(|host| host["ipv4"].as_str().unwrap()).collect();
     assert_eq!(addresses.len(), 5);
-    assert!(
-        addresses
-            .iter()
-            .all(|address| address.starts_with("192.168.50.")),
-        "{addresses:?}"
-    );
+    assert!(addresses.iter().all(|address| address.starts_with("192.168.50.")), "{addresses:?}");
     assert!(hosts.iter().all(|host| host["state"] == "up"));
 
     // A host that was never seen: its first frame is between the two readings of the clock.
-    let clock = || {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_millis()
-    };
+    let clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let before = clock();
-    let instant: u128 = lab
-        .ok(&["host", "add", "newcomer", "44:1c:a8:00:00:01"])
-        .trim()
-        .parse()
-        .unwrap();
+    let instant: u128 =
+        lab.ok(&["host", "add", "newcomer", "44:1c:a8:00:00:01"]).trim().parse().unwrap();
     assert!((before..=clock()).contains(&instant));
 
     // One that leaves is away, one that returns is back.
@@ -132,10 +117,7 @@ fn a_small_home_comes_up_with_leases_and_goes_down_without_a_trace() {
 
     // The private MAC changes; client id and therefore address stay.
     let told = lab.ok(&["chaos", "randomise"]);
-    assert!(
-        told.contains("9a:5c:2e:71:b4:06 is now") && told.contains("192.168.50."),
-        "{told}"
-    );
+    assert!(told.contains("9a:5c:2e:71:b4:06 is now") && told.contains("192.168.50."), "{told}");
 
     // Nothing leaves the home: the router knows no way out but the lab's own WAN.
     let routes = lab.ok(&["exec", "router", "ip", "-4", "route", "show", "default"]);
@@ -152,15 +134,7 @@ fn a_bed_answers_from_its_simulated_hosts_and_counts() {
     let Some(lab) = Lab::new("b") else { return };
     lab.ok(&["bed", "one", "10.91.0.0/24", "200", "--seed", "4"]);
     let listed = Command::new(env!("CARGO_BIN_EXE_lab-hosts"))
-        .args([
-            "respond",
-            "--interface",
-            "none",
-            "--net",
-            "10.91.0.0/24",
-            "--hosts",
-            "200",
-        ])
+        .args(["respond", "--interface", "none", "--net", "10.91.0.0/24", "--hosts", "200"])
         .args(["--exclude", "10.91.0.1", "--seed", "4", "--list"])
         .output()
         .unwrap();
@@ -172,9 +146,6 @@ fn a_bed_answers_from_its_simulated_hosts_and_counts() {
     assert!(neighbours.contains(mac), "{neighbours}");
 
     let counted = lab.ok(&["bed-down", "one"]);
-    assert!(
-        counted.contains("answered: 2"),
-        "one ARP, one echo: {counted}"
-    );
+    assert!(counted.contains("answered: 2"), "one ARP, one echo: {counted}");
     assert_eq!(lab.namespaces(), BTreeSet::new());
 }

@@ -47,10 +47,7 @@ impl Device {
             .replace("{mac}", &plain)
             .replace("{MAC}", &plain.to_uppercase())
             .replace("{Mac}", &self.mac.to_string().to_uppercase())
-            .replace(
-                "{ip}",
-                &self.ipv4().unwrap_or(Ipv4Addr::UNSPECIFIED).to_string(),
-            )
+            .replace("{ip}", &self.ipv4().unwrap_or(Ipv4Addr::UNSPECIFIED).to_string())
     }
 
     fn host_name(&self) -> Name {
@@ -59,10 +56,7 @@ impl Device {
 
     fn host_records(&self) -> Vec<Record> {
         let name = self.host_name();
-        self.addresses
-            .iter()
-            .map(|address| Record::address(&name, *address, HOST_TTL))
-            .collect()
+        self.addresses.iter().map(|address| Record::address(&name, *address, HOST_TTL)).collect()
     }
 
     fn service_name(service: &Service) -> Name {
@@ -70,19 +64,11 @@ impl Device {
     }
 
     fn instance_name(&self, service: &Service) -> Name {
-        dns::instance(
-            &self.fill(service.instance),
-            &format!("{}.local", service.kind),
-        )
+        dns::instance(&self.fill(service.instance), &format!("{}.local", service.kind))
     }
 
     fn srv(&self, service: &Service) -> Record {
-        Record::srv(
-            &self.instance_name(service),
-            service.port,
-            &self.host_name(),
-            HOST_TTL,
-        )
+        Record::srv(&self.instance_name(service), service.port, &self.host_name(), HOST_TTL)
     }
 
     fn txt(&self, service: &Service) -> Record {
@@ -99,9 +85,7 @@ impl Device {
             ))
             .additional(self.srv(service))
             .additional(self.txt(service));
-        self.host_records()
-            .into_iter()
-            .fold(message, Message::additional)
+        self.host_records().into_iter().fold(message, Message::additional)
     }
 
     /// Unasked announcements: the host, then each service in a message of its own.
@@ -109,10 +93,7 @@ impl Device {
         if !self.kind.mdns || self.addresses.is_empty() {
             return Vec::new();
         }
-        let host = self
-            .host_records()
-            .into_iter()
-            .fold(Message::response(0), Message::answer);
+        let host = self.host_records().into_iter().fold(Message::response(0), Message::answer);
         let services = self.kind.services.iter().map(|service| {
             Message::response(0)
                 .answer(Record::ptr(
@@ -129,15 +110,8 @@ impl Device {
 
     /// A query for a service type that this kind looks for.
     pub(crate) fn browse(&self, turn: usize) -> Option<Vec<u8>> {
-        let service = self
-            .kind
-            .browses
-            .get(turn.checked_rem(self.kind.browses.len())?)?;
-        Some(
-            Message::with_flags(0, 0)
-                .question(&dns::name(service), dns::PTR)
-                .bytes(),
-        )
+        let service = self.kind.browses.get(turn.checked_rem(self.kind.browses.len())?)?;
+        Some(Message::with_flags(0, 0).question(&dns::name(service), dns::PTR).bytes())
     }
 
     /// The reply to an mDNS query that came from `port`; `None` when nothing asked for is ours.
@@ -181,10 +155,7 @@ impl Device {
             }
         }
         let unicast = legacy || questions.iter().all(|question| question.unicast);
-        (!message.is_empty()).then(|| MdnsReply {
-            bytes: message.bytes(),
-            unicast,
-        })
+        (!message.is_empty()).then(|| MdnsReply { bytes: message.bytes(), unicast })
     }
 
     /// The LLMNR reply, when the query is for our name.
@@ -246,11 +217,7 @@ impl Device {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case("st").then(|| value.trim())
         })?;
-        let target = if wanted == "ssdp:all" {
-            "upnp:rootdevice"
-        } else {
-            wanted
-        };
+        let target = if wanted == "ssdp:all" { "upnp:rootdevice" } else { wanted };
         (target == "upnp:rootdevice" || target == ssdp.target).then(|| {
             format!(
                 "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\n{}ST: {target}\r\nUSN: uuid:{}::{target}\r\n\r\n",
@@ -261,11 +228,7 @@ impl Device {
     }
 
     fn ssdp_head(&self, ssdp: &Ssdp) -> String {
-        format!(
-            "LOCATION: {}\r\nSERVER: {}\r\n",
-            self.fill(ssdp.location),
-            self.fill(ssdp.server)
-        )
+        format!("LOCATION: {}\r\nSERVER: {}\r\n", self.fill(ssdp.location), self.fill(ssdp.server))
     }
 
     /// A DHCPv6 message (RFC 8415): systems with a vendor class solicit an address, with their name
@@ -276,11 +239,7 @@ impl Device {
         const SOLICIT: u8 = 1;
         const INFORMATION_REQUEST: u8 = 11;
         let class = self.kind.dhcpv6?;
-        let mut message = vec![if class.is_empty() {
-            INFORMATION_REQUEST
-        } else {
-            SOLICIT
-        }];
+        let mut message = vec![if class.is_empty() { INFORMATION_REQUEST } else { SOLICIT }];
         message.extend(&transaction.to_be_bytes()[1..]);
         let mut option = |code: u16, value: &[u8]| {
             message.extend(code.to_be_bytes());
@@ -293,10 +252,7 @@ impl Device {
         if !class.is_empty() {
             option(3, &[&self.mac.0[2..], &[0; 8]].concat());
             let length = (class.len() as u16).to_be_bytes();
-            option(
-                16,
-                &[&MICROSOFT.to_be_bytes()[..], &length, class.as_bytes()].concat(),
-            );
+            option(16, &[&MICROSOFT.to_be_bytes()[..], &length, class.as_bytes()].concat());
             let host = &self.host.as_bytes()[..self.host.len().min(63)];
             option(39, &[&[0, host.len() as u8], host].concat());
         }
@@ -321,9 +277,7 @@ mod tests {
     }
 
     fn ask(name: &str, kind: u16) -> Vec<u8> {
-        Message::with_flags(5, 0)
-            .question(&dns::name(name), kind)
-            .bytes()
+        Message::with_flags(5, 0).question(&dns::name(name), kind).bytes()
     }
 
     fn holds(bytes: &[u8], text: &str) -> bool {
@@ -333,33 +287,21 @@ mod tests {
     #[test]
     fn a_printer_lists_its_services_and_describes_them() {
         let printer = device("hp-printer");
-        let reply = printer
-            .mdns(&ask("_services._dns-sd._udp.local", dns::PTR), 5353)
-            .unwrap();
+        let reply = printer.mdns(&ask("_services._dns-sd._udp.local", dns::PTR), 5353).unwrap();
         assert_eq!(reply.bytes[7], 3, "answers");
         assert!(!reply.unicast);
-        let reply = printer
-            .mdns(&ask("_ipp._tcp.local", dns::PTR), 5353)
-            .unwrap();
-        for text in [
-            "usb_MFG=HP",
-            "ty=HP LaserJet Pro M404dn",
-            "HP LaserJet Pro M404dn [3CD92B5AE077]",
-        ] {
+        let reply = printer.mdns(&ask("_ipp._tcp.local", dns::PTR), 5353).unwrap();
+        for text in
+            ["usb_MFG=HP", "ty=HP LaserJet Pro M404dn", "HP LaserJet Pro M404dn [3CD92B5AE077]"]
+        {
             assert!(holds(&reply.bytes, text), "{text}");
         }
-        assert!(
-            reply.bytes.len() < 1400,
-            "one datagram: {}",
-            reply.bytes.len()
-        );
+        assert!(reply.bytes.len() < 1400, "one datagram: {}", reply.bytes.len());
     }
 
     #[test]
     fn a_question_from_another_port_is_answered_directly_with_its_identifier() {
-        let reply = device("nas")
-            .mdns(&ask("hp5ae077.local", dns::A), 40000)
-            .unwrap();
+        let reply = device("nas").mdns(&ask("hp5ae077.local", dns::A), 40000).unwrap();
         assert!(reply.unicast);
         assert_eq!(reply.bytes[..2], [0, 5]);
         assert_eq!(reply.bytes[4..8], [0, 1, 0, 1]);
@@ -368,10 +310,7 @@ mod tests {
     #[test]
     fn nobody_answers_for_others() {
         for kind in all() {
-            let device = Device {
-                kind,
-                ..device("nas")
-            };
+            let device = Device { kind, ..device("nas") };
             assert_eq!(device.mdns(&ask("other.local", dns::ANY), 5353), None);
             assert_eq!(device.llmnr(&ask("other", dns::A)), None);
         }
@@ -380,12 +319,7 @@ mod tests {
     #[test]
     fn every_announcement_fits_one_datagram() {
         for kind in all() {
-            for bytes in (Device {
-                kind,
-                ..device("nas")
-            })
-            .announcements()
-            {
+            for bytes in (Device { kind, ..device("nas") }).announcements() {
                 assert!(bytes.len() < 1400, "{}: {}", kind.name, bytes.len());
             }
         }
@@ -406,10 +340,7 @@ mod tests {
         );
         assert!(roku.ssdp(search("ssdp:all").as_bytes()).is_some());
         assert!(roku.ssdp(search("urn:other").as_bytes()).is_none());
-        assert!(
-            roku.ssdp(roku.notifications()[0].as_bytes()).is_none(),
-            "a NOTIFY is no search"
-        );
+        assert!(roku.ssdp(roku.notifications()[0].as_bytes()).is_none(), "a NOTIFY is no search");
     }
 
     #[test]

@@ -176,23 +176,15 @@ impl Persona {
         // Twice, a second apart (RFC 6762, 8.3); and IPv6 addresses are of use only after their duplicate check.
         let once_more = now + Duration::from_millis(1_200 + jitter);
         self.agenda.push((once_more, Task::Announce, Duration::MAX));
-        self.agenda.push((
-            once_more + Duration::from_secs(1),
-            Task::AskDns,
-            Duration::MAX,
-        ));
+        self.agenda.push((once_more + Duration::from_secs(1), Task::AskDns, Duration::MAX));
         Ok(())
     }
 
     /// Does what is due. A datagram that cannot be sent (no address yet, cable out) is lost, as on any host.
     fn work(&mut self) {
         let now = Instant::now();
-        let due: Vec<Task> = self
-            .agenda
-            .iter()
-            .filter(|(at, ..)| *at <= now)
-            .map(|(_, task, _)| *task)
-            .collect();
+        let due: Vec<Task> =
+            self.agenda.iter().filter(|(at, ..)| *at <= now).map(|(_, task, _)| *task).collect();
         self.agenda.retain_mut(|(at, _, every)| {
             if *at > now {
                 return true;
@@ -238,9 +230,7 @@ impl Persona {
             }
             Task::Register => {
                 if let Some(bytes) = device.netbios_registration() {
-                    let _ = self
-                        .netbios
-                        .send_to(&bytes, (Ipv4Addr::BROADCAST, NETBIOS_PORT));
+                    let _ = self.netbios.send_to(&bytes, (Ipv4Addr::BROADCAST, NETBIOS_PORT));
                 }
             }
             Task::AskDns => self.ask_dns(),
@@ -287,9 +277,7 @@ impl Persona {
             .chain(self.replies.iter().map(|(at, ..)| *at))
             .min();
         let millis = next
-            .map_or(LOOK, |at| {
-                at.saturating_duration_since(Instant::now()).min(LOOK)
-            })
+            .map_or(LOOK, |at| at.saturating_duration_since(Instant::now()).min(LOOK))
             .as_millis() as u16
             + 1;
         let mut fds = [&self.mdns, &self.ssdp, &self.llmnr, &self.netbios]
@@ -302,11 +290,7 @@ impl Persona {
         let mut buffer = [0; 2048];
         while let Ok((length, from)) = self.mdns.recv_from(&mut buffer) {
             if let Some(reply) = self.device.mdns(&buffer[..length], from.port()) {
-                let to = if reply.unicast {
-                    from
-                } else {
-                    SocketAddr::from(MDNS)
-                };
+                let to = if reply.unicast { from } else { SocketAddr::from(MDNS) };
                 // Shared records wait 20 to 120 ms, so that not all speak at once (RFC 6762, 6).
                 let at = Instant::now() + Duration::from_millis(20 + self.dice.below(100));
                 self.replies.push((at, to, reply.bytes));
@@ -346,9 +330,8 @@ fn multicast(group: Ipv4Addr, port: u16, index: u32, ttl: u32) -> Result<UdpSock
 fn addresses(interface: &str) -> Result<(Mac, Vec<IpAddr>)> {
     let mut mac = Mac::ZERO;
     let mut all = Vec::new();
-    for entry in getifaddrs()
-        .context("list the addresses")?
-        .filter(|e| e.interface_name == interface)
+    for entry in
+        getifaddrs().context("list the addresses")?.filter(|e| e.interface_name == interface)
     {
         let Some(address) = entry.address else {
             continue;

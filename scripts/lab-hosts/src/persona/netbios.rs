@@ -48,25 +48,10 @@ impl Device {
     /// The broadcast with which a host claims its NetBIOS name.
     pub(crate) fn netbios_registration(&self) -> Option<Vec<u8>> {
         let address = self.ipv4().filter(|_| self.kind.netbios)?;
-        let mut message = vec![
-            self.mac.0[4],
-            self.mac.0[5],
-            0x29,
-            0x10,
-            0,
-            1,
-            0,
-            0,
-            0,
-            0,
-            0,
-            1,
-            32,
-        ];
+        let mut message =
+            vec![self.mac.0[4], self.mac.0[5], 0x29, 0x10, 0, 1, 0, 0, 0, 0, 0, 1, 32];
         message.extend(netbios_name(&self.host, 0));
-        message.extend([
-            0, 0, 0x20, 0, 1, 0xc0, 0x0c, 0, 0x20, 0, 1, 0, 4, 0x93, 0xe0, 0, 6, 0, 0,
-        ]);
+        message.extend([0, 0, 0x20, 0, 1, 0xc0, 0x0c, 0, 0x20, 0, 1, 0, 4, 0x93, 0xe0, 0, 6, 0, 0]);
         message.extend(address.octets());
         Some(message)
     }
@@ -133,9 +118,6 @@ mod tests {
 
     #[test]
     fn a_name_is_written_in_half_ascii() {
-        assert_eq!(
-            &netbios_name("FRED", 0),
-            b"EGFCEFEECACACACACACACACACACACAAA"
-        );
+        assert_eq!(&netbios_name("FRED", 0), b"EGFCEFEECACACACACACACACACACACAAA");
     }
 }

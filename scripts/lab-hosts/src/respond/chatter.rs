@@ -60,9 +60,7 @@ impl Chatter {
     /// Half ARP, a quarter mDNS, the rest SSDP and DHCP, from a host taken at random.
     fn frame(&mut self, hosts: &Hosts) -> Vec<u8> {
         let index = self.dice.below(hosts.len() as u64) as usize;
-        let other = hosts
-            .get(self.dice.below(hosts.len() as u64) as usize)
-            .address;
+        let other = hosts.get(self.dice.below(hosts.len() as u64) as usize).address;
         let host = hosts.get(index);
         let me = (host.mac, host.address);
         match self.dice.below(100) {
@@ -107,11 +105,7 @@ fn announcement(index: usize, (mac, address): (Mac, Ipv4Addr)) -> Vec<u8> {
     let host = format!("host-{index}.local");
     let instance = format!("host-{index}._workstation._tcp.local");
     Message::response(0)
-        .answer(Record::ptr(
-            &name("_workstation._tcp.local"),
-            &name(&instance),
-            4500,
-        ))
+        .answer(Record::ptr(&name("_workstation._tcp.local"), &name(&instance), 4500))
         .answer(Record::a(&name(&host), address, 120))
         .answer(Record::aaaa(&name(&host), frame::link_local(mac), 120))
         .bytes()
@@ -154,9 +148,7 @@ mod tests {
     fn two_hundred_frames_a_second_are_two_hundred_frames_in_a_second() {
         let hosts = hosts();
         let mut chatter = Chatter::new(1, None, 200);
-        let sent: usize = (0..1000)
-            .map(|ms| chatter.due(ms * 1000, &hosts).len())
-            .sum();
+        let sent: usize = (0..1000).map(|ms| chatter.due(ms * 1000, &hosts).len()).sum();
         assert_eq!(sent, 200);
     }
 

@@ -67,18 +67,9 @@ struct Counters {
 
 /// Runs until SIGTERM or SIGINT, then prints the counters.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let manner = if options.wifi {
-        Manner::WIFI
-    } else {
-        Manner::CLEAN
-    };
-    let mut hosts = Hosts::settle(
-        options.net,
-        options.hosts,
-        &options.exclude,
-        manner,
-        options.seed,
-    );
+    let manner = if options.wifi { Manner::WIFI } else { Manner::CLEAN };
+    let mut hosts =
+        Hosts::settle(options.net, options.hosts, &options.exclude, manner, options.seed);
     if options.list {
         for index in 0..hosts.len() {
             println!("{} {}", hosts.get(index).address, hosts.get(index).mac);
@@ -87,11 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let signals = end_signals()?;
     let link = Link::open(&options.interface, &questions_only())?;
-    let mut chatter = Chatter::new(
-        options.seed,
-        options.exclude.first().copied(),
-        options.chatter,
-    );
+    let mut chatter = Chatter::new(options.seed, options.exclude.first().copied(), options.chatter);
     println!(
         "ready: {} hosts on {} ({})",
         hosts.len(),
@@ -111,31 +98,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             && *due <= now
         {
             if let Some(Reverse((.., frame))) = queue.pop() {
-                count(
-                    link.send(&frame),
-                    &mut counters.answered,
-                    &mut counters.send_failed,
-                );
+                count(link.send(&frame), &mut counters.answered, &mut counters.send_failed);
             }
         }
         for frame in chatter.due(now, &hosts) {
-            count(
-                link.send(&frame),
-                &mut counters.chatter,
-                &mut counters.send_failed,
-            );
+            count(link.send(&frame), &mut counters.chatter, &mut counters.send_failed);
         }
-        let next = queue
-            .peek()
-            .map(|Reverse((due, ..))| *due)
-            .into_iter()
-            .chain(chatter.next())
-            .min();
-        if wait(
-            &link,
-            &signals,
-            next.map(|due| due.saturating_sub(micros())),
-        )? {
+        let next =
+            queue.peek().map(|Reverse((due, ..))| *due).into_iter().chain(chatter.next()).min();
+        if wait(&link, &signals, next.map(|due| due.saturating_sub(micros())))? {
             break;
         }
         // Bounded, so that answers leave in time during a flood of questions.
@@ -164,9 +135,9 @@ fn answer(
     let question = frame::question(bytes)?;
     counters.questions += 1;
     let found = match question {
-        Question::Arp { target, to, .. } | Question::Echo { target, to, .. } => hosts
-            .at(target)
-            .filter(|index| to == Mac::BROADCAST || to == hosts.get(*index).mac),
+        Question::Arp { target, to, .. } | Question::Echo { target, to, .. } => {
+            hosts.at(target).filter(|index| to == Mac::BROADCAST || to == hosts.get(*index).mac)
+        }
         Question::Neighbour { target, .. } => hosts.at_link_local(target),
     };
     let Some(index) = found else {
@@ -191,20 +162,13 @@ fn answer(
     let host = hosts.get(index);
     let me = (host.mac, host.address);
     let frame = match question {
-        Question::Arp {
-            asker, asker_ip, ..
-        } => frame::arp_reply(me, (asker, asker_ip)),
-        Question::Echo {
-            asker,
-            asker_ip,
-            message,
-            ..
-        } => frame::echo_reply(me, (asker, asker_ip), host.ttl, message),
-        Question::Neighbour {
-            asker,
-            asker_ip,
-            target,
-        } => frame::advertisement(host.mac, target, (asker, asker_ip)),
+        Question::Arp { asker, asker_ip, .. } => frame::arp_reply(me, (asker, asker_ip)),
+        Question::Echo { asker, asker_ip, message, .. } => {
+            frame::echo_reply(me, (asker, asker_ip), host.ttl, message)
+        }
+        Question::Neighbour { asker, asker_ip, target } => {
+            frame::advertisement(host.mac, target, (asker, asker_ip))
+        }
     };
     Some((delay, frame))
 }

@@ -45,17 +45,9 @@ pub(crate) struct Manner {
 
 impl Manner {
     /// A wired LAN.
-    pub(crate) const CLEAN: Self = Self {
-        delay: (200, 1_200),
-        loss: 0,
-        sleepy: 0,
-    };
+    pub(crate) const CLEAN: Self = Self { delay: (200, 1_200), loss: 0, sleepy: 0 };
     /// A busy wireless LAN with phones on it.
-    pub(crate) const WIFI: Self = Self {
-        delay: (2_000, 82_000),
-        loss: 30,
-        sleepy: 15,
-    };
+    pub(crate) const WIFI: Self = Self { delay: (2_000, 82_000), loss: 30, sleepy: 15 };
 }
 
 /// A sleepy host answers when it was first asked at least this long ago ...
@@ -113,9 +105,8 @@ impl Hosts {
         seed: u64,
     ) -> Self {
         let mut dice = Dice::new(seed);
-        let mut offsets: Vec<u32> = (1..net.size() - 1)
-            .filter(|o| !taken.contains(&net.address(*o)))
-            .collect();
+        let mut offsets: Vec<u32> =
+            (1..net.size() - 1).filter(|o| !taken.contains(&net.address(*o))).collect();
         let count = count.min(offsets.len());
         for place in 0..count {
             let other = place + dice.below((offsets.len() - place) as u64) as usize;
@@ -135,23 +126,9 @@ impl Hosts {
             by_mac.insert(mac, index as u32);
             let ttl = [64, 64, 128, 255][dice.below(4) as usize];
             let sleepy = dice.below(100) < manner.sleepy;
-            all.push(Host {
-                mac,
-                address,
-                ttl,
-                sleepy,
-                woken: None,
-                asked: 0,
-            });
+            all.push(Host { mac, address, ttl, sleepy, woken: None, asked: 0 });
         }
-        Self {
-            net,
-            manner,
-            seed,
-            all,
-            by_offset,
-            by_mac,
-        }
+        Self { net, manner, seed, all, by_offset, by_mac }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -171,9 +148,7 @@ impl Hosts {
 
     /// The host that has the link-local address `address`.
     pub(crate) fn at_link_local(&self, address: Ipv6Addr) -> Option<usize> {
-        self.by_mac
-            .get(&frame::mac_of(address)?)
-            .map(|index| *index as usize)
+        self.by_mac.get(&frame::mac_of(address)?).map(|index| *index as usize)
     }
 
     /// Asks one host at `now` (microseconds); the same seed and questions give the same outcomes.
@@ -214,13 +189,7 @@ mod tests {
     use super::*;
 
     fn hosts(net: &str, count: usize, manner: Manner, seed: u64) -> Hosts {
-        Hosts::settle(
-            net.parse().unwrap(),
-            count,
-            &[Ipv4Addr::new(10, 77, 0, 1)],
-            manner,
-            seed,
-        )
+        Hosts::settle(net.parse().unwrap(), count, &[Ipv4Addr::new(10, 77, 0, 1)], manner, seed)
     }
 
     #[test]
@@ -229,22 +198,14 @@ mod tests {
         let macs: HashSet<Mac> = lan.all.iter().map(|h| h.mac).collect();
         let addresses: HashSet<Ipv4Addr> = lan.all.iter().map(|h| h.address).collect();
         assert_eq!((macs.len(), addresses.len()), (1000, 1000));
-        assert!(
-            macs.iter()
-                .all(|m| m.is_station() && !m.is_locally_administered())
-        );
+        assert!(macs.iter().all(|m| m.is_station() && !m.is_locally_administered()));
     }
 
     #[test]
     fn nobody_lives_at_the_taken_addresses_or_at_the_edges() {
         let lan = hosts("10.77.0.0/24", 10_000, Manner::CLEAN, 1);
         assert_eq!(lan.len(), 253);
-        for taken in [
-            [10, 77, 0, 0],
-            [10, 77, 0, 1],
-            [10, 77, 0, 255],
-            [10, 78, 0, 1],
-        ] {
+        for taken in [[10, 77, 0, 0], [10, 77, 0, 1], [10, 77, 0, 255], [10, 78, 0, 1]] {
             assert_eq!(lan.at(Ipv4Addr::from(taken)), None);
         }
     }
@@ -262,22 +223,12 @@ mod tests {
 
     #[test]
     fn a_sleepy_host_answers_only_a_repeat_that_is_neither_too_soon_nor_too_late() {
-        let quiet = Manner {
-            loss: 0,
-            sleepy: 100,
-            ..Manner::WIFI
-        };
+        let quiet = Manner { loss: 0, sleepy: 100, ..Manner::WIFI };
         let mut lan = hosts("10.77.0.0/24", 1, quiet, 3);
         assert_eq!(lan.ask(0, 1_000_000), Outcome::Asleep);
         assert_eq!(lan.ask(0, 1_100_000), Outcome::Asleep, "100 ms later");
-        assert!(
-            matches!(lan.ask(0, 1_200_000), Outcome::Answers(_)),
-            "200 ms later"
-        );
-        assert!(
-            matches!(lan.ask(0, 1_200_001), Outcome::Answers(_)),
-            "awake now"
-        );
+        assert!(matches!(lan.ask(0, 1_200_000), Outcome::Answers(_)), "200 ms later");
+        assert!(matches!(lan.ask(0, 1_200_001), Outcome::Answers(_)), "awake now");
         assert_eq!(lan.ask(0, 9_000_000), Outcome::Asleep, "slept again");
     }
 
@@ -297,21 +248,9 @@ mod tests {
             };
             counts[slot] += 1;
         }
-        assert!(
-            (500..700).contains(&counts[1]),
-            "3 % of questions: {}",
-            counts[1]
-        );
-        assert!(
-            (2700..3150).contains(&counts[2]),
-            "15 % of the rest: {}",
-            counts[2]
-        );
-        assert!(
-            (400..600).contains(&counts[3]),
-            "3 % of answers: {}",
-            counts[3]
-        );
+        assert!((500..700).contains(&counts[1]), "3 % of questions: {}", counts[1]);
+        assert!((2700..3150).contains(&counts[2]), "15 % of the rest: {}", counts[2]);
+        assert!((400..600).contains(&counts[3]), "3 % of answers: {}", counts[3]);
     }
 
     #[test]

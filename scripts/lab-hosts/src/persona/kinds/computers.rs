@@ -13,13 +13,7 @@ pub(super) const KINDS: &[Kind] = &[
             service(
                 "_companion-link._tcp",
                 49152,
-                &[
-                    "rpMac=0",
-                    "rpHN=3f5a",
-                    "rpFl=0x20000",
-                    "rpVr=540.4",
-                    "rpMd=iPhone14,5",
-                ],
+                &["rpMac=0", "rpHN=3f5a", "rpFl=0x20000", "rpVr=540.4", "rpMd=iPhone14,5"],
             ),
             Service {
                 kind: "_apple-mobdev2._tcp",
@@ -53,11 +47,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "macbook",
         services: &[
-            service(
-                "_device-info._tcp",
-                0,
-                &["model=MacBookPro18,3", "osxvers=23"],
-            ),
+            service("_device-info._tcp", 0, &["model=MacBookPro18,3", "osxvers=23"]),
             service(
                 "_airplay._tcp",
                 7000,
@@ -100,12 +90,7 @@ pub(super) const KINDS: &[Kind] = &[
         ports: &[(135, Silent), (139, Silent), (445, Silent)],
         ..SPEAKING
     },
-    Kind {
-        name: "xbox",
-        llmnr: true,
-        dhcpv6: Some("MSFT 5.0"),
-        ..SPEAKING
-    },
+    Kind { name: "xbox", llmnr: true, dhcpv6: Some("MSFT 5.0"), ..SPEAKING },
     Kind {
         name: "linux",
         services: &[Service {
@@ -132,27 +117,14 @@ pub(super) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "server",
-        services: &[
-            service("_ssh._tcp", 22, &[]),
-            service("_http._tcp", 80, &["path=/"]),
-        ],
-        ports: &[
-            (22, SSH),
-            (80, Http("nginx/1.22.1")),
-            (443, Silent),
-            (9090, Silent),
-        ],
+        services: &[service("_ssh._tcp", 22, &[]), service("_http._tcp", 80, &["path=/"])],
+        ports: &[(22, SSH), (80, Http("nginx/1.22.1")), (443, Silent), (9090, Silent)],
         ..SPEAKING
     },
     Kind {
         name: "raspberry",
         services: &[
-            Service {
-                kind: "_workstation._tcp",
-                instance: "{host} [{mac}]",
-                port: 9,
-                txt: &[],
-            },
+            Service { kind: "_workstation._tcp", instance: "{host} [{mac}]", port: 9, txt: &[] },
             service("_ssh._tcp", 22, &[]),
             service("_sftp-ssh._tcp", 22, &[]),
         ],

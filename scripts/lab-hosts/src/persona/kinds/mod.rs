@@ -66,12 +66,7 @@ const MUTE: Kind = Kind {
 const SPEAKING: Kind = Kind { mdns: true, ..MUTE };
 
 const fn service(kind: &'static str, port: u16, txt: &'static [&'static str]) -> Service {
-    Service {
-        kind,
-        instance: "{host}",
-        port,
-        txt,
-    }
+    Service { kind, instance: "{host}", port, txt }
 }
 
 /// All kinds; the name is the persona column of the host table.
@@ -91,10 +86,8 @@ mod tests {
     #[test]
     fn every_host_of_the_table_is_of_a_known_kind() {
         let table = include_str!("../../../home/hosts.tsv");
-        let personas = table
-            .lines()
-            .filter(|l| !l.starts_with('#'))
-            .map(|l| l.split('\t').nth(3).unwrap());
+        let personas =
+            table.lines().filter(|l| !l.starts_with('#')).map(|l| l.split('\t').nth(3).unwrap());
         for persona in personas {
             assert!(kind(persona).is_some(), "{persona}");
         }

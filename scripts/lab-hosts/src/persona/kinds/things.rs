@@ -55,16 +55,8 @@ pub(super) const KINDS: &[Kind] = &[
                 port: 7000,
                 txt: &["am=AppleTV11,1", "vs=760.20.1", "cn=0,1,2,3", "tp=UDP"],
             },
-            service(
-                "_companion-link._tcp",
-                49154,
-                &["rpMd=AppleTV11,1", "rpVr=540.4"],
-            ),
-            service(
-                "_mediaremotetv._tcp",
-                49155,
-                &["ModelName=Apple TV", "Name={host}"],
-            ),
+            service("_companion-link._tcp", 49154, &["rpMd=AppleTV11,1", "rpVr=540.4"]),
+            service("_mediaremotetv._tcp", 49155, &["ModelName=Apple TV", "Name={host}"]),
         ],
         browses: &["_homekit._tcp.local"],
         dhcpv6: Some(""),
@@ -77,18 +69,9 @@ pub(super) const KINDS: &[Kind] = &[
             service(
                 "_airplay._tcp",
                 7000,
-                &[
-                    "deviceid={Mac}",
-                    "model=AudioAccessory5,1",
-                    "srcvers=760.20.1",
-                    "osvers=17.4",
-                ],
+                &["deviceid={Mac}", "model=AudioAccessory5,1", "srcvers=760.20.1", "osvers=17.4"],
             ),
-            service(
-                "_hap._tcp",
-                49156,
-                &["md=HomePod mini", "ci=2", "sf=1", "id={Mac}"],
-            ),
+            service("_hap._tcp", 49156, &["md=HomePod mini", "ci=2", "sf=1", "id={Mac}"]),
         ],
         dhcpv6: Some(""),
         ports: &[(7000, Http("AirTunes/760.20.1"))],
@@ -164,10 +147,7 @@ pub(super) const KINDS: &[Kind] = &[
             service(
                 "_adisk._tcp",
                 9,
-                &[
-                    "sys=waMa={Mac},adVF=0x100",
-                    "dk0=adVN=TimeMachine,adVF=0x82",
-                ],
+                &["sys=waMa={Mac},adVF=0x100", "dk0=adVN=TimeMachine,adVF=0x82"],
             ),
             service(
                 "_http._tcp",
@@ -264,12 +244,7 @@ pub(super) const KINDS: &[Kind] = &[
             service(
                 "_airplay._tcp",
                 7000,
-                &[
-                    "deviceid={Mac}",
-                    "manufacturer=LG",
-                    "model=OLED55C14LB",
-                    "srcvers=377.30.01",
-                ],
+                &["deviceid={Mac}", "manufacturer=LG", "model=OLED55C14LB", "srcvers=377.30.01"],
             ),
             service("_hap._tcp", 49157, &["md=OLED55C14LB", "ci=31", "id={Mac}"]),
         ],
@@ -278,11 +253,7 @@ pub(super) const KINDS: &[Kind] = &[
             target: "urn:lge-com:service:webos-second-screen:1",
             location: "http://{ip}:1958/",
         }),
-        ports: &[
-            (3000, Http("WebOS")),
-            (3001, Silent),
-            (7000, Http("AirTunes/377.30.01")),
-        ],
+        ports: &[(3000, Http("WebOS")), (3001, Silent), (7000, Http("AirTunes/377.30.01"))],
         ..SPEAKING
     },
     Kind {
@@ -315,22 +286,14 @@ pub(super) const KINDS: &[Kind] = &[
         services: &[service(
             "_airplay._tcp",
             7000,
-            &[
-                "deviceid={Mac}",
-                "manufacturer=Roku",
-                "model=3960X",
-                "srcvers=377.25.06",
-            ],
+            &["deviceid={Mac}", "manufacturer=Roku", "model=3960X", "srcvers=377.25.06"],
         )],
         ssdp: Some(Ssdp {
             server: "Roku/12.5.0 UPnP/1.0 Roku/12.5.0",
             target: "roku:ecp",
             location: "http://{ip}:8060/",
         }),
-        ports: &[
-            (7000, Silent),
-            (8060, Http("Roku/12.5.0 UPnP/1.0 Roku/12.5.0")),
-        ],
+        ports: &[(7000, Silent), (8060, Http("Roku/12.5.0 UPnP/1.0 Roku/12.5.0"))],
         ..SPEAKING
     },
     Kind {
@@ -359,31 +322,13 @@ pub(super) const KINDS: &[Kind] = &[
             target: "urn:schemas-upnp-org:device:ZonePlayer:1",
             location: "http://{ip}:1400/xml/device_description.xml",
         }),
-        ports: &[
-            (1400, Http("Linux UPnP/1.0 Sonos/77.4-48230 (ZPS18)")),
-            (1443, Silent),
-        ],
+        ports: &[(1400, Http("Linux UPnP/1.0 Sonos/77.4-48230 (ZPS18)")), (1443, Silent)],
         ..SPEAKING
     },
-    Kind {
-        name: "nintendo",
-        ..MUTE
-    },
-    Kind {
-        name: "playstation",
-        ports: &[(9295, Silent)],
-        ..MUTE
-    },
-    Kind {
-        name: "unifi-ap",
-        ports: &[(22, Text("SSH-2.0-dropbear\r\n"))],
-        ..MUTE
-    },
-    Kind {
-        name: "unifi-switch",
-        ports: &[(22, Text("SSH-2.0-dropbear\r\n"))],
-        ..MUTE
-    },
+    Kind { name: "nintendo", ..MUTE },
+    Kind { name: "playstation", ports: &[(9295, Silent)], ..MUTE },
+    Kind { name: "unifi-ap", ports: &[(22, Text("SSH-2.0-dropbear\r\n"))], ..MUTE },
+    Kind { name: "unifi-switch", ports: &[(22, Text("SSH-2.0-dropbear\r\n"))], ..MUTE },
     Kind {
         name: "hue-bridge",
         services: &[
@@ -420,18 +365,10 @@ pub(super) const KINDS: &[Kind] = &[
         ports: &[(4070, Silent), (55443, Silent)],
         ..SPEAKING
     },
-    Kind {
-        name: "kindle",
-        ..MUTE
-    },
+    Kind { name: "kindle", ..MUTE },
     Kind {
         name: "camera",
-        ports: &[
-            (80, Http("nginx")),
-            (443, Silent),
-            (554, Silent),
-            (8000, Silent),
-        ],
+        ports: &[(80, Http("nginx")), (443, Silent), (554, Silent), (8000, Silent)],
         ..MUTE
     },
     Kind {
@@ -439,13 +376,7 @@ pub(super) const KINDS: &[Kind] = &[
         services: &[service(
             "_esphomelib._tcp",
             6053,
-            &[
-                "mac={mac}",
-                "board=esp32dev",
-                "platform=ESP32",
-                "network=wifi",
-                "version=2024.5.5",
-            ],
+            &["mac={mac}", "board=esp32dev", "platform=ESP32", "network=wifi", "version=2024.5.5"],
         )],
         ports: &[(80, Http("esphome")), (6053, Silent)],
         ..SPEAKING
