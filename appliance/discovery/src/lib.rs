@@ -14,6 +14,7 @@ pub mod enrich;
 mod error;
 pub mod export;
 mod lan;
+pub mod leases;
 pub mod list;
 mod rounds;
 pub mod segment;
@@ -21,6 +22,9 @@ mod service;
 pub mod settings;
 pub mod sweep;
 mod tables;
+#[cfg(test)]
+mod testing;
+pub mod topology;
 pub mod uptime;
 pub mod vendor;
 

@@ -52,11 +52,20 @@ pub(crate) struct Rounds {
 impl Discovery {
     /// Asks every address of the local networks at once, at the fast pace, and waits for the end.
     pub async fn scan_now(&self) -> Result<ScanReport, DiscoveryError> {
+        self.scan(self.segments()).await
+    }
+
+    /// As [`Discovery::scan_now`], for one interface.
+    pub async fn scan_interface(&self, name: &str) -> Result<ScanReport, DiscoveryError> {
+        let one = self.segments().iter().filter(|s| s.name == name).cloned().collect();
+        self.scan(Arc::new(one)).await
+    }
+
+    async fn scan(&self, segments: Arc<Vec<Segment>>) -> Result<ScanReport, DiscoveryError> {
         // A round on schedule makes way.
         self.inner.rounds.call_off.store(true, Ordering::Relaxed);
         let busy = self.inner.rounds.busy.lock().await;
         self.inner.rounds.call_off.store(false, Ordering::Relaxed);
-        let segments = self.segments();
         if segments.is_empty() {
             let why = "there is no LAN interface that is up; see `panoptikon doctor`".to_owned();
             return Err(DiscoveryError::Network {

@@ -15,6 +15,7 @@ use crate::discovery::Discovery;
 use crate::edge::{Listener, NeighbourState, NetworkChange, Overheard, Watcher};
 use crate::error::DiscoveryError;
 use crate::lan::{self, LanOptions};
+use crate::leases::LeaseFiles;
 use crate::rounds::{self, ScanReport, network};
 use crate::segment::Segment;
 use crate::settings::Settings;
@@ -34,6 +35,8 @@ const RETRY: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(15),
 ];
+/// How often the DHCP server's leases are looked at.
+const LEASES: Duration = Duration::from_secs(30);
 /// How soon after the start the first round begins: the interfaces must be known by then.
 const FIRST_ROUND: Duration = Duration::from_millis(1_500);
 
@@ -80,11 +83,14 @@ impl Discovery {
             segments: HashMap::new(),
             retry: None,
             refusals: 0,
+            leases: LeaseFiles::default(),
         };
         let rounds = tokio::spawn(keep_asking(self.clone(), stop.clone()));
         let mut settings = self.inner.store.settings_changed();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut leases = interval(LEASES);
+        leases.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         self.inner.status.send_modify(|s| s.running = true);
         while !*stop.borrow() {
@@ -100,6 +106,7 @@ impl Discovery {
                     None => break,
                 },
                 _ = tick.tick() => room.tick(),
+                _ = leases.tick() => room.read_leases().await,
                 () = self.inner.wake.notified() => {}
                 _ = settings.changed() => room.reload().await,
             }
@@ -145,6 +152,7 @@ struct Room {
     segments: HashMap<u32, Segment>,
     retry: Option<Instant>,
     refusals: usize,
+    leases: LeaseFiles,
 }
 
 impl Room {
@@ -223,6 +231,20 @@ impl Room {
             *status = fresh;
             news
         });
+    }
+
+    async fn read_leases(&mut self) {
+        let mut files = std::mem::take(&mut self.leases);
+        let read = tokio::task::spawn_blocking(move || {
+            let names = files.changed();
+            (files, names)
+        });
+        let Ok((files, names)) = read.await else { return };
+        self.leases = files;
+        let mut engine = self.discovery.engine();
+        for (mac, name) in names {
+            engine.leased(mac, &name);
+        }
     }
 
     async fn reload(&mut self) {

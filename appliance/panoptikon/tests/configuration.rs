@@ -11,13 +11,13 @@ use proptest::prelude::*;
 /// Two good values a key that differ from each other and from the default.
 fn good(key: &str) -> [&'static str; 3] {
     match key {
-        "data_dir" | "config_dir" | "control_socket" | "metrics_token_file" => ["/a", "/b/c", "/d"],
+        "data_dir" | "config_dir" | "control_socket" | "tls_certificate" | "tls_key" => ["/a", "/b/c", "/d"],
         "listen" => ["127.0.0.1:1", "[::1]:2,10.0.0.1:3", "0.0.0.0:4"],
         "plain_listen" => ["127.0.0.1:1", "[::1]:2", "127.9.9.9:3"],
         "log_level" => ["error", "debug", "trace"],
         "log_format" => ["json", "text", "json"],
         "hostname" => ["a", "b.example", "c-1"],
-        "metrics_access" => ["lan", "off", "loopback"],
+        "metrics_access" => ["lan", "key", "loopback"],
         "database_max_mb" => ["32", "64", "1048576"],
         "backup_keep" => ["1", "2", "1000"],
         "trusted_proxies" => ["127.0.0.1", "10.0.0.0/8,fd00::/8", "::1"],
@@ -25,6 +25,15 @@ fn good(key: &str) -> [&'static str; 3] {
         "exclude_interfaces" => ["eth3", "wlan0,eth4", "br0"],
         "threads" => ["1", "2", "64"],
         other => panic!("give {other} some good values"),
+    }
+}
+
+/// What must be given as well for a key to be accepted.
+fn partner(key: &str) -> Option<(&'static str, String)> {
+    match key {
+        "tls_certificate" => Some(("tls_key", "/k".to_owned())),
+        "tls_key" => Some(("tls_certificate", "/c".to_owned())),
+        _ => None,
     }
 }
 
@@ -66,7 +75,11 @@ proptest! {
                 .map(|n| (d.variable.to_owned(), value(n).to_owned()))
                 .into_iter()
                 .collect(),
-            flags: as_flag.map(|n| (d.key, value(n).to_owned())).into_iter().collect(),
+            flags: as_flag
+                .map(|n| (d.key, value(n).to_owned()))
+                .into_iter()
+                .chain(partner(d.key))
+                .collect(),
         };
         let resolved = resolve(&sources).expect("good values are accepted");
         let setting = resolved.settings.iter().find(|s| s.key == d.key).expect("all are listed");
@@ -80,7 +93,8 @@ proptest! {
         };
         prop_assert_eq!(&setting.place, &place);
         // The same value alone gives the same configuration, whichever way it came.
-        let alone = Sources { flags: vec![(d.key, expected.to_owned())], ..Sources::default() };
+        let flags = partner(d.key).into_iter().chain([(d.key, expected.to_owned())]).collect();
+        let alone = Sources { flags, ..Sources::default() };
         prop_assert_eq!(resolve(&alone).expect("accepted").config, resolved.config);
     }
 
@@ -217,17 +231,17 @@ fn what_is_no_toml_is_shown_with_its_line() {
 }
 
 #[test]
-fn access_by_token_needs_a_token_file() {
-    let flags = vec![("metrics_access", "token".to_owned())];
+fn a_certificate_needs_its_key() {
+    let flags = vec![("tls_certificate", "/c".to_owned())];
     let message = messages(&Sources {
         flags: flags.clone(),
         ..Sources::default()
     });
-    assert!(message.starts_with("--metrics-access: "), "{message}");
-    let with_file = [flags, vec![("metrics_token_file", "/t".to_owned())]].concat();
+    assert!(message.starts_with("--tls-certificate: "), "{message}");
+    let with_key = [flags, vec![("tls_key", "/k".to_owned())]].concat();
     assert!(
         resolve(&Sources {
-            flags: with_file,
+            flags: with_key,
             ..Sources::default()
         })
         .is_ok()

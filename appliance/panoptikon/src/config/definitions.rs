@@ -146,29 +146,38 @@ pub static DEFINITIONS: &[Definition] = &[
         flag: "metrics-access",
         shape: Shape::Text,
         default: "loopback",
-        accepts: "loopback, lan, token or off",
-        help: "Who may read /metrics: programs on the router, private addresses, whoever sends \
-               the bearer token of metrics_token_file, or nobody.",
+        accepts: "loopback, lan or key",
+        help: "Who may read /metrics: programs on the router, private addresses as well, or nobody. \
+               Whoever has an API key that may read metrics can do so in any case.",
         set: |config, v| {
             let words = [
                 ("loopback", MetricsAccess::Loopback),
                 ("lan", MetricsAccess::Lan),
-                ("token", MetricsAccess::Token),
-                ("off", MetricsAccess::Off),
+                ("key", MetricsAccess::Key),
             ];
             values::choice(v, &words).map(|access| config.metrics_access = access)
         },
     },
     Definition {
-        key: "metrics_token_file",
-        variable: "PANOPTIKON_METRICS_TOKEN_FILE",
-        flag: "metrics-token-file",
+        key: "tls_certificate",
+        variable: "PANOPTIKON_TLS_CERTIFICATE",
+        flag: "tls-certificate",
         shape: Shape::Text,
         default: "",
         accepts: "an absolute path, or nothing",
-        help: "The file whose first line is the bearer token for /metrics; needed when \
-               metrics_access is token.",
-        set: |config, v| values::optional_path(v).map(|path| config.metrics_token_file = path),
+        help: "A certificate of your own in PEM, followed by those that link it to a root; read \
+               again when the file changes. The appliance makes its own when empty.",
+        set: |config, v| values::optional_path(v).map(|path| config.tls_certificate = path),
+    },
+    Definition {
+        key: "tls_key",
+        variable: "PANOPTIKON_TLS_KEY",
+        flag: "tls-key",
+        shape: Shape::Text,
+        default: "",
+        accepts: "an absolute path, or nothing",
+        help: "The private key of tls_certificate, in PEM.",
+        set: |config, v| values::optional_path(v).map(|path| config.tls_key = path),
     },
     Definition {
         key: "database_max_mb",

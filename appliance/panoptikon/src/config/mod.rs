@@ -18,7 +18,8 @@ use std::path::PathBuf;
 pub use definitions::{DEFINITIONS, Definition, Shape, definition};
 pub use reference::reference;
 pub use sources::{FileText, Place, Problem, Problems, Resolved, Setting, Sources, resolve};
-pub use values::{LogFormat, MetricsAccess, Network};
+pub use values::{LogFormat, MetricsAccess};
+pub use web::http::Network;
 
 /// The file that is read when neither `--config` nor `PANOPTIKON_CONFIG` names one; it may be
 /// absent.
@@ -49,10 +50,12 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The name in the certificate and in links; the system's host name if absent.
     pub hostname: Option<String>,
-    /// Who may read `/metrics`.
+    /// Who may read `/metrics` without a key.
     pub metrics_access: MetricsAccess,
-    /// The file that holds the bearer token for `/metrics`.
-    pub metrics_token_file: Option<PathBuf>,
+    /// The operator's own certificate; the appliance makes one if absent.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key.
+    pub tls_key: Option<PathBuf>,
     /// The size at which the oldest data goes, in MiB.
     pub database_max_mb: u64,
     /// How many hourly backups are kept.

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::definitions::{DEFINITIONS, Definition, Shape, definition};
 use super::near::nearest;
-use super::{Config, FILE_VARIABLE, MetricsAccess, VARIABLE_PREFIX};
+use super::{Config, FILE_VARIABLE, VARIABLE_PREFIX};
 
 /// A configuration file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,14 +181,16 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, Problems> {
 
 /// Rules that hold between settings.
 fn check_together(config: &Config, settings: &[Setting], problems: &mut Vec<Problem>) {
-    if config.metrics_access == MetricsAccess::Token && config.metrics_token_file.is_none() {
-        let place = settings
-            .iter()
-            .find(|s| s.key == "metrics_access")
-            .map(|s| s.place.clone());
+    let place = |key| settings.iter().find(|s| s.key == key).map(|s| s.place.clone());
+    let missing = match (&config.tls_certificate, &config.tls_key) {
+        (Some(_), None) => Some(("tls_certificate", "tls_key")),
+        (None, Some(_)) => Some(("tls_key", "tls_certificate")),
+        _ => None,
+    };
+    if let Some((given, missing)) = missing {
         problems.push(Problem {
-            place: place.unwrap_or(Place::Default),
-            message: "metrics_access is `token`, which needs metrics_token_file as well".to_owned(),
+            place: place(given).unwrap_or(Place::Default),
+            message: format!("{given} is given, which needs {missing} as well"),
         });
     }
 }

@@ -1,8 +1,9 @@
 //! The types of single settings and how each is read from text.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use web::http::Network;
 
 /// Why a value is refused, in words that fit after the key's name.
 pub(super) type Refusal = String;
@@ -25,46 +26,8 @@ pub enum MetricsAccess {
     Loopback,
     /// Any private or link-local address.
     Lan,
-    /// Whoever sends the bearer token.
-    Token,
-    /// Nobody.
-    Off,
-}
-
-/// A network such as `192.168.1.0/24`, or a single address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// Any address in the network.
-    pub address: IpAddr,
-    /// How many leading bits count: at most 32 for IPv4, 128 for IPv6.
-    pub prefix: u8,
-}
-
-impl Network {
-    /// True when the address lies in this network.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(net), IpAddr::V4(a)) => {
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(self.prefix))
-                    .unwrap_or(0);
-                Ipv4Addr::to_bits(net) & mask == Ipv4Addr::to_bits(a) & mask
-            }
-            (IpAddr::V6(net), IpAddr::V6(a)) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.prefix))
-                    .unwrap_or(0);
-                Ipv6Addr::to_bits(net) & mask == Ipv6Addr::to_bits(a) & mask
-            }
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
+    /// Nobody without an API key.
+    Key,
 }
 
 /// The single value of a setting that is no list.
@@ -180,26 +143,8 @@ pub(super) fn host_name(values: &[&str]) -> Result<Option<String>, Refusal> {
 
 /// Addresses and networks.
 pub(super) fn networks(values: &[&str]) -> Result<Vec<Network>, Refusal> {
-    values.iter().map(|value| network(value)).collect()
-}
-
-fn network(value: &str) -> Result<Network, Refusal> {
-    let refused = || format!("`{value}` is neither an address nor a network");
-    let (address, prefix) = match value.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (value, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| refused())?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = match prefix {
-        None => most,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|p| *p <= most)
-            .ok_or_else(refused)?,
-    };
-    Ok(Network { address, prefix })
+    let read = |value: &&str| value.parse::<Network>().map_err(|e| e.to_string());
+    values.iter().map(read).collect()
 }
 
 /// `auto`, or names of interfaces.
@@ -237,23 +182,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_contains_what_shares_its_prefix() {
-        let net = network("192.168.1.0/24").unwrap();
-        assert!(net.contains("192.168.1.77".parse().unwrap()));
-        assert!(!net.contains("192.168.2.1".parse().unwrap()));
-        assert!(!net.contains("::1".parse().unwrap()));
-        let all = network("::/0").unwrap();
-        assert!(all.contains("2001:db8::1".parse().unwrap()));
-        let single = network("10.0.0.1").unwrap();
-        assert!(single.contains("10.0.0.1".parse().unwrap()));
-        assert!(!single.contains("10.0.0.2".parse().unwrap()));
-    }
-
-    #[test]
     fn a_prefix_longer_than_the_address_is_refused() {
-        assert!(network("10.0.0.0/33").is_err());
-        assert!(network("::/129").is_err());
-        assert!(network("10.0.0.0/").is_err());
+        assert!(networks(&["10.0.0.0/8", "::1"]).is_ok());
+        for bad in ["10.0.0.0/33", "::/129", "10.0.0.0/", "lan"] {
+            assert!(networks(&[bad]).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -109,6 +109,11 @@ pub fn missing_capability() -> Option<Check> {
     (check.state != State::Ok).then_some(check)
 }
 
+/// The VyOS release that this runs on, if it is one.
+pub fn vyos_version() -> Option<String> {
+    probe::vyos().release
+}
+
 /// The worst of the states.
 pub fn verdict(checks: &[Check]) -> State {
     checks

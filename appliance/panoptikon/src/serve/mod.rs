@@ -4,7 +4,9 @@
 //! then the database, then the rooms from the lowest floor up. The end runs the other way, within
 //! [`LIMIT`], and a thread of its own sees to that when something hangs.
 
+mod answers;
 mod data;
+mod front;
 mod process;
 mod rooms;
 mod upkeep;
@@ -74,8 +76,8 @@ pub fn serve(config: &Config) -> Result<Ended> {
 /// Opens everything, waits for the end, closes everything.
 async fn run(config: &Config, desk: &Desk, health: &Health, lifecycle: &Lifecycle) -> Result<()> {
     let mut supervisor = Supervisor::new(health.clone(), lifecycle.clone());
-    let house = rooms::open(config, &mut supervisor, health)?;
-    let store = house.store();
+    let house = rooms::open(config, &mut supervisor, health).await?;
+    let store = house.store.clone();
     desk.open(Arc::new(house));
     tracing::info!("all rooms are open");
     lifecycle.ended().await;

@@ -1,71 +1,165 @@
 //! Opens the rooms, lowest floor first, and hands each what it needs of the others.
 
-use anyhow::{Context as _, Result};
-use model::{Explained, Timestamp};
-use serde_json::json;
-use store::{Options, Room, Store};
+use std::time::Duration;
 
-use super::upkeep;
+use access::{Access, Caller};
+use anyhow::{Context as _, Result};
+use detect::Alerts;
+use discovery::{Discovery, LanOptions};
+use events::Events;
+use model::Timestamp;
+use store::{Options, Room, Store};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{front, upkeep};
 use crate::config::Config;
-use crate::control::{Answer, Appliance, Command};
 use crate::health::Health;
+use crate::lifecycle::Lifecycle;
 use crate::supervisor::Supervisor;
 use crate::version;
 
 /// Bytes of a MiB.
 const MIB: u64 = 1024 * 1024;
+/// How often the access room writes last-seen times and forgets ended sessions.
+const ACCESS_EVERY: Duration = Duration::from_secs(60);
+/// How often the head of the audit chain is told to the system log.
+const HEAD_EVERY_MINUTES: u64 = 60;
 
 /// The tables of all rooms, lowest floor first.
 pub(super) fn tables() -> Vec<Room> {
-    Vec::new()
+    vec![events::ROOM, access::ROOM, discovery::ROOM, detect::ROOM]
 }
 
-/// The rooms once they are open.
+/// The rooms once they are open. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct House {
-    store: Store,
+    pub(super) store: Store,
+    pub(super) access: Access,
+    pub(super) events: Events,
+    pub(super) discovery: Discovery,
+    pub(super) alerts: Alerts,
+}
+
+/// When this program was built: no true clock shows an earlier time.
+pub(super) fn built() -> Timestamp {
+    let day = format!("{}T00:00:00Z", version::BUILD_DATE);
+    Timestamp::parse_rfc3339(&day).unwrap_or_default()
 }
 
 /// Opens everything.
-pub(super) fn open(config: &Config, supervisor: &mut Supervisor, health: &Health) -> Result<House> {
-    let built = Timestamp::parse_rfc3339(&format!("{}T00:00:00Z", version::BUILD_DATE));
+pub(super) async fn open(
+    config: &Config,
+    supervisor: &mut Supervisor,
+    health: &Health,
+) -> Result<House> {
     let store = Store::open(Options {
         dir: config.data_dir.clone(),
         rooms: tables(),
-        built: built.unwrap_or_default(),
+        built: built(),
         max_bytes: config.database_max_mb * MIB,
         keep_backups: config.backup_keep as usize,
     })
     .context("opening the database")?;
     upkeep::run(&store, supervisor, health);
-    Ok(House { store })
+    let now = Timestamp::now();
+    let access = Access::open(store.clone(), access::Options::new(&config.config_dir), now)
+        .await
+        .context("opening the room access")?;
+    let events = Events::new(store.clone());
+    let discovery = Discovery::open(store.clone(), events.clone(), now)
+        .context("opening the room discovery")?;
+    let alerts = Alerts::new(store.clone(), events.clone());
+    let house = House { store, access, events, discovery, alerts };
+    house.start(config, supervisor, health);
+    front::open(&house, config, supervisor, health).context("opening the front door")?;
+    Ok(house)
 }
 
 impl House {
-    /// The database.
-    pub(super) fn store(&self) -> Store {
-        self.store.clone()
-    }
-}
+    fn start(&self, config: &Config, supervisor: &mut Supervisor, health: &Health) {
+        let access = self.access.clone();
+        supervisor.room("access", move |lifecycle| keep_access(access.clone(), lifecycle));
 
-impl Appliance for House {
-    fn answer(&self, command: Command) -> Answer {
-        let store = self.store.clone();
-        Box::pin(async move {
-            match command {
-                Command::Backup => {
-                    let made = store.back_up(Timestamp::now()).await.map_err(failed)?;
-                    let message = format!("{} ({} KiB)", made.path.display(), made.bytes / 1024);
-                    Ok(json!({ "path": made.path, "bytes": made.bytes, "message": message }))
-                }
-                other => {
-                    let message = format!("no room of this appliance answers {other:?}");
-                    Err(Explained::new("unavailable", message))
-                }
+        let (alerts, events) = (self.alerts.clone(), self.events.clone());
+        supervisor.room("alerts", move |lifecycle| {
+            let (alerts, bus) = (alerts.clone(), events.subscribe());
+            async move {
+                let ended = async move { lifecycle.ended().await };
+                Ok(alerts.run(bus, ended).await?)
             }
-        })
+        });
+
+        let options = LanOptions {
+            interfaces: config.interfaces.clone().unwrap_or_default(),
+            exclude: config.exclude_interfaces.clone(),
+        };
+        let discovery = self.discovery.clone();
+        supervisor.room("discovery", move |lifecycle| {
+            let (discovery, options) = (discovery.clone(), options.clone());
+            async move { Ok(discovery.run(options, until_ended(&lifecycle)).await?) }
+        });
+        let (discovery, health) = (self.discovery.clone(), health.clone());
+        supervisor.room("listening", move |lifecycle| {
+            watch_listening(discovery.clone(), health.clone(), lifecycle)
+        });
     }
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Explained {
-    Explained::new("failed", format!("{:#}", anyhow::Error::new(error)))
+async fn keep_access(access: Access, lifecycle: Lifecycle) -> Result<()> {
+    let mut minute = interval(ACCESS_EVERY);
+    minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for number in 1_u64.. {
+        tokio::select! {
+            () = lifecycle.ended() => break,
+            _ = minute.tick() => access.keep_house(Timestamp::now(), false).await?,
+        }
+        if number.is_multiple_of(HEAD_EVERY_MINUTES) {
+            access.audit().announce_head().await?;
+        }
+    }
+    access.keep_house(Timestamp::now(), true).await?;
+    access.audit().announce_head().await?;
+    Ok(())
+}
+
+/// Shows interfaces that cannot be listened to.
+async fn watch_listening(discovery: Discovery, health: Health, lifecycle: Lifecycle) -> Result<()> {
+    const NAME: &str = "listening";
+    let mut status = discovery.status();
+    loop {
+        let failures = status.borrow_and_update().failures.clone();
+        match failures.iter().next() {
+            Some((interface, why)) => health.degraded(NAME, format!("{interface}: {why}")),
+            None => health.ok(NAME),
+        }
+        tokio::select! {
+            () = lifecycle.ended() => return Ok(()),
+            changed = status.changed() => if changed.is_err() {
+                lifecycle.ended().await;
+                return Ok(());
+            },
+        }
+    }
+}
+
+/// A flag that turns true at the end.
+pub(super) fn until_ended(lifecycle: &Lifecycle) -> watch::Receiver<bool> {
+    let (flag, ended) = watch::channel(false);
+    let lifecycle = lifecycle.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = lifecycle.ended() => {
+                // Nobody left to tell is fine.
+                let _ = flag.send(true);
+            }
+            () = flag.closed() => {}
+        }
+    });
+    ended
+}
+
+/// The console: whoever may use the control socket is root.
+pub(super) fn console() -> Caller {
+    Caller::console()
 }

@@ -1,0 +1,124 @@
+//! What the rooms answer to the control socket.
+
+use std::path::PathBuf;
+
+use access::audit::Verdict;
+use model::{Explained, Timestamp};
+use serde_json::{Value, json};
+
+use super::rooms::{House, console};
+use crate::control::{Answer, Appliance, Command};
+
+impl Appliance for House {
+    fn answer(&self, command: Command) -> Answer {
+        let house = self.clone();
+        Box::pin(async move {
+            match command {
+                Command::SetupToken => house.setup_token().await,
+                Command::Devices => Ok(house.devices()),
+                Command::Scan { interface } => house.scan(interface).await,
+                Command::Backup => house.back_up().await,
+                Command::ResetAuth => house.reset_auth().await,
+                Command::VerifyAudit => house.verify_audit().await,
+            }
+        })
+    }
+}
+
+impl House {
+    async fn setup_token(&self) -> Result<Value, Explained> {
+        let token = self.access.setup_token(Timestamp::now()).await.map_err(|e| e.explain())?;
+        token.map(|token| json!({ "token": token.expose() })).ok_or_else(|| {
+            let message = "The appliance is set up already. To make a new token that ends all \
+                           sessions: panoptikon reset-auth";
+            Explained::new("already_set_up", message)
+        })
+    }
+
+    fn devices(&self) -> Value {
+        let mut devices: Vec<_> = self.discovery.with_all(|all| {
+            all.map(|d| {
+                let addresses: Vec<_> =
+                    d.addresses.iter().filter(|a| a.current).map(|a| a.ip).collect();
+                let row = json!({
+                    "id": d.id,
+                    "name": d.name(),
+                    "mac": d.mac,
+                    "vendor": d.vendor(),
+                    "type": d.device_type(),
+                    "addresses": addresses,
+                    "interface": d.interface,
+                    "online": d.presence.online,
+                    "last_seen": d.presence.last_seen,
+                });
+                (d.name().to_lowercase(), row)
+            })
+            .collect()
+        });
+        devices.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let devices: Vec<Value> = devices.into_iter().map(|(_, row)| row).collect();
+        json!({ "devices": devices })
+    }
+
+    async fn scan(&self, interface: Option<String>) -> Result<Value, Explained> {
+        if let Some(name) = interface {
+            let known: Vec<String> =
+                self.discovery.segments().iter().map(|s| s.name.clone()).collect();
+            if !known.contains(&name) {
+                let message = format!(
+                    "{name} is no LAN interface; devices are looked for on: {}",
+                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                );
+                return Err(Explained::new("not_found", message));
+            }
+            return self.report(self.discovery.scan_interface(&name).await);
+        }
+        self.report(self.discovery.scan_now().await)
+    }
+
+    fn report(
+        &self,
+        outcome: Result<discovery::ScanReport, discovery::DiscoveryError>,
+    ) -> Result<Value, Explained> {
+        let report = outcome.map_err(|e| e.explain())?;
+        let tally = self.discovery.tally();
+        let message = format!(
+            "{} of {} addresses answered within {} ms; {} devices online, {} known",
+            report.answered, report.asked, report.took_ms, tally.online, tally.devices
+        );
+        Ok(json!({ "message": message, "report": report }))
+    }
+
+    async fn back_up(&self) -> Result<Value, Explained> {
+        let made = self.store.back_up(Timestamp::now()).await.map_err(failed)?;
+        let path: PathBuf = made.path;
+        let message = format!("{} ({} KiB)", path.display(), made.bytes / 1024);
+        Ok(json!({ "path": path, "bytes": made.bytes, "message": message }))
+    }
+
+    async fn reset_auth(&self) -> Result<Value, Explained> {
+        let token = self.access.reset_auth(&console(), Timestamp::now()).await;
+        let token = token.map_err(|e| e.explain())?;
+        let message = "All sessions are ended. Open the appliance's page and set it up again with \
+                       this token";
+        Ok(json!({ "token": token.expose(), "message": message }))
+    }
+
+    async fn verify_audit(&self) -> Result<Value, Explained> {
+        let verdict = self.access.audit().verify(None).await.map_err(|e| e.explain())?;
+        Ok(match verdict {
+            Verdict::Intact { rows, .. } => json!({
+                "intact": true,
+                "message": format!("The audit log is intact: {rows} entries, unbroken chain"),
+            }),
+            Verdict::Broken(fault) => json!({
+                "intact": false,
+                "message": format!("The audit log was tampered with: {fault}"),
+            }),
+        })
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Explained {
+    Explained::new("failed", format!("{:#}", anyhow::Error::new(error)))
+}

@@ -1,0 +1,204 @@
+//! Opens the front door over the rooms: certificates, routes, listeners, live pages.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use discovery::Discovery;
+use model::Timestamp;
+use web::http::{Front, FrontOptions, Hosts, Network, Proxies};
+use web::live::Live;
+use web::server::{Limits, Listen, Server};
+use web::site::{Capability, Component, Facts, Rooms, Site};
+use web::tls::{Source, Subject, Tls};
+
+use super::host_name;
+use super::rooms::House;
+use crate::config::{Config, MetricsAccess};
+use crate::health::{Health, Status};
+use crate::supervisor::Supervisor;
+use crate::{doctor, version};
+
+/// Requests a minute that one client may send.
+const REQUESTS_PER_MINUTE: u32 = 1_000;
+
+/// Opens the door and starts the rooms that serve it.
+pub(super) fn open(
+    house: &House,
+    config: &Config,
+    supervisor: &mut Supervisor,
+    health: &Health,
+) -> Result<()> {
+    let host = host_name(config);
+    let subject = {
+        let (host, discovery) = (host.clone(), house.discovery.clone());
+        move || subject(&host, &discovery)
+    };
+    let source = match (&config.tls_certificate, &config.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Source::Files { certificate: certificate.clone(), key: key.clone() }
+        }
+        _ => Source::Own { folder: config.config_dir.join("tls") },
+    };
+    let tls = Arc::new(Tls::open(source, &subject(), Timestamp::now())?);
+    let hosts = Arc::new(Hosts::new(subject().tidy().names));
+    let proxies = Arc::new(Proxies::new(config.trusted_proxies.clone()));
+    let front = Front::new(FrontOptions {
+        access: house.access.clone(),
+        hosts: Arc::clone(&hosts),
+        proxies: Arc::clone(&proxies),
+        scrapers: scrapers(config.metrics_access),
+        // The plain listener serves benches and a proxy on the router, which limits by itself.
+        requests_per_minute: if config.plain_listen.is_some() { 0 } else { REQUESTS_PER_MINUTE },
+        trusted_certificate: tls.trusted(),
+        error_page: Some(web::pages::error_page),
+    });
+    let live = Live::new();
+    let site = Site::new(Rooms {
+        store: house.store.clone(),
+        events: house.events.clone(),
+        access: house.access.clone(),
+        discovery: house.discovery.clone(),
+        alerts: house.alerts.clone(),
+        live: live.clone(),
+        tls: Some(Arc::clone(&tls)),
+        facts: facts(host),
+        components: components(health.clone()),
+        capabilities: capabilities(config.clone()),
+    });
+    let listen: Vec<Listen> = config
+        .listen
+        .iter()
+        .map(|address| Listen { address: *address, plain: false })
+        .chain(config.plain_listen.map(|address| Listen { address, plain: true }))
+        .collect();
+    let server =
+        Server::bind(&listen, Arc::clone(&tls), hosts, proxies, Limits::default())?;
+    let router = web::router(&site, &front, vec![front.metrics(), server.metrics()]);
+
+    // The listeners are bound here, so that a taken port stops the start. Should serving ever
+    // break, the supervisor binds anew.
+    let first = Arc::new(Mutex::new(Some(server)));
+    let door = Door { listen, tls: Arc::clone(&tls), front: front.clone(), config: config.clone() };
+    supervisor.room("web", move |lifecycle| {
+        let bound = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let server = bound.map_or_else(|| door.bind(), Ok);
+        let router = router.clone();
+        let live = live.clone();
+        async move {
+            server?.run(router, async move {
+                lifecycle.ended().await;
+                live.stop();
+            })
+            .await;
+            Ok(())
+        }
+    });
+    supervisor.room("live", move |lifecycle| {
+        let site = site.clone();
+        async move {
+            web::push(site, lifecycle.ended()).await;
+            Ok(())
+        }
+    });
+    supervisor.room("certificates", move |lifecycle| {
+        let (tls, subject) = (Arc::clone(&tls), subject.clone());
+        async move {
+            tokio::select! {
+                () = lifecycle.ended() => {}
+                () = tls.keep_fresh(subject) => {}
+            }
+            Ok(())
+        }
+    });
+    Ok(())
+}
+
+struct Door {
+    listen: Vec<Listen>,
+    tls: Arc<Tls>,
+    front: Front,
+    config: Config,
+}
+
+impl Door {
+    fn bind(&self) -> Result<Server> {
+        let proxies = Arc::new(Proxies::new(self.config.trusted_proxies.clone()));
+        let hosts = self.front.hosts();
+        Server::bind(&self.listen, Arc::clone(&self.tls), hosts, proxies, Limits::default())
+            .context("listening again")
+    }
+}
+
+/// The names and addresses that lead here, for the certificate.
+fn subject(host: &str, discovery: &Discovery) -> Subject {
+    let addresses = discovery
+        .segments()
+        .iter()
+        .flat_map(|segment| segment.networks.iter().map(|n| n.own))
+        .filter(|own| !matches!(own, IpAddr::V6(ip) if ip.is_unicast_link_local()))
+        .collect();
+    Subject { names: vec![host.to_owned()], addresses }
+}
+
+fn scrapers(who: MetricsAccess) -> Vec<Network> {
+    let loopback = ["127.0.0.0/8", "::1"];
+    // RFC 1918 and RFC 4193.
+    let lan = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
+    let named: Vec<&str> = match who {
+        MetricsAccess::Loopback => loopback.to_vec(),
+        MetricsAccess::Lan => [&loopback[..], &lan[..]].concat(),
+        MetricsAccess::Key => Vec::new(),
+    };
+    named.into_iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn facts(host: String) -> Facts {
+    Facts {
+        version: version::VERSION,
+        git: version::GIT_HASH,
+        built: version::BUILD_DATE,
+        vyos: doctor::vyos_version(),
+        host,
+        started: Timestamp::now(),
+    }
+}
+
+fn components(health: Health) -> Box<dyn Fn() -> Vec<Component> + Send + Sync> {
+    Box::new(move || {
+        let parts = health.components().into_iter();
+        parts
+            .map(|part| Component {
+                name: part.name.to_owned(),
+                status: match part.status {
+                    Status::Ok => "ok",
+                    Status::Starting => "starting",
+                    Status::Stopped => "stopped",
+                    Status::Degraded => "degraded",
+                },
+                message: part.message,
+                since: part.since,
+                restarts: part.restarts,
+            })
+            .collect()
+    })
+}
+
+fn capabilities(config: Config) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
+    Box::new(move || {
+        let checks = doctor::examine(&config).into_iter();
+        checks
+            .map(|check| Capability {
+                name: check.name.to_owned(),
+                status: match check.state {
+                    doctor::State::Ok => "ok",
+                    doctor::State::Degraded => "degraded",
+                    doctor::State::Missing => "missing",
+                },
+                found: check.found,
+                remedy: check.remedy,
+            })
+            .collect()
+    })
+}
+
