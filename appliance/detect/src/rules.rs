@@ -1,0 +1,218 @@
+//! Which events become alerts. A kind that is not in the table never does.
+
+use model::{Event, Severity};
+use serde_json::Value;
+
+/// The longest piece of an event's data that goes into a title or a key, in characters: names come
+/// from the network and may be as long as somebody likes.
+const LONGEST_WORD: usize = 64;
+
+/// What an event of some kind means for alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Something to tell, this bad.
+    Tell(Severity),
+    /// A device that was never seen before: medium, or low when its address is a random one, as
+    /// phones make up new ones by themselves.
+    Newcomer,
+    /// A device went away; how bad depends on the device.
+    Absence,
+    /// A device came back.
+    Return,
+    /// The cause of another kind of alert is over.
+    Over,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The kind of event.
+    pub event: &'static str,
+    /// The kind of alert that it raises or resolves.
+    pub alert: &'static str,
+    /// What it does.
+    pub effect: Effect,
+    /// The fields of the event's data that make a cause; none for the device.
+    pub cause: &'static [&'static str],
+    /// The first words of the title.
+    pub title: &'static str,
+    /// What to do.
+    pub recommendation: &'static str,
+}
+
+/// The kind of alert for a device that comes and goes.
+pub(crate) const FLAPPING: &str = "flapping";
+/// The kind of alert for a device that is gone.
+pub(crate) const OFFLINE: &str = "device_offline";
+
+/// The table.
+pub const RULES: &[Rule] = &[
+    Rule {
+        event: "new_device",
+        alert: "new_device",
+        effect: Effect::Newcomer,
+        cause: &[],
+        title: "New device",
+        recommendation: "If you know it, give it a name and mark it as known. If not, find out \
+                         whose it is, or block it.",
+    },
+    Rule {
+        event: "device_offline",
+        alert: OFFLINE,
+        effect: Effect::Absence,
+        cause: &[],
+        title: "Offline",
+        recommendation: "Check its power and its cable or Wi-Fi. If it has left for good, forget \
+                         the device or take it off the favourites.",
+    },
+    Rule {
+        event: "device_online",
+        alert: OFFLINE,
+        effect: Effect::Return,
+        cause: &[],
+        title: "Back up",
+        recommendation: "",
+    },
+    Rule {
+        event: "ip_conflict",
+        alert: "ip_conflict",
+        effect: Effect::Tell(Severity::High),
+        cause: &["ip"],
+        title: "Two devices use one address",
+        recommendation: "Give one of them another address: look for a fixed address inside the \
+                         DHCP range.",
+    },
+    Rule {
+        event: "dhcp_rogue",
+        alert: "dhcp_rogue",
+        effect: Effect::Tell(Severity::High),
+        cause: &["server", "mac"],
+        title: "Unknown DHCP server",
+        recommendation: "Find the device and turn its DHCP server off; often it is a second router \
+                         plugged in the wrong way round. If it is meant to be there, mute it.",
+    },
+    Rule {
+        event: "router_advertisement_rogue",
+        alert: "router_advertisement_rogue",
+        effect: Effect::Tell(Severity::High),
+        cause: &["router", "mac"],
+        title: "Unknown IPv6 router",
+        recommendation: "Find the device that announces itself as a router: until it stops, IPv6 \
+                         traffic may pass through it.",
+    },
+    Rule {
+        event: "arp_spoof",
+        alert: "arp_spoof",
+        effect: Effect::Tell(Severity::Critical),
+        cause: &["ip"],
+        title: "The gateway's address changed hands",
+        recommendation: "If you did not change the router, somebody may be reading the traffic of \
+                         this network: find the device with the new MAC address and unplug it.",
+    },
+    Rule {
+        event: "storage_failing",
+        alert: "storage_failing",
+        effect: Effect::Tell(Severity::Critical),
+        cause: &["what"],
+        title: "Storage is failing",
+        recommendation: "Free some space, or shorten the retention in the settings. What could not \
+                         be written is said in the event.",
+    },
+    Rule {
+        event: "storage_recovered",
+        alert: "storage_failing",
+        effect: Effect::Over,
+        cause: &["what"],
+        title: "Storage works again",
+        recommendation: "",
+    },
+    Rule {
+        event: "discovery_degraded",
+        alert: "discovery_degraded",
+        effect: Effect::Tell(Severity::Medium),
+        cause: &["interface"],
+        title: "Discovery is degraded",
+        recommendation: "Run panoptikon doctor: it says what is missing and how to get it.",
+    },
+    Rule {
+        event: "discovery_recovered",
+        alert: "discovery_degraded",
+        effect: Effect::Over,
+        cause: &["interface"],
+        title: "Discovery works again",
+        recommendation: "",
+    },
+];
+
+/// What an event is about: events with the same key have the same cause.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    /// The line of the table.
+    pub rule: &'static Rule,
+    /// The cause's name, such as `device_offline:7`.
+    pub key: String,
+}
+
+impl Rule {
+    /// The rule for a kind of event.
+    pub fn of(kind: &str) -> Option<&'static Self> {
+        RULES.iter().find(|r| r.event == kind)
+    }
+
+    /// True when the event says that a device came or went.
+    pub(crate) fn is_presence(&self) -> bool {
+        matches!(self.effect, Effect::Absence | Effect::Return)
+    }
+
+    /// The one key for all alerts of this kind, once they are too many to tell one by one.
+    pub(crate) fn group_key(&self) -> String {
+        format!("{}:*", self.alert)
+    }
+}
+
+/// The cause of an event; None for what never is an alert, such as unknown kinds, and for a
+/// presence event that names no device.
+pub fn cause(event: &Event) -> Option<Cause> {
+    let rule = Rule::of(&event.kind)?;
+    if rule.is_presence() && event.device.is_none() {
+        return None;
+    }
+    let fields: Vec<_> = rule.cause.iter().filter_map(|f| word(&event.data, f)).collect();
+    let which = if fields.is_empty() {
+        // A newcomer that has no number yet is told apart by its address.
+        event.device.map(|d| d.to_string()).or_else(|| word(&event.data, "mac")).unwrap_or_default()
+    } else {
+        fields.join(" ")
+    };
+    let key = format!("{}:{which}", rule.alert);
+    Some(Cause { rule, key })
+}
+
+/// The words by which people know what the event is about; may be empty.
+pub(crate) fn subject(rule: &Rule, event: &Event) -> String {
+    let named = rule.cause.iter().find_map(|f| word(&event.data, f));
+    named.unwrap_or_else(|| device_words(&event.data))
+}
+
+/// A device's name, or else whatever tells it apart.
+fn device_words(data: &Value) -> String {
+    let by_name = ["name", "hostname"].into_iter().find_map(|f| word(data, f));
+    by_name
+        .or_else(|| match (word(data, "vendor"), word(data, "mac")) {
+            (Some(vendor), Some(mac)) => Some(format!("{vendor} ({mac})")),
+            (vendor, mac) => mac.or(vendor),
+        })
+        .or_else(|| word(data, "ip"))
+        .unwrap_or_default()
+}
+
+/// A field's text without control characters, cut where it is long; None where it is empty.
+pub(crate) fn word(data: &Value, field: &str) -> Option<String> {
+    let text = match data.get(field)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST_WORD).collect();
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,5 @@
+//! Alerts on a real store.
+
+mod bed;
+mod life;
+mod lists;
