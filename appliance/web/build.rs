@@ -33,18 +33,24 @@ fn main() -> io::Result<()> {
         let gzip = if packed.len() * 10 < plain.len() * 9 {
             let file = out.join(format!("{hash}.gz"));
             fs::write(&file, packed)?;
-            format!("Some(include_bytes!({file:?}))")
+            format!("Some(include_bytes!({:?}))", text(&file)?)
         } else {
             "None".to_owned()
         };
         let _ = writeln!(
             table,
             "Asset {{ name: {name:?}, hash: {hash:?}, url: {url:?}, plain: include_bytes!({path:?}), gzip: {gzip} }},",
-            url = format!("/assets/{hash}/{name}")
+            url = format!("/assets/{hash}/{name}"),
+            path = text(&path)?
         );
     }
     table.push_str("]\n");
     fs::write(out.join("assets.rs"), table)
+}
+
+/// A path as a Rust string literal can hold it.
+fn text(path: &Path) -> io::Result<&str> {
+    path.to_str().ok_or_else(|| io::Error::other("the folder's name is not UTF-8"))
 }
 
 fn find(root: &Path, under: &str, names: &mut Vec<String>) -> io::Result<()> {
@@ -54,15 +60,9 @@ fn find(root: &Path, under: &str, names: &mut Vec<String>) -> io::Result<()> {
     }
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry
-            .file_name()
-            .into_string()
-            .map_err(|_| io::Error::other("odd file name"))?;
-        let name = if under.is_empty() {
-            name
-        } else {
-            format!("{under}/{name}")
-        };
+        let name =
+            entry.file_name().into_string().map_err(|_| io::Error::other("odd file name"))?;
+        let name = if under.is_empty() { name } else { format!("{under}/{name}") };
         if entry.file_type()?.is_dir() {
             find(root, &name, names)?;
         } else {

@@ -1,8 +1,10 @@
 //! Style, script and pictures, packed into the binary by `build.rs`. Their addresses carry a hash
 //! of their content, so browsers keep them for good and never show an old one.
 
+use std::future::{Ready, ready};
+
 use axum::body::Body;
-use axum::extract::{Path, Request};
+use axum::extract::Path;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
@@ -45,13 +47,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Answers `GET /assets/{hash}/{name}`.
-pub async fn serve(
+pub fn serve(
     Path((hash, name)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, Failure> {
+    headers: HeaderMap,
+) -> Ready<Result<Response, Failure>> {
     let asset = named(&name).filter(|a| a.hash == hash);
-    let asset = asset.ok_or_else(|| Failure::not_found("There is no such file."))?;
-    Ok(answer(asset, request.headers()))
+    let asset = asset.ok_or_else(|| Failure::not_found("There is no such file."));
+    ready(asset.map(|a| answer(a, &headers)))
 }
 
 /// Answers for a file that browsers ask for at a fixed address, such as `/favicon.ico`.
@@ -65,13 +67,8 @@ pub fn at_fixed_address(name: &str, headers: &HeaderMap) -> Result<Response, Fai
 
 fn answer(asset: &Asset, headers: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", asset.hash);
-    let known = headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
-    let mut known = known
-        .flat_map(|v| v.split(','))
-        .map(|t| t.trim().trim_start_matches("W/"));
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
+    let mut known = known.flat_map(|v| v.split(',')).map(|t| t.trim().trim_start_matches("W/"));
     let unchanged = known.any(|t| t == tag || t == "*");
     let zipped = asset.gzip.filter(|_| takes_gzip(headers));
     let mut response = if unchanged {
@@ -80,10 +77,7 @@ fn answer(asset: &Asset, headers: &HeaderMap) -> Response {
         let body = Bytes::from_static(zipped.unwrap_or(asset.plain));
         let mut response = Response::new(Body::from(body));
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static(content_type(asset.name)),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(asset.name)));
         if zipped.is_some() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -102,10 +96,7 @@ fn answer(asset: &Asset, headers: &HeaderMap) -> Response {
 }
 
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let lines = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
+    let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
     lines.flat_map(|l| l.split(',')).any(|coding| {
         let mut parts = coding.split(';');
         let name = parts.next().unwrap_or_default().trim();
@@ -144,10 +135,7 @@ mod tests {
     };
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(n, v)| (n.parse().unwrap(), HeaderValue::from_static(v)))
-            .collect()
+        lines.iter().map(|(n, v)| (n.parse().unwrap(), HeaderValue::from_static(v))).collect()
     }
 
     #[test]
@@ -162,11 +150,7 @@ mod tests {
             ("", false),
         ] {
             let response = answer(&SAMPLE, &headers(&[("accept-encoding", accept)]));
-            assert_eq!(
-                response.headers().contains_key(CONTENT_ENCODING),
-                gzip,
-                "{accept}"
-            );
+            assert_eq!(response.headers().contains_key(CONTENT_ENCODING), gzip, "{accept}");
             assert_eq!(response.headers()[VARY], "accept-encoding");
             assert_eq!(response.headers()[CONTENT_TYPE], "text/css; charset=utf-8");
         }
@@ -184,12 +168,7 @@ mod tests {
     fn every_file_is_found_by_its_name_and_has_a_known_type() {
         for asset in ASSETS {
             assert_eq!(url(asset.name), asset.url);
-            assert_ne!(
-                content_type(asset.name),
-                "application/octet-stream",
-                "{}",
-                asset.name
-            );
+            assert_ne!(content_type(asset.name), "application/octet-stream", "{}", asset.name);
         }
         assert_eq!(url("no/such/file"), "/assets/missing");
     }

@@ -133,15 +133,7 @@ impl Live {
         let topics = topics.map(|t| t.split(',').map(str::to_owned).take(32).collect());
         let push = self.0.push.subscribe();
         let changes = access.changes();
-        let tab = Tab {
-            push,
-            changes,
-            visitor,
-            client,
-            cookie,
-            topics,
-            access,
-        };
+        let tab = Tab { push, changes, visitor, client, cookie, topics, access };
         Ok(upgrade
             .max_message_size(MAX_MESSAGE)
             .max_frame_size(MAX_MESSAGE)
@@ -161,9 +153,7 @@ struct Seat(Arc<Hub>);
 impl Seat {
     fn take(hub: &Arc<Hub>) -> Option<Self> {
         let more = |n: usize| (n < MOST_TABS).then_some(n + 1);
-        hub.tabs
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .ok()?;
+        hub.tabs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(Self(Arc::clone(hub)))
     }
 }
@@ -192,15 +182,8 @@ impl Tab {
             End::SignedOut => (close_code::POLICY, "signed out"),
             End::Stopping => (close_code::RESTART, "the appliance stops"),
         };
-        let frame = CloseFrame {
-            code,
-            reason: Utf8Bytes::from_static(reason),
-        };
-        let _ = timeout(
-            Duration::from_secs(1),
-            socket.send(Message::Close(Some(frame))),
-        )
-        .await;
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let _ = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await;
     }
 
     async fn talk(&mut self, socket: &mut WebSocket, hub: &Hub) -> End {
@@ -260,21 +243,14 @@ impl Tab {
             Audience::Permission(permission) => self.visitor.may(permission),
             Audience::Person(person) => self.visitor.caller.actor.person() == Some(person),
         };
-        meant
-            && self
-                .topics
-                .as_ref()
-                .is_none_or(|t| t.iter().any(|t| t == patch.topic))
+        meant && self.topics.as_ref().is_none_or(|t| t.iter().any(|t| t == patch.topic))
     }
 
     /// Asks again who holds the cookie, so that a changed role counts too. An open page is no
     /// use of a session: it may not keep one from ending.
     fn still_signed_in(&mut self) -> bool {
         let now = Timestamp::now();
-        let session = self
-            .cookie
-            .as_deref()
-            .and_then(|c| self.access.peek_session(c, now));
+        let session = self.cookie.as_deref().and_then(|c| self.access.peek_session(c, now));
         let Some(session) = session else { return false };
         self.visitor = Visitor::by_session(session, self.client.address);
         true
@@ -295,12 +271,8 @@ enum End {
 impl Metrics for Live {
     fn collect(&self) -> Families<'_> {
         let families = vec![
-            Family::new(
-                "panoptikon_live_tabs_open",
-                Kind::Gauge,
-                "Pages open with live updates.",
-            )
-            .sample(&[], self.tabs() as f64),
+            Family::new("panoptikon_live_tabs_open", Kind::Gauge, "Pages open with live updates.")
+                .sample(&[], self.tabs() as f64),
             Family::new(
                 "panoptikon_live_patches_total",
                 Kind::Counter,

@@ -24,9 +24,7 @@ pub enum Kind {
 }
 
 /// Upper bounds in seconds of the buckets in which times are counted.
-const BOUNDS: [f64; 11] = [
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
-];
+const BOUNDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
 /// How long something took, counted in buckets. Lock-free.
 #[derive(Debug, Default)]
@@ -44,8 +42,7 @@ impl Histogram {
             self.buckets[at].fetch_add(1, Ordering::Relaxed);
         }
         self.count.fetch_add(1, Ordering::Relaxed);
-        self.micros
-            .fetch_add(took.as_micros() as u64, Ordering::Relaxed);
+        self.micros.fetch_add(took.as_micros() as u64, Ordering::Relaxed);
     }
 }
 
@@ -63,13 +60,7 @@ pub struct Family {
 impl Family {
     /// A family without series yet; one that stays empty is still announced.
     pub fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
-        Self {
-            name,
-            kind,
-            help,
-            series: BTreeMap::new(),
-            suffixes: vec![""],
-        }
+        Self { name, kind, help, series: BTreeMap::new(), suffixes: vec![""] }
     }
 
     /// Adds a series. One with the same labels is replaced, since a scrape with the same series
@@ -86,14 +77,8 @@ impl Family {
         self.suffixes = vec!["_bucket", "_sum", "_count"];
         // Read before the buckets: a scrape must not see more in a bucket than altogether.
         let mut below = 0;
-        let counts = histogram
-            .buckets
-            .each_ref()
-            .map(|b| b.load(Ordering::Relaxed));
-        let count = histogram
-            .count
-            .load(Ordering::Relaxed)
-            .max(counts.iter().sum());
+        let counts = histogram.buckets.each_ref().map(|b| b.load(Ordering::Relaxed));
+        let count = histogram.count.load(Ordering::Relaxed).max(counts.iter().sum());
         let mut bucket = |bound: String, value: u64| {
             let mut all = labels.to_vec();
             all.push(("le", &bound));
@@ -105,8 +90,7 @@ impl Family {
         }
         bucket("+Inf".to_owned(), count);
         let seconds = Duration::from_micros(histogram.micros.load(Ordering::Relaxed));
-        self.series
-            .insert((1, written(labels)), seconds.as_secs_f64());
+        self.series.insert((1, written(labels)), seconds.as_secs_f64());
         self.series.insert((2, written(labels)), count as f64);
         self
     }
@@ -120,11 +104,7 @@ impl fmt::Display for Family {
             Kind::Histogram => "histogram",
         };
         let help = self.help.replace('\\', "\\\\").replace('\n', "\\n");
-        writeln!(
-            f,
-            "# HELP {} {help}\n# TYPE {} {kind}",
-            self.name, self.name
-        )?;
+        writeln!(f, "# HELP {} {help}\n# TYPE {} {kind}", self.name, self.name)?;
         for ((suffix, labels), value) in &self.series {
             let suffix = self.suffixes.get(*suffix).copied().unwrap_or_default();
             writeln!(f, "{}{suffix}{labels} {value}", self.name)?;
@@ -198,12 +178,8 @@ mod tests {
             let families = vec![
                 Family::new("panoptikon_devices_total", Kind::Gauge, "Devices known.")
                     .sample(&[], 3.0),
-                Family::new(
-                    "panoptikon_frames_total",
-                    Kind::Counter,
-                    "Frames; a \\ and a\nline.",
-                )
-                .sample(&[("interface", "eth\"0\\\n"), ("kind", "arp")], 1e15),
+                Family::new("panoptikon_frames_total", Kind::Counter, "Frames; a \\ and a\nline.")
+                    .sample(&[("interface", "eth\"0\\\n"), ("kind", "arp")], 1e15),
                 Family::new("panoptikon_wait_seconds", Kind::Histogram, "Waiting.")
                     .histogram(&[("queue", "a")], &times)
                     .histogram(&[("queue", "b")], &Histogram::default()),
@@ -222,11 +198,7 @@ mod tests {
             .stderr(Stdio::piped())
             .spawn();
         let mut tool = tool.expect("promtool comes with Debian's package prometheus");
-        tool.stdin
-            .take()
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
+        tool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let output = tool.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         // A gauge with the ending of a counter is what the metric's given name demands.
@@ -240,10 +212,7 @@ mod tests {
         let family = Family::new("x", Kind::Gauge, "X.")
             .sample(&[("a", "1\"\\\n")], 1.0)
             .sample(&[("a", "1\"\\\n")], 2.0);
-        assert_eq!(
-            family.to_string(),
-            "# HELP x X.\n# TYPE x gauge\nx{a=\"1\\\"\\\\\\n\"} 2\n"
-        );
+        assert_eq!(family.to_string(), "# HELP x X.\n# TYPE x gauge\nx{a=\"1\\\"\\\\\\n\"} 2\n");
     }
 
     #[test]
@@ -252,9 +221,7 @@ mod tests {
         for ms in [1, 3, 3, 60_000] {
             times.observe(Duration::from_millis(ms));
         }
-        let text = Family::new("t", Kind::Histogram, "T.")
-            .histogram(&[], &times)
-            .to_string();
+        let text = Family::new("t", Kind::Histogram, "T.").histogram(&[], &times).to_string();
         for line in [
             "t_bucket{le=\"0.001\"} 1",
             "t_bucket{le=\"0.005\"} 3",

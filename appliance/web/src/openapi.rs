@@ -1,4 +1,4 @@
-//! The API's own description (OpenAPI 3.1), written from the table of routes.
+//! The API's own description (`OpenAPI` 3.1), written from the table of routes.
 
 use axum::http::Method;
 use serde_json::{Map, Value, json};
@@ -12,19 +12,11 @@ pub(crate) fn document(routes: &[Declared], schemas: &[(&'static str, Schema)]) 
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.as_str().to_ascii_lowercase()] = operation(route);
     }
-    let mut named: Map<String, Value> = schemas
-        .iter()
-        .map(|(name, schema)| ((*name).to_owned(), schema.0.clone()))
-        .collect();
+    let mut named: Map<String, Value> =
+        schemas.iter().map(|(name, schema)| ((*name).to_owned(), schema.0.clone())).collect();
     let error = Schema::object(&[
-        (
-            "code",
-            Schema::value("string", "A stable word for programs, such as `not_found`."),
-        ),
-        (
-            "message",
-            Schema::value("string", "What failed, on what, and what to do."),
-        ),
+        ("code", Schema::value("string", "A stable word for programs, such as `not_found`.")),
+        ("message", Schema::value("string", "What failed, on what, and what to do.")),
     ]);
     named.insert("Error".to_owned(), error.0);
     json!({
@@ -54,11 +46,7 @@ pub(crate) fn for_programs(path: &str) -> bool {
 }
 
 fn operation(route: &Declared) -> Value {
-    let names = route
-        .path
-        .split('{')
-        .skip(1)
-        .filter_map(|p| p.split('}').next());
+    let names = route.path.split('{').skip(1).filter_map(|p| p.split('}').next());
     let mut parameters: Vec<Value> = names
         .map(|name| {
             let name = name.trim_start_matches('*');
@@ -110,13 +98,7 @@ fn operation(route: &Declared) -> Value {
 
 /// Such as `get_devices_id` for `GET /api/v1/devices/{id}`.
 fn operation_id(method: &Method, path: &str) -> String {
-    let words = path
-        .trim_start_matches("/api/v1")
-        .split(|c: char| !c.is_ascii_alphanumeric());
+    let words = path.trim_start_matches("/api/v1").split(|c: char| !c.is_ascii_alphanumeric());
     let words: Vec<_> = words.filter(|w| !w.is_empty()).collect();
-    format!(
-        "{}_{}",
-        method.as_str().to_ascii_lowercase(),
-        words.join("_")
-    )
+    format!("{}_{}", method.as_str().to_ascii_lowercase(), words.join("_"))
 }

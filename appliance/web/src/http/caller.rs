@@ -41,10 +41,7 @@ impl Visitor {
     }
 
     pub(crate) fn by_session(session: SignedIn, address: IpAddr) -> Self {
-        Self {
-            caller: session.caller(address),
-            session: Some(Arc::new(session)),
-        }
+        Self { caller: session.caller(address), session: Some(Arc::new(session)) }
     }
 }
 
@@ -67,13 +64,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for Visitor {
 
 /// A cookie's value.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
-    let mut pairs = lines
-        .flat_map(|l| l.split(';'))
-        .filter_map(|p| p.trim().split_once('='));
+    let lines = headers.get_all(COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let mut pairs = lines.flat_map(|l| l.split(';')).filter_map(|p| p.trim().split_once('='));
     pairs.find_map(|(n, value)| (n == name).then_some(value))
 }
 
@@ -92,12 +84,7 @@ mod tests {
     fn a_cookie_is_found_among_others_by_its_whole_name() {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, "x__Host-panoptikon=no; a=b".parse().unwrap());
-        headers.append(
-            COOKIE,
-            "__Host-panoptikon-form=f;__Host-panoptikon=s"
-                .parse()
-                .unwrap(),
-        );
+        headers.append(COOKIE, "__Host-panoptikon-form=f;__Host-panoptikon=s".parse().unwrap());
         assert_eq!(cookie(&headers, SESSION_COOKIE), Some("s"));
         assert_eq!(cookie(&headers, FORM_COOKIE), Some("f"));
         assert_eq!(cookie(&headers, "none"), None);

@@ -32,10 +32,7 @@ impl<S: Sync> FromRequestParts<S> for Client {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         // The front door always sets it; the unspecified address trusts nobody.
-        let nobody = Self {
-            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            secure: Some(false),
-        };
+        let nobody = Self { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), secure: Some(false) };
         Ok(parts.extensions.get().copied().unwrap_or(nobody))
     }
 }
@@ -109,16 +106,11 @@ impl Proxies {
     pub fn client(&self, peer: Peer, headers: &HeaderMap) -> Client {
         let address = peer.address.ip();
         if !self.trusts(address) {
-            return Client {
-                address,
-                secure: Some(peer.tls),
-            };
+            return Client { address, secure: Some(peer.tls) };
         }
         let mut client = address;
         let hops = headers.get_all("x-forwarded-for").iter().rev();
-        let hops = hops
-            .filter_map(|v| v.to_str().ok())
-            .flat_map(|v| v.rsplit(','));
+        let hops = hops.filter_map(|v| v.to_str().ok()).flat_map(|v| v.rsplit(','));
         for hop in hops {
             let Some(hop) = parse_hop(hop.trim()) else {
                 break;
@@ -128,13 +120,8 @@ impl Proxies {
                 break;
             }
         }
-        let proto = headers
-            .get("x-forwarded-proto")
-            .and_then(|v| v.to_str().ok());
-        Client {
-            address: client,
-            secure: proto.map(|p| p.trim().eq_ignore_ascii_case("https")),
-        }
+        let proto = headers.get("x-forwarded-proto").and_then(|v| v.to_str().ok());
+        Client { address: client, secure: proto.map(|p| p.trim().eq_ignore_ascii_case("https")) }
     }
 }
 
@@ -142,12 +129,7 @@ impl Proxies {
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let address = hop.parse::<IpAddr>().ok();
     let address = address.or_else(|| hop.parse::<SocketAddr>().ok().map(|s| s.ip()));
-    let bare = || {
-        hop.strip_prefix('[')?
-            .strip_suffix(']')?
-            .parse::<IpAddr>()
-            .ok()
-    };
+    let bare = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
     address.or_else(bare).map(|a| a.to_canonical())
 }
 
@@ -158,32 +140,21 @@ mod tests {
     use super::*;
 
     fn peer(address: &str) -> Peer {
-        Peer {
-            address: SocketAddr::new(address.parse().unwrap(), 4000),
-            tls: false,
-        }
+        Peer { address: SocketAddr::new(address.parse().unwrap(), 4000), tls: false }
     }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()))
-            .collect()
+        lines.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect()
     }
 
     fn proxies() -> Proxies {
-        Proxies::new(vec![
-            "127.0.0.1".parse().unwrap(),
-            "10.0.0.0/8".parse().unwrap(),
-        ])
+        Proxies::new(vec!["127.0.0.1".parse().unwrap(), "10.0.0.0/8".parse().unwrap()])
     }
 
     #[test]
     fn a_strangers_forwarding_header_is_ignored() {
-        let client = proxies().client(
-            peer("192.0.2.7"),
-            &headers(&[("x-forwarded-for", "1.2.3.4")]),
-        );
+        let client =
+            proxies().client(peer("192.0.2.7"), &headers(&[("x-forwarded-for", "1.2.3.4")]));
         assert_eq!(client.address.to_string(), "192.0.2.7");
         assert_eq!(client.secure, Some(false));
     }
@@ -207,13 +178,7 @@ mod tests {
             assert_eq!(client.address.to_string(), "10.0.0.1");
         }
         let ported = headers(&[("x-forwarded-for", "[2001:db8::1]:443")]);
-        assert_eq!(
-            proxies()
-                .client(peer("10.0.0.1"), &ported)
-                .address
-                .to_string(),
-            "2001:db8::1"
-        );
+        assert_eq!(proxies().client(peer("10.0.0.1"), &ported).address.to_string(), "2001:db8::1");
     }
 
     #[test]
@@ -223,14 +188,7 @@ mod tests {
         assert!(!inside("192.168.0.0/16", "192.169.0.1"));
         assert!(inside("0.0.0.0/0", "8.8.8.8") && !inside("0.0.0.0/0", "::1"));
         assert!(inside("fe80::/10", "febf::1") && !inside("fe80::/10", "fec0::1"));
-        for bad in [
-            "",
-            "10.0.0.0/33",
-            "10.0.0/8",
-            "a/8",
-            "10.0.0.0/8/8",
-            "::/129",
-        ] {
+        for bad in ["", "10.0.0.0/33", "10.0.0/8", "a/8", "10.0.0.0/8/8", "::/129"] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
     }

@@ -58,22 +58,14 @@ kinds! {
 impl Failure {
     /// Any status and explanation.
     pub fn new(status: StatusCode, explained: Explained) -> Self {
-        Self {
-            status,
-            explained,
-            retry_after: None,
-            instead: None,
-        }
+        Self { status, explained, retry_after: None, instead: None }
     }
 
     /// 500: the fault is ours. The error goes to the log, not to the client.
     pub fn internal(what: &'static str, error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "{what} failed");
         let message = format!("{what} failed; the appliance's log says why.");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            Explained::new("internal", message),
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Explained::new("internal", message))
     }
 
     /// 429: try again after this time.
@@ -104,24 +96,16 @@ impl Failure {
         if !(status.is_client_error() || status.is_server_error()) {
             return Err(response);
         }
-        let kind = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|v| v.to_str().ok());
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let plain = kind.is_none_or(|k| k.starts_with("text/plain"));
         if !plain {
             return Err(response);
         }
-        let body = Limited::new(response.into_body(), MAX_MESSAGE)
-            .collect()
-            .await;
+        let body = Limited::new(response.into_body(), MAX_MESSAGE).collect().await;
         let said = body.map(|b| String::from_utf8_lossy(&b.to_bytes()).into_owned());
         let (code, usual) = usual(status);
         let message = said.ok().filter(|m| !m.trim().is_empty());
-        Ok(Self::new(
-            status,
-            Explained::new(code, message.unwrap_or_else(|| usual.to_owned())),
-        ))
+        Ok(Self::new(status, Explained::new(code, message.unwrap_or_else(|| usual.to_owned()))))
     }
 
     /// The answer as programs get it.
@@ -167,25 +151,19 @@ impl IntoResponse for Failure {
 }
 
 fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_millis()
-        .div_ceil(1000)
-        .try_into()
-        .unwrap_or(u64::MAX)
-        .max(1)
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX).max(1)
 }
 
 fn usual(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::NOT_FOUND => ("not_found", "There is nothing at this address."),
-        StatusCode::METHOD_NOT_ALLOWED => (
-            "method_not_allowed",
-            "This address does not take this kind of request.",
-        ),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("method_not_allowed", "This address does not take this kind of request.")
+        }
         StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The request is longer than this takes."),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-            "unsupported_media_type",
-            "The request's content type is not one that this takes.",
-        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("unsupported_media_type", "The request's content type is not one that this takes.")
+        }
         StatusCode::UNPROCESSABLE_ENTITY => ("invalid", "A value of the request is wrong."),
         StatusCode::UPGRADE_REQUIRED => ("upgrade_required", "This address speaks WebSocket."),
         s if s.is_server_error() => ("internal", "The appliance failed; its log says why."),

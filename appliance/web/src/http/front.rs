@@ -62,13 +62,7 @@ impl Front {
         let per_minute = options.requests_per_minute;
         let rate = (per_minute > 0).then(|| {
             let every = Duration::from_secs(60) / per_minute;
-            Mutex::new(Limiter::new(
-                Rate {
-                    burst: per_minute,
-                    every,
-                },
-                REMEMBERED,
-            ))
+            Mutex::new(Limiter::new(Rate { burst: per_minute, every }, REMEMBERED))
         });
         Self(Arc::new(Inner {
             access: options.access,
@@ -111,11 +105,7 @@ impl Front {
         let client = door.proxies.client(peer, request.headers());
         request.extensions_mut().insert(client);
         let headers = request.headers();
-        let text = |name| {
-            headers
-                .get(name)
-                .and_then(|v: &HeaderValue| v.to_str().ok())
-        };
+        let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
         let host = text(HOST).unwrap_or_default();
         if !door.hosts.allows(host) {
             return Err(misdirected(&door.hosts));
@@ -132,9 +122,7 @@ impl Front {
                 host,
                 secure: client.secure,
                 origin: headers.get(ORIGIN).map(|v| v.to_str().unwrap_or("")),
-                fetch_site: headers
-                    .get("sec-fetch-site")
-                    .map(|v| v.to_str().unwrap_or("")),
+                fetch_site: headers.get("sec-fetch-site").map(|v| v.to_str().unwrap_or("")),
             };
             if !origin::is_ours(from) {
                 return Err(Failure::forbidden(
@@ -158,9 +146,7 @@ fn framed(request: &Request) -> Result<(), Failure> {
         return Err(Failure::new(StatusCode::LENGTH_REQUIRED, explained));
     }
     if request.headers().get_all(HOST).iter().count() > 1 || request.version() < Version::HTTP_10 {
-        return Err(Failure::bad_request(
-            "The request names more than one host.",
-        ));
+        return Err(Failure::bad_request("The request names more than one host."));
     }
     Ok(())
 }
@@ -171,10 +157,7 @@ fn misdirected(hosts: &Hosts) -> Failure {
         "This appliance does not answer to that name. Use its address or one of: {names}. To add a \
          name, put it under `names` in the configuration."
     );
-    Failure::new(
-        StatusCode::MISDIRECTED_REQUEST,
-        Explained::new("misdirected", message),
-    )
+    Failure::new(StatusCode::MISDIRECTED_REQUEST, Explained::new("misdirected", message))
 }
 
 async fn pass(State(front): State<Front>, mut request: Request, next: Next) -> Response {
@@ -217,14 +200,8 @@ enum Class {
 }
 
 impl Class {
-    const ALL: [Self; 6] = [
-        Self::Page,
-        Self::Api,
-        Self::Asset,
-        Self::Live,
-        Self::Health,
-        Self::Metrics,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Page, Self::Api, Self::Asset, Self::Live, Self::Health, Self::Metrics];
 
     fn of(path: &str) -> Self {
         match path {

@@ -18,8 +18,9 @@ use super::front::Front;
 use super::route::{Declared, Entry};
 use super::{Client, Failure};
 
-/// The header in which scripts send the form token.
-const TOKEN_HEADER: &str = "x-csrf-token";
+/// The headers in which scripts may send the form token: the long name for programs, the short one
+/// for our own scripts.
+const TOKEN_HEADERS: [&str; 2] = ["x-csrf-token", "x-csrf"];
 
 /// The form field of the same.
 const TOKEN_FIELD: &str = "csrf";
@@ -38,18 +39,8 @@ pub(crate) struct Rule {
 
 impl Rule {
     pub(crate) fn new(declared: &Declared, front: Front) -> Self {
-        let Declared {
-            entry,
-            body_limit,
-            patient,
-            ..
-        } = *declared;
-        Self {
-            entry,
-            body_limit,
-            patient,
-            front,
-        }
+        let Declared { entry, body_limit, patient, .. } = *declared;
+        Self { entry, body_limit, patient, front }
     }
 }
 
@@ -78,9 +69,8 @@ async fn admit(rule: &Rule, mut request: Request) -> Result<Request, Failure> {
     let visitor = identify(&rule.front, request.headers(), client)?;
     let needed = match rule.entry {
         Entry::Public => None,
-        Entry::Needs(permission) => Some(permission),
         Entry::ScrapersOr(_) if rule.front.may_scrape(client.address) => None,
-        Entry::ScrapersOr(permission) => Some(permission),
+        Entry::Needs(permission) | Entry::ScrapersOr(permission) => Some(permission),
     };
     if let Some(permission) = needed {
         let Some(visitor) = &visitor else {
@@ -106,9 +96,7 @@ async fn admit(rule: &Rule, mut request: Request) -> Result<Request, Failure> {
 }
 
 fn fits(headers: &HeaderMap, limit: usize) -> Result<(), Failure> {
-    let length = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let length = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|l| l > limit as u64) {
         return Err(too_large(limit));
     }
@@ -140,14 +128,8 @@ fn identify(
     if let Some(key) = bearer(headers) {
         let wrong = || Failure::signed_out("This API key is unknown, revoked or has run out.");
         let actor = front.access().check_key(key, now).ok_or_else(wrong)?;
-        let caller = Caller {
-            actor,
-            address: Some(address),
-        };
-        return Ok(Some(Visitor {
-            caller,
-            session: None,
-        }));
+        let caller = Caller { actor, address: Some(address) };
+        return Ok(Some(Visitor { caller, session: None }));
     }
     let session =
         cookie(headers, SESSION_COOKIE).and_then(|c| front.access().check_session(c, now));
@@ -186,18 +168,10 @@ fn in_query(text: &str) -> String {
 /// Demands the token of the cookie that came along. Before sign-in, a body that is no form needs
 /// none: other sites cannot send it without asking first, which nothing here grants.
 async fn check_token(request: Request, signed_in: bool, limit: usize) -> Result<Request, Failure> {
-    let kind = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("");
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let form = kind.starts_with("application/x-www-form-urlencoded");
     let json = kind.starts_with("application/json");
-    let name = if signed_in {
-        SESSION_COOKIE
-    } else {
-        FORM_COOKIE
-    };
+    let name = if signed_in { SESSION_COOKIE } else { FORM_COOKIE };
     if !signed_in && json {
         return Ok(request);
     }
@@ -207,13 +181,9 @@ async fn check_token(request: Request, signed_in: bool, limit: usize) -> Result<
         )
     };
     let secret = cookie(request.headers(), name).ok_or_else(old)?.to_owned();
-    if let Some(given) = request.headers().get(TOKEN_HEADER) {
+    if let Some(given) = TOKEN_HEADERS.iter().find_map(|n| request.headers().get(*n)) {
         let given = given.to_str().unwrap_or_default();
-        return if access::csrf::matches(&secret, given) {
-            Ok(request)
-        } else {
-            Err(old())
-        };
+        return if access::csrf::matches(&secret, given) { Ok(request) } else { Err(old()) };
     }
     if !form {
         return Err(old());
@@ -237,9 +207,7 @@ async fn check_token(request: Request, signed_in: bool, limit: usize) -> Result<
 /// A form field whose value needs no decoding, as a token in hex does not.
 fn field<'a>(form: &'a [u8], name: &str) -> Option<&'a str> {
     let form = std::str::from_utf8(form).ok()?;
-    form.split('&')
-        .filter_map(|p| p.split_once('='))
-        .find_map(|(n, v)| (n == name).then_some(v))
+    form.split('&').filter_map(|p| p.split_once('=')).find_map(|(n, v)| (n == name).then_some(v))
 }
 
 /// Whether a request changes something, or opens a channel that can.
@@ -253,10 +221,7 @@ mod tests {
 
     #[test]
     fn the_page_to_return_to_cannot_break_out_of_the_query() {
-        assert_eq!(
-            in_query("/devices?a=1&b=%20#x\""),
-            "/devices%3Fa%3D1%26b%3D%2520%23x%22"
-        );
+        assert_eq!(in_query("/devices?a=1&b=%20#x\""), "/devices%3Fa%3D1%26b%3D%2520%23x%22");
     }
 
     #[test]

@@ -12,13 +12,7 @@ impl Hosts {
     /// Accepts these names, whatever their case.
     pub fn new<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Self {
         let clean = |n: T| n.as_ref().trim_end_matches('.').to_ascii_lowercase();
-        Self(
-            names
-                .into_iter()
-                .map(clean)
-                .filter(|n| !n.is_empty())
-                .collect(),
-        )
+        Self(names.into_iter().map(clean).filter(|n| !n.is_empty()).collect())
     }
 
     /// The accepted names, first the one to show.

@@ -37,20 +37,12 @@ mod tests {
     const HOST: &str = "router.lan:8443";
 
     fn verdict(origin: Option<&str>, fetch_site: Option<&str>) -> bool {
-        is_ours(From {
-            host: HOST,
-            secure: Some(true),
-            origin,
-            fetch_site,
-        })
+        is_ours(From { host: HOST, secure: Some(true), origin, fetch_site })
     }
 
     #[test]
     fn our_own_pages_pass() {
-        assert!(verdict(
-            Some("https://router.lan:8443"),
-            Some("same-origin")
-        ));
+        assert!(verdict(Some("https://router.lan:8443"), Some("same-origin")));
         assert!(verdict(Some("https://ROUTER.lan:8443"), None));
         assert!(verdict(None, Some("same-origin")));
         assert!(verdict(None, Some("none")), "typed by the person");
@@ -64,18 +56,9 @@ mod tests {
         assert!(!verdict(Some("null"), Some("none")), "a sandboxed frame");
         assert!(!verdict(Some("https://evil.example"), Some("same-origin")));
         assert!(!verdict(Some("https://evil.example"), None));
-        assert!(
-            !verdict(Some("http://router.lan:8443"), None),
-            "another scheme"
-        );
-        assert!(
-            !verdict(Some("https://router.lan"), Some("same-site")),
-            "another port"
-        );
-        assert!(!verdict(
-            Some("https://router.lan:8443"),
-            Some("cross-site")
-        ));
+        assert!(!verdict(Some("http://router.lan:8443"), None), "another scheme");
+        assert!(!verdict(Some("https://router.lan"), Some("same-site")), "another port");
+        assert!(!verdict(Some("https://router.lan:8443"), Some("cross-site")));
         assert!(!verdict(Some("https://router.lan:8443.evil.example"), None));
         assert!(!verdict(Some(""), Some("same-origin")));
         assert!(!verdict(None, Some("cross-site")));
@@ -83,12 +66,7 @@ mod tests {
 
     #[test]
     fn a_proxy_that_does_not_tell_the_scheme_leaves_the_host_to_decide() {
-        let from = |origin| From {
-            host: HOST,
-            secure: None,
-            origin,
-            fetch_site: None,
-        };
+        let from = |origin| From { host: HOST, secure: None, origin, fetch_site: None };
         assert!(is_ours(from(Some("https://router.lan:8443"))));
         assert!(!is_ours(from(Some("https://evil.example"))));
     }

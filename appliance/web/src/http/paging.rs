@@ -39,10 +39,7 @@ impl PageQuery {
         };
         let wrong =
             || Failure::invalid("cursor: not one that this list gave; leave it out to start anew.");
-        Cursor(cursor.to_owned())
-            .decode()
-            .ok_or_else(wrong)
-            .map(Some)
+        Cursor(cursor.to_owned()).decode().ok_or_else(wrong).map(Some)
     }
 }
 
@@ -93,10 +90,7 @@ impl<T> Page<T> {
     pub fn new<K: Serialize>(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
-        let next = rows
-            .last()
-            .filter(|_| more)
-            .map(|row| Cursor::new(&key(row)));
+        let next = rows.last().filter(|_| more).map(|row| Cursor::new(&key(row)));
         Self { items: rows, next }
     }
 }
@@ -114,11 +108,7 @@ mod tests {
         loop {
             let after = query.after::<i64>().unwrap().map_or(0, |k| k + 1);
             let limit = query.limit();
-            let found = rows
-                .iter()
-                .copied()
-                .filter(|r| *r >= after)
-                .take(limit as usize + 1);
+            let found = rows.iter().copied().filter(|r| *r >= after).take(limit as usize + 1);
             let page = Page::new(found.collect(), limit, |r| *r);
             seen.extend(page.items);
             let Some(next) = page.next else { break };
@@ -130,28 +120,11 @@ mod tests {
     #[test]
     fn a_foreign_cursor_is_refused_and_limits_are_bounded() {
         for bad in ["zz", "7", "ff", "5b5d", "\u{e9}\u{e9}"] {
-            let query = PageQuery {
-                limit: None,
-                cursor: Some(bad.to_owned()),
-            };
+            let query = PageQuery { limit: None, cursor: Some(bad.to_owned()) };
             assert!(query.after::<(i64, String)>().is_err(), "{bad}");
         }
-        assert_eq!(
-            PageQuery {
-                limit: Some(0),
-                cursor: None
-            }
-            .limit(),
-            1
-        );
-        assert_eq!(
-            PageQuery {
-                limit: Some(u32::MAX),
-                cursor: None
-            }
-            .limit(),
-            MAX_LIMIT
-        );
+        assert_eq!(PageQuery { limit: Some(0), cursor: None }.limit(), 1);
+        assert_eq!(PageQuery { limit: Some(u32::MAX), cursor: None }.limit(), MAX_LIMIT);
     }
 
     proptest! {

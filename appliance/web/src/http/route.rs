@@ -1,5 +1,5 @@
 //! The one table of routes. A route is declared once, with what it needs and what it is for; the
-//! axum router, the permission check, the list of public addresses and the OpenAPI document are
+//! axum router, the permission check, the list of public addresses and the `OpenAPI` document are
 //! all built from it, so a route without a declaration cannot exist.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use serde_json::{Value, json};
 
 use super::front::Front;
@@ -51,11 +51,8 @@ impl Schema {
         let name = |n: &str| n.trim_end_matches('?').to_owned();
         let properties: serde_json::Map<String, Value> =
             fields.iter().map(|(n, s)| (name(n), s.0.clone())).collect();
-        let required: Vec<String> = fields
-            .iter()
-            .filter(|(n, _)| !n.ends_with('?'))
-            .map(|(n, _)| name(n))
-            .collect();
+        let required: Vec<String> =
+            fields.iter().filter(|(n, _)| !n.ends_with('?')).map(|(n, _)| name(n)).collect();
         let mut schema = json!({"type": "object", "properties": properties});
         if !required.is_empty() {
             schema["required"] = json!(required);
@@ -77,10 +74,7 @@ impl Schema {
     pub fn page(items: Self) -> Self {
         Self::object(&[
             ("items", Self::list(items)),
-            (
-                "next?",
-                Self::value("string", "Cursor of the next page; absent on the last one."),
-            ),
+            ("next?", Self::value("string", "Cursor of the next page; absent on the last one.")),
         ])
     }
 
@@ -116,14 +110,15 @@ pub struct Declared {
 /// A route: its declaration and its handler.
 pub struct Route<S> {
     declared: Declared,
-    handler: axum::routing::MethodRouter<S>,
+    handler: MethodRouter<S>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
     /// Declares a route.
     ///
     /// # Panics
-    /// On a method that HTTP APIs do not use (CONNECT and unknown ones), when the table is built.
+    /// On a method that cannot be routed (CONNECT, or one that HTTP does not define), when the
+    /// table is built.
     pub fn new<H, T>(
         method: Method,
         path: &'static str,
@@ -135,9 +130,8 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        let filter = match MethodFilter::try_from(method.clone()) {
-            Ok(filter) => filter,
-            Err(_) => panic!("{method} {path}: not a method that can be routed"),
+        let Ok(filter) = MethodFilter::try_from(method.clone()) else {
+            panic!("{method} {path}: not a method that can be routed")
         };
         let declared = Declared {
             method,
@@ -150,10 +144,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             body_limit: USUAL_BODY,
             patient: false,
         };
-        Self {
-            declared,
-            handler: on(filter, handler),
-        }
+        Self { declared, handler: on(filter, handler) }
     }
 
     /// Names a query parameter.
@@ -166,12 +157,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     /// Names the query parameters of a paged list.
     #[must_use]
     pub fn paged(self) -> Self {
-        self.query(
-            "limit",
-            "integer",
-            "Rows of a page, 1 to 200; 50 if absent.",
-        )
-        .query(
+        self.query("limit", "integer", "Rows of a page, 1 to 200; 50 if absent.").query(
             "cursor",
             "string",
             "Where the last page ended, as its `next` said.",
@@ -215,10 +201,7 @@ pub struct Routes<S> {
 
 impl<S> Default for Routes<S> {
     fn default() -> Self {
-        Self {
-            routes: Vec::new(),
-            schemas: Vec::new(),
-        }
+        Self { routes: Vec::new(), schemas: Vec::new() }
     }
 }
 
@@ -230,6 +213,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// Adds a route.
     #[must_use]
+    #[allow(clippy::should_implement_trait)] // a table of routes is no number
     pub fn add(mut self, route: Route<S>) -> Self {
         self.routes.push(route);
         self
@@ -255,20 +239,15 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.routes.iter().map(|r| r.declared.clone()).collect()
     }
 
-    /// The OpenAPI document of the routes under `/api`, and of `/health` and `/metrics`.
+    /// The `OpenAPI` document of the routes under `/api`, and of `/health` and `/metrics`.
     pub fn openapi(&self) -> Value {
         crate::openapi::document(&self.declared(), &self.schemas)
     }
 
     /// The addresses that answer without sign-in, as `GET /path`.
     pub fn public(&self) -> BTreeSet<String> {
-        let public = self
-            .routes
-            .iter()
-            .filter(|r| r.declared.entry == Entry::Public);
-        public
-            .map(|r| format!("{} {}", r.declared.method, r.declared.path))
-            .collect()
+        let public = self.routes.iter().filter(|r| r.declared.entry == Entry::Public);
+        public.map(|r| format!("{} {}", r.declared.method, r.declared.path)).collect()
     }
 
     /// The router, behind the front door.
@@ -280,9 +259,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         for Route { declared, handler } in self.routes {
             let limit = DefaultBodyLimit::max(declared.body_limit);
             let rule = guard::Rule::new(&declared, front.clone());
-            let handler = handler
-                .route_layer(limit)
-                .route_layer(from_fn_with_state(rule, guard::check));
+            let handler =
+                handler.route_layer(limit).route_layer(from_fn_with_state(rule, guard::check));
             router = router.route(declared.path, handler);
         }
         front.around(router.with_state(state))

@@ -7,15 +7,16 @@
 //!
 //! - at the limit of its own address, the address's idlest connection makes room, so a person
 //!   behind the same address as a stuck program still gets in;
-//! - at the limit of all, the idlest connection of the address that holds most makes room, but
-//!   only if that address holds more than the newcomer's does, so few greedy addresses cannot
-//!   shut out the others.
+//! - at the limit of all, the idlest connection of the address that holds most makes room; only
+//!   addresses that hold more than the newcomer's are asked, and its own, so that few greedy
+//!   addresses cannot shut out the others.
 //!
 //! If nothing idle is found the newcomer is refused. Connections that answer a request or carry
 //! a WebSocket are never evicted.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -27,13 +28,7 @@ pub struct AddressKey(IpAddr);
 
 impl From<IpAddr> for AddressKey {
     fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(v6) => {
-                let network = u128::from(v6) & !u128::from(u64::MAX);
-                Self(IpAddr::V6(Ipv6Addr::from(network)))
-            }
-            v4 @ IpAddr::V4(_) => Self(v4),
-        }
+        Self(access::address_group(address))
     }
 }
 
@@ -109,12 +104,7 @@ pub struct Admitted {
 impl Admission {
     /// An empty table.
     pub fn new(caps: Caps) -> Self {
-        Self {
-            caps,
-            next: 0,
-            total: 0,
-            held: HashMap::new(),
-        }
+        Self { caps, next: 0, total: 0, held: HashMap::new() }
     }
 
     /// Connections open now.
@@ -130,24 +120,13 @@ impl Admission {
         if !exempt && own >= self.caps.per_address {
             self.evict_idlest(key)?;
         } else if self.total >= self.caps.total {
-            let (&greedy, most) = self
-                .held
-                .iter()
-                .map(|(k, v)| (k, v.len()))
-                .max_by_key(|&(_, n)| n)?;
-            if greedy != key && most <= own {
-                return None;
-            }
-            self.evict_idlest(greedy)?;
+            self.evict_idlest(self.greediest(key, own)?)?;
         }
         let id = self.next;
         self.next += 1;
         let pulse = Arc::new(Pulse::default());
         pulse.touch(now);
-        self.held
-            .entry(key)
-            .or_default()
-            .push((id, Arc::clone(&pulse)));
+        self.held.entry(key).or_default().push((id, Arc::clone(&pulse)));
         self.total += 1;
         Some(Admitted { id, pulse })
     }
@@ -166,17 +145,28 @@ impl Admission {
         }
     }
 
+    /// The address that holds most, of those that hold more than a newcomer or are its own, and
+    /// have something idle; of several the one whose connection has been idle for longest.
+    fn greediest(&self, newcomer: AddressKey, own: usize) -> Option<AddressKey> {
+        let asked = self.held.iter().filter(|(k, v)| **k == newcomer || v.len() > own);
+        let idle = asked.filter_map(|(k, v)| Some((v.len(), Reverse(idlest(v)?), *k)));
+        idle.max_by_key(|&(n, since, _)| (n, since)).map(|(_, _, key)| key)
+    }
+
     fn evict_idlest(&mut self, key: AddressKey) -> Option<()> {
         let held = self.held.get(&key)?;
-        let (id, pulse) = held
-            .iter()
-            .filter(|(_, p)| !p.is_busy())
-            .min_by_key(|(id, p)| (p.since(), *id))?;
-        pulse.evict();
-        let id = *id;
+        let (_, id) = idlest(held)?;
+        if let Some((_, pulse)) = held.iter().find(|(i, _)| *i == id) {
+            pulse.evict();
+        }
         self.leave(key, id);
         Some(())
     }
+}
+
+/// Since when the idlest connection has been idle, and its number.
+fn idlest(held: &[(u64, Arc<Pulse>)]) -> Option<(u64, u64)> {
+    held.iter().filter(|(_, p)| !p.is_busy()).map(|(id, p)| (p.since(), *id)).min()
 }
 
 #[cfg(test)]
@@ -185,10 +175,7 @@ mod tests {
 
     use super::*;
 
-    const CAPS: Caps = Caps {
-        total: 6,
-        per_address: 3,
-    };
+    const CAPS: Caps = Caps { total: 6, per_address: 3 };
 
     fn key(n: u8) -> AddressKey {
         AddressKey::from(IpAddr::from([10, 0, 0, n]))
@@ -205,30 +192,18 @@ mod tests {
     #[test]
     fn at_its_own_limit_an_address_loses_its_idlest_connection() {
         let mut table = Admission::new(CAPS);
-        let open: Vec<_> = (0..3)
-            .map(|t| table.enter(key(1), false, t).unwrap())
-            .collect();
+        let open: Vec<_> = (0..3).map(|t| table.enter(key(1), false, t).unwrap()).collect();
         open[0].pulse.set_busy(true, 5);
         assert!(table.enter(key(1), false, 9).is_some());
         assert_eq!(table.open(), 3);
-        assert_eq!(
-            table.held[&key(1)]
-                .iter()
-                .map(|(i, _)| *i)
-                .collect::<Vec<_>>(),
-            [0, 2, 3]
-        );
+        assert_eq!(table.held[&key(1)].iter().map(|(i, _)| *i).collect::<Vec<_>>(), [0, 2, 3]);
     }
 
     #[test]
     fn a_newcomer_is_refused_when_all_connections_of_its_address_are_busy() {
         let mut table = Admission::new(CAPS);
         for t in 0..3 {
-            table
-                .enter(key(1), false, t)
-                .unwrap()
-                .pulse
-                .set_busy(true, t);
+            table.enter(key(1), false, t).unwrap().pulse.set_busy(true, t);
         }
         assert!(table.enter(key(1), false, 9).is_none());
         assert!(table.enter(key(2), false, 9).is_some());
@@ -248,30 +223,14 @@ mod tests {
 
     #[test]
     fn when_full_of_modest_addresses_a_newcomer_with_as_many_is_refused() {
-        let mut table = Admission::new(Caps {
-            total: 2,
-            per_address: 3,
-        });
+        let mut table = Admission::new(Caps { total: 2, per_address: 3 });
         table.enter(key(1), false, 0).unwrap();
         table.enter(key(2), false, 0).unwrap();
-        assert!(
-            table.enter(key(3), false, 1).is_some(),
-            "none against one: makes room"
-        );
-        let mut table = Admission::new(Caps {
-            total: 2,
-            per_address: 3,
-        });
-        table
-            .enter(key(1), false, 0)
-            .unwrap()
-            .pulse
-            .set_busy(true, 0);
+        assert!(table.enter(key(3), false, 1).is_some(), "none against one: makes room");
+        let mut table = Admission::new(Caps { total: 2, per_address: 3 });
+        table.enter(key(1), false, 0).unwrap().pulse.set_busy(true, 0);
         table.enter(key(2), false, 0).unwrap();
-        assert!(
-            table.enter(key(2), false, 1).is_some(),
-            "its own idle one makes room"
-        );
+        assert!(table.enter(key(2), false, 1).is_some(), "its own idle one makes room");
     }
 
     #[test]

@@ -69,10 +69,7 @@ async fn greet(
         Ok(stream) => Some(stream),
         Err(error) => {
             debug!(%error, "TLS handshake failed");
-            shared
-                .traffic
-                .handshakes_failed
-                .fetch_add(1, Ordering::Relaxed);
+            shared.traffic.handshakes_failed.fetch_add(1, Ordering::Relaxed);
             None
         }
     }
@@ -156,7 +153,5 @@ fn left(watch: &Watch, limits: &Limits) -> Option<Duration> {
     let passed = Duration::from_millis(watch.now().saturating_sub(since));
     // A phase that begins while this sleeps may have a nearer deadline than this one.
     let nearest = limits.headers.min(limits.idle).min(limits.stalled);
-    most.checked_sub(passed)
-        .filter(|left| !left.is_zero())
-        .map(|left| left.min(nearest))
+    most.checked_sub(passed).filter(|left| !left.is_zero()).map(|left| left.min(nearest))
 }

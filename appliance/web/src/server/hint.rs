@@ -64,10 +64,7 @@ mod tests {
     #[test]
     fn a_page_asked_for_without_tls_is_named_with_https() {
         let hosts = Hosts::new(["router.lan"]);
-        let answer = hint(
-            b"GET /devices?a=1 HTTP/1.1\r\nHost: router.lan:8443\r\n\r\n",
-            &hosts,
-        );
+        let answer = hint(b"GET /devices?a=1 HTTP/1.1\r\nHost: router.lan:8443\r\n\r\n", &hosts);
         assert!(answer.starts_with("HTTP/1.1 301 "));
         assert!(answer.contains("\r\nLocation: https://router.lan:8443/devices?a=1\r\n"));
     }

@@ -50,10 +50,7 @@ impl Limits {
     /// and agents.
     pub fn caps(&self, open_files: Option<usize>) -> Caps {
         let total = open_files.map_or(self.connections, |n| self.connections.min(n / 4 * 3));
-        Caps {
-            total: total.max(1),
-            per_address: self.per_address.max(1),
-        }
+        Caps { total: total.max(1), per_address: self.per_address.max(1) }
     }
 }
 
@@ -63,9 +60,7 @@ pub fn open_file_limit() -> Option<usize> {
 }
 
 fn parse_open_files(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|l| l.strip_prefix("Max open files"))?;
+    let line = limits.lines().find_map(|l| l.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -86,10 +81,7 @@ mod tests {
         let text = "Limit                     Soft Limit           Hard Limit           Units     \n\
                     Max open files            1024                 524288               files     \n";
         assert_eq!(parse_open_files(text), Some(1024));
-        assert_eq!(
-            parse_open_files("Max open files  unlimited unlimited files"),
-            None
-        );
+        assert_eq!(parse_open_files("Max open files  unlimited unlimited files"), None);
         assert!(open_file_limit().is_some());
     }
 }

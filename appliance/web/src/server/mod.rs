@@ -129,21 +129,9 @@ impl Server {
             listeners.push((listener, Listen { address, plain }));
         }
         let caps = limits.caps(open_file_limit());
-        debug!(
-            connections = caps.total,
-            per_address = caps.per_address,
-            "front door limits"
-        );
+        debug!(connections = caps.total, per_address = caps.per_address, "front door limits");
         let door = Arc::new(Door::new(Admission::new(caps)));
-        Ok(Self {
-            listeners,
-            tls,
-            hosts,
-            proxies,
-            limits,
-            door,
-            traffic: Arc::default(),
-        })
+        Ok(Self { listeners, tls, hosts, proxies, limits, door, traffic: Arc::default() })
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -153,10 +141,7 @@ impl Server {
 
     /// The front door's own numbers.
     pub fn metrics(&self) -> Arc<dyn Metrics> {
-        Arc::new(DoorMetrics {
-            door: Arc::clone(&self.door),
-            traffic: Arc::clone(&self.traffic),
-        })
+        Arc::new(DoorMetrics { door: Arc::clone(&self.door), traffic: Arc::clone(&self.traffic) })
     }
 
     /// Serves until `stop` ends, then lets open requests finish for [`Limits::drain`] and cuts off
@@ -205,11 +190,7 @@ async fn emptied(door: &Door, most: Duration) -> bool {
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // 0.0.0.0 and [::] on the same port are two listeners.
@@ -263,10 +244,7 @@ async fn accept(
 
 fn start(stream: TcpStream, address: SocketAddr, plain: bool, place: Place, shared: Arc<Shared>) {
     let canonical: IpAddr = address.ip().to_canonical();
-    let peer = Peer {
-        address: SocketAddr::new(canonical, address.port()),
-        tls: !plain,
-    };
+    let peer = Peer { address: SocketAddr::new(canonical, address.port()), tls: !plain };
     // Small answers must not wait for Nagle; failure only makes them slower.
     let _ = stream.set_nodelay(true);
     tokio::spawn(async move {

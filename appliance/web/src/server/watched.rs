@@ -22,10 +22,7 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new(table: Admission) -> Self {
-        Self {
-            table: Mutex::new(table),
-            start: Instant::now(),
-        }
+        Self { table: Mutex::new(table), start: Instant::now() }
     }
 
     /// Milliseconds since the server's start.
@@ -34,25 +31,14 @@ impl Door {
     }
 
     pub(crate) fn open(&self) -> usize {
-        self.table
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .open()
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).open()
     }
 
     pub(crate) fn enter(self: &Arc<Self>, key: AddressKey, exempt: bool) -> Option<Place> {
         let now = self.now();
-        let entered = self
-            .table
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .enter(key, exempt, now);
-        entered.map(|Admitted { id, pulse }| Place {
-            door: Arc::clone(self),
-            key,
-            id,
-            pulse,
-        })
+        let entered =
+            self.table.lock().unwrap_or_else(PoisonError::into_inner).enter(key, exempt, now);
+        entered.map(|Admitted { id, pulse }| Place { door: Arc::clone(self), key, id, pulse })
     }
 }
 
@@ -67,11 +53,7 @@ pub(crate) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut table = self
-            .door
-            .table
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.door.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.leave(self.key, self.id);
     }
 }
@@ -101,11 +83,7 @@ impl Watch {
     pub(crate) fn new(place: &Place) -> Self {
         let door = Arc::clone(&place.door);
         let phase = Arc::new(Mutex::new(Phase::Headers(door.now())));
-        Self {
-            door,
-            pulse: Arc::clone(&place.pulse),
-            phase,
-        }
+        Self { door, pulse: Arc::clone(&place.pulse), phase }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -123,10 +101,7 @@ impl Watch {
 
     pub(crate) fn set(&self, phase: Phase) {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
-        self.pulse.set_busy(
-            matches!(phase, Phase::Busy | Phase::Upgraded),
-            self.door.now(),
-        );
+        self.pulse.set_busy(matches!(phase, Phase::Busy | Phase::Upgraded), self.door.now());
     }
 
     fn bytes_came(&self) {
@@ -157,11 +132,7 @@ pub(crate) struct Watched<Io> {
 
 impl<Io> Watched<Io> {
     pub(crate) fn new(io: Io, watch: Watch, place: Place) -> Self {
-        Self {
-            io,
-            watch,
-            _place: place,
-        }
+        Self { io, watch, _place: place }
     }
 }
 

@@ -70,8 +70,7 @@ impl Subject {
         for name in &mut self.names {
             *name = name.trim_end_matches('.').to_ascii_lowercase();
         }
-        self.names
-            .extend([FALLBACK_NAME.to_owned(), "localhost".to_owned()]);
+        self.names.extend([FALLBACK_NAME.to_owned(), "localhost".to_owned()]);
         let mut seen = Vec::new();
         self.names.retain(|n| {
             let fresh = is_host_name(n) && !seen.contains(n);
@@ -92,8 +91,7 @@ impl Subject {
 fn is_host_name(name: &str) -> bool {
     let label = |l: &str| {
         (1..=63).contains(&l.len())
-            && l.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             && !l.starts_with('-')
             && !l.ends_with('-')
     };
@@ -122,9 +120,7 @@ impl CaFacts {
 
     /// Whether the CA is allowed to sign for this address.
     pub fn covers_address(&self, address: IpAddr) -> bool {
-        let private = PRIVATE
-            .iter()
-            .any(|(base, prefix)| within(address, *base, *prefix));
+        let private = PRIVATE.iter().any(|(base, prefix)| within(address, *base, *prefix));
         private || self.subject.addresses.contains(&address)
     }
 
@@ -182,26 +178,16 @@ pub struct Issued<Facts> {
 
 /// Makes a CA that may sign for the subject's names, what is below them, and private addresses.
 pub fn make_ca(subject: &Subject, now: Timestamp) -> Result<Issued<CaFacts>, IssueError> {
-    let fail = |source| IssueError {
-        what: "the appliance's CA",
-        source,
-    };
+    let fail = |source| IssueError { what: "the appliance's CA", source };
     let now = now.max(EARLIEST);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(fail)?;
     // Two CAs of one name but different keys confuse certificate stores.
     let common_name = format!("Panoptikon {} {}", first_name(subject), now.as_secs());
-    let facts = CaFacts {
-        common_name,
-        subject: subject.clone(),
-        not_after: now.plus(DAY * CA_DAYS),
-    };
+    let facts =
+        CaFacts { common_name, subject: subject.clone(), not_after: now.plus(DAY * CA_DAYS) };
     let params = ca_params(&facts, now);
     let certificate = params.self_signed(&key).map_err(fail)?.pem();
-    Ok(Issued {
-        certificate,
-        key: key.serialize_pem(),
-        facts,
-    })
+    Ok(Issued { certificate, key: key.serialize_pem(), facts })
 }
 
 fn first_name(subject: &Subject) -> &str {
@@ -210,27 +196,14 @@ fn first_name(subject: &Subject) -> &str {
 
 fn ca_params(facts: &CaFacts, now: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, facts.common_name.as_str());
+    params.distinguished_name.push(DnType::CommonName, facts.common_name.as_str());
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = rcgen::date_time_ymd(1970, 1, 1) + age(now.minus(BACKDATED));
     params.not_after = rcgen::date_time_ymd(1970, 1, 1) + age(facts.not_after);
-    let names = facts
-        .subject
-        .names
-        .iter()
-        .cloned()
-        .map(GeneralSubtree::DnsName);
-    let private = PRIVATE
-        .iter()
-        .map(|(base, prefix)| CidrSubnet::from_addr_prefix(*base, *prefix));
-    let own = facts
-        .subject
-        .addresses
-        .iter()
-        .map(|a| CidrSubnet::from_addr_prefix(*a, full(*a)));
+    let names = facts.subject.names.iter().cloned().map(GeneralSubtree::DnsName);
+    let private = PRIVATE.iter().map(|(base, prefix)| CidrSubnet::from_addr_prefix(*base, *prefix));
+    let own = facts.subject.addresses.iter().map(|a| CidrSubnet::from_addr_prefix(*a, full(*a)));
     params.name_constraints = Some(NameConstraints {
         permitted_subtrees: names
             .chain(private.chain(own).map(GeneralSubtree::IpAddress))
@@ -250,27 +223,20 @@ pub fn make_leaf(
     subject: &Subject,
     now: Timestamp,
 ) -> Result<Issued<LeafFacts>, IssueError> {
-    let fail = |source| IssueError {
-        what: "the server's certificate",
-        source,
-    };
+    let fail = |source| IssueError { what: "the server's certificate", source };
     let now = now.max(EARLIEST);
     let ca_key = KeyPair::from_pem(&ca.key).map_err(fail)?;
     let issuer = Issuer::new(ca_params(&ca.facts, now), ca_key);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(fail)?;
     let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, first_name(subject));
+    params.distinguished_name.push(DnType::CommonName, first_name(subject));
     for name in subject.names.iter().filter(|n| ca.facts.covers_name(n)) {
         let name = name.as_str().try_into().map_err(fail)?;
         params.subject_alt_names.push(SanType::DnsName(name));
     }
     let addresses = subject.addresses.iter().copied();
     let addresses = addresses.filter(|a| ca.facts.covers_address(*a));
-    params
-        .subject_alt_names
-        .extend(addresses.map(SanType::IpAddress));
+    params.subject_alt_names.extend(addresses.map(SanType::IpAddress));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
@@ -278,16 +244,8 @@ pub fn make_leaf(
     params.not_before = rcgen::date_time_ymd(1970, 1, 1) + age(not_before);
     params.not_after = rcgen::date_time_ymd(1970, 1, 1) + age(not_after);
     let certificate = params.signed_by(&key, &issuer).map_err(fail)?.pem();
-    let facts = LeafFacts {
-        subject: subject.clone(),
-        not_before,
-        not_after,
-    };
-    Ok(Issued {
-        certificate,
-        key: key.serialize_pem(),
-        facts,
-    })
+    let facts = LeafFacts { subject: subject.clone(), not_before, not_after };
+    Ok(Issued { certificate, key: key.serialize_pem(), facts })
 }
 
 /// Time since the epoch; rcgen's own type of dates counts on from there.
@@ -307,10 +265,7 @@ mod tests {
     fn subject() -> Subject {
         Subject {
             names: vec!["Router.lan".to_owned(), "router".to_owned()],
-            addresses: vec![
-                "192.168.1.1".parse().unwrap(),
-                "2001:db8::1".parse().unwrap(),
-            ],
+            addresses: vec!["192.168.1.1".parse().unwrap(), "2001:db8::1".parse().unwrap()],
         }
         .tidy()
     }
@@ -324,24 +279,14 @@ mod tests {
         };
         let (ca, leaf) = (file(ca), file(leaf));
         let output = Command::new("openssl")
-            .args([
-                "verify",
-                "-attime",
-                "1800000000",
-                "-purpose",
-                "sslserver",
-                "-x509_strict",
-            ])
+            .args(["verify", "-attime", "1800000000", "-purpose", "sslserver", "-x509_strict"])
             .args(check)
             .arg("-CAfile")
             .args([ca.path(), leaf.path()])
             .output()
             .unwrap();
         let said = [output.stdout, output.stderr].concat();
-        (
-            output.status.success(),
-            String::from_utf8_lossy(&said).into_owned(),
-        )
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
     #[test]
@@ -360,11 +305,7 @@ mod tests {
             let (good, said) = verify(&ca.certificate, &leaf.certificate, &check);
             assert!(good, "{check:?}: {said}");
         }
-        let (good, _) = verify(
-            &ca.certificate,
-            &leaf.certificate,
-            &["-verify_hostname", "x.lan"],
-        );
+        let (good, _) = verify(&ca.certificate, &leaf.certificate, &["-verify_hostname", "x.lan"]);
         assert!(!good);
     }
 
@@ -372,34 +313,18 @@ mod tests {
     fn the_ca_cannot_be_used_for_somebody_elses_name_or_address() {
         let ca = make_ca(&subject(), NOW).unwrap();
         let mut greedy = ca.clone();
-        greedy
-            .facts
-            .subject
-            .names
-            .push("bank.example.com".to_owned());
-        let named = Subject {
-            names: vec!["bank.example.com".to_owned()],
-            addresses: vec![],
-        };
+        greedy.facts.subject.names.push("bank.example.com".to_owned());
+        let named = Subject { names: vec!["bank.example.com".to_owned()], addresses: vec![] };
         let leaf = make_leaf(&greedy, &named, NOW).unwrap();
         let (good, said) = verify(&ca.certificate, &leaf.certificate, &[]);
-        assert!(
-            !good && said.contains("permitted subtree violation"),
-            "{said}"
-        );
+        assert!(!good && said.contains("permitted subtree violation"), "{said}");
 
         let address: IpAddr = "8.8.8.8".parse().unwrap();
         greedy.facts.subject.addresses.push(address);
-        let addressed = Subject {
-            names: vec![],
-            addresses: vec![address],
-        };
+        let addressed = Subject { names: vec![], addresses: vec![address] };
         let leaf = make_leaf(&greedy, &addressed, NOW).unwrap();
         let (good, said) = verify(&ca.certificate, &leaf.certificate, &[]);
-        assert!(
-            !good && said.contains("permitted subtree violation"),
-            "{said}"
-        );
+        assert!(!good && said.contains("permitted subtree violation"), "{said}");
     }
 
     #[test]
@@ -433,23 +358,14 @@ mod tests {
         assert!(leaf.stale(&subject(), NOW.plus(DAY * 270)));
         assert!(leaf.stale(&Subject::default().tidy(), NOW));
         let early = make_leaf(&ca, &subject(), Timestamp(0)).unwrap().facts;
-        assert!(
-            !early.stale(&subject(), Timestamp(0)),
-            "no new one each minute before NTP"
-        );
+        assert!(!early.stale(&subject(), Timestamp(0)), "no new one each minute before NTP");
         assert!(early.stale(&subject(), EARLIEST.plus(DAY * 400)));
     }
 
     #[test]
     fn texts_that_are_no_names_stay_out() {
-        let names = ["a b", "-x", "x..y", "", "10.0.0.1", "Über", "ok"]
-            .map(str::to_owned)
-            .to_vec();
-        let subject = Subject {
-            names,
-            addresses: vec![],
-        }
-        .tidy();
+        let names = ["a b", "-x", "x..y", "", "10.0.0.1", "Über", "ok"].map(str::to_owned).to_vec();
+        let subject = Subject { names, addresses: vec![] }.tidy();
         assert_eq!(subject.names, ["ok", FALLBACK_NAME, "localhost"]);
     }
 }

@@ -17,31 +17,15 @@ const MAX_FILE: u64 = 256 * 1024;
 
 pub(super) fn read(path: &Path) -> Result<String, TlsError> {
     use io::Read;
-    let fail = |source| TlsError::File {
-        what: "read",
-        path: path.to_owned(),
-        source,
-    };
+    let fail = |source| TlsError::File { what: "read", path: path.to_owned(), source };
     let mut text = String::new();
-    File::open(path)
-        .map_err(fail)?
-        .take(MAX_FILE)
-        .read_to_string(&mut text)
-        .map_err(fail)?;
+    File::open(path).map_err(fail)?.take(MAX_FILE).read_to_string(&mut text).map_err(fail)?;
     Ok(text)
 }
 
 pub(super) fn make_folder(folder: &Path) -> Result<(), TlsError> {
-    let fail = |source| TlsError::File {
-        what: "make",
-        path: folder.to_owned(),
-        source,
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(fail)?;
+    let fail = |source| TlsError::File { what: "make", path: folder.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
     let mode = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(folder, mode).map_err(fail)
 }
@@ -81,13 +65,7 @@ fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
 fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TlsError> {
     match read(path) {
         Ok(text) => serde_json::from_str(&text)
-            .map_err(|e| {
-                content(
-                    path,
-                    "certificate with its key; delete it to get another",
-                    e,
-                )
-            })
+            .map_err(|e| content(path, "certificate with its key; delete it to get another", e))
             .map(Some),
         Err(TlsError::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -95,26 +73,15 @@ fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TlsError> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
-    let fail = |source| TlsError::File {
-        what: "write",
-        path: path.to_owned(),
-        source,
-    };
+    let fail = |source| TlsError::File { what: "write", path: path.to_owned(), source };
     let beside = path.with_extension("new");
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(fail(error)),
         _ => {}
     }
     let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .map_err(fail)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(fail)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(fail)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
     rename(&beside, path).map_err(fail)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|f| f.sync_all()).map_err(fail)

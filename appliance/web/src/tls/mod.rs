@@ -107,12 +107,7 @@ impl Tls {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // One is enough for a client that keeps its connection; each costs a write.
         config.send_tls13_tickets = 1;
-        Ok(Self {
-            source,
-            config: Arc::new(config),
-            current,
-            trusted,
-        })
+        Ok(Self { source, config: Arc::new(config), current, trusted })
     }
 
     /// For accepting connections.
@@ -128,11 +123,7 @@ impl Tls {
     /// SHA-256 of the server's certificate, as `AB:CD:…`, as browsers show it.
     pub fn fingerprint(&self) -> String {
         let loaded = self.current.get();
-        loaded
-            .key
-            .cert
-            .first()
-            .map_or_else(String::new, |c| fingerprint(c))
+        loaded.key.cert.first().map_or_else(String::new, |c| fingerprint(c))
     }
 
     /// The appliance's CA for people to install; `None` with the operator's certificate.
@@ -151,21 +142,14 @@ impl Tls {
         let subject = subject.clone().tidy();
         let loaded = self.current.get();
         let due = match &self.source {
-            Source::Own { .. } => loaded
-                .leaf
-                .as_ref()
-                .is_none_or(|leaf| leaf.stale(&subject, now)),
+            Source::Own { .. } => loaded.leaf.as_ref().is_none_or(|leaf| leaf.stale(&subject, now)),
             Source::Files { certificate, key } => loaded.stamp != stamp(certificate, key),
         };
         if !due {
             return Ok(false);
         }
         let fresh = load(&self.source, &subject, now)?;
-        *self
-            .current
-            .0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
     }
 
@@ -210,21 +194,11 @@ pub struct Ca {
 impl Ca {
     /// An Apple configuration profile that installs it.
     pub fn mobileconfig(&self) -> String {
-        let body: String = self
-            .pem
-            .lines()
-            .filter(|l| !l.starts_with("-----"))
-            .collect();
+        let body: String = self.pem.lines().filter(|l| !l.starts_with("-----")).collect();
         let hex: String = self.fingerprint.chars().filter(|c| *c != ':').collect();
         let id = |at: usize| {
             let part = |from: usize, to: usize| hex.get(at + from..at + to).unwrap_or_default();
-            let parts = [
-                part(0, 8),
-                part(8, 12),
-                part(12, 16),
-                part(16, 20),
-                part(20, 32),
-            ];
+            let parts = [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)];
             parts.join("-")
         };
         let (outer, inner, name) = (id(0), id(32), &self.name);
@@ -275,18 +249,13 @@ struct Current(RwLock<Loaded>);
 
 impl Current {
     fn get(&self) -> Loaded {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(
-            &self.0.read().unwrap_or_else(PoisonError::into_inner).key,
-        ))
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).key))
     }
 }
 
@@ -297,12 +266,7 @@ fn load(source: &Source, subject: &Subject, now: Timestamp) -> Result<Loaded, Tl
             let chain = files::read(certificate)?;
             let key_text = files::read(key)?;
             let key = certified(&chain, &key_text, certificate, key)?;
-            Ok(Loaded {
-                key,
-                ca: None,
-                leaf: None,
-                stamp,
-            })
+            Ok(Loaded { key, ca: None, leaf: None, stamp })
         }
         Source::Own { folder } => own(folder, subject, now),
     }
@@ -325,13 +289,12 @@ fn own(folder: &Path, subject: &Subject, now: Timestamp) -> Result<Loaded, TlsEr
         files::save_ca(folder, &ca)?;
     }
     let known = if new { None } else { files::load_leaf(folder)? };
-    let leaf = match known.filter(|leaf| !leaf.facts.stale(subject, now)) {
-        Some(leaf) => leaf,
-        None => {
-            let leaf = make_leaf(&ca, subject, now)?;
-            files::save_leaf(folder, &leaf)?;
-            leaf
-        }
+    let leaf = if let Some(leaf) = known.filter(|leaf| !leaf.facts.stale(subject, now)) {
+        leaf
+    } else {
+        let leaf = make_leaf(&ca, subject, now)?;
+        files::save_leaf(folder, &leaf)?;
+        leaf
     };
     let path = files::leaf_path(folder);
     let key = certified(&leaf.certificate, &leaf.key, &path, &path)?;
@@ -343,20 +306,11 @@ fn own(folder: &Path, subject: &Subject, now: Timestamp) -> Result<Loaded, TlsEr
         pem: ca.certificate.into(),
         name: ca.facts.common_name.into(),
     };
-    Ok(Loaded {
-        key,
-        ca: Some(ca),
-        leaf: Some(leaf.facts),
-        stamp: [None, None],
-    })
+    Ok(Loaded { key, ca: Some(ca), leaf: Some(leaf.facts), stamp: [None, None] })
 }
 
 fn content(path: &Path, expected: &'static str, reason: impl ToString) -> TlsError {
-    TlsError::Content {
-        path: path.to_owned(),
-        expected,
-        reason: reason.to_string(),
-    }
+    TlsError::Content { path: path.to_owned(), expected, reason: reason.to_string() }
 }
 
 fn certified(
@@ -369,18 +323,11 @@ fn certified(
         CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
     let certificates = certificates.map_err(|e| content(chain_path, "certificate in PEM", e))?;
     if certificates.is_empty() {
-        return Err(content(
-            chain_path,
-            "certificate in PEM",
-            "no BEGIN CERTIFICATE line",
-        ));
+        return Err(content(chain_path, "certificate in PEM", "no BEGIN CERTIFICATE line"));
     }
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .map_err(|e| content(key_path, "private key in PEM", e))?;
-    let unusable = |source| TlsError::Unusable {
-        path: chain_path.to_owned(),
-        source,
-    };
+    let unusable = |source| TlsError::Unusable { path: chain_path.to_owned(), source };
     let key = CertifiedKey::from_der(certificates, key, &ring::default_provider());
     Ok(Arc::new(key.map_err(unusable)?))
 }

@@ -5,16 +5,11 @@ use super::*;
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 fn subject(name: &str) -> Subject {
-    Subject {
-        names: vec![name.to_owned()],
-        addresses: vec!["192.168.1.1".parse().unwrap()],
-    }
+    Subject { names: vec![name.to_owned()], addresses: vec!["192.168.1.1".parse().unwrap()] }
 }
 
 fn own(folder: &Path) -> Source {
-    Source::Own {
-        folder: folder.join("tls"),
-    }
+    Source::Own { folder: folder.join("tls") }
 }
 
 #[test]
@@ -29,10 +24,7 @@ fn the_first_run_makes_certificates_and_the_next_keeps_them() {
         let mode = entry.unwrap().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    let mode = std::fs::metadata(dir.path().join("tls"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(dir.path().join("tls")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
@@ -55,10 +47,7 @@ fn another_name_makes_another_ca() {
     let dir = tempfile::tempdir().unwrap();
     let tls = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap();
     let ca = tls.ca();
-    assert!(
-        tls.refresh(&subject("box.home"), NOW.plus(Duration::from_secs(1)))
-            .unwrap()
-    );
+    assert!(tls.refresh(&subject("box.home"), NOW.plus(Duration::from_secs(1))).unwrap());
     assert_ne!(tls.ca(), ca);
 }
 
@@ -81,18 +70,11 @@ fn the_operators_files_are_taken_and_taken_again_when_they_change() {
     let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
     let put = |at: Timestamp| {
         let leaf = make_leaf(&ca, &subject("a.example").tidy(), at).unwrap();
-        std::fs::write(
-            &certificate,
-            format!("{}{}", leaf.certificate, ca.certificate),
-        )
-        .unwrap();
+        std::fs::write(&certificate, format!("{}{}", leaf.certificate, ca.certificate)).unwrap();
         std::fs::write(&key, leaf.key).unwrap();
     };
     put(NOW);
-    let source = Source::Files {
-        certificate: certificate.clone(),
-        key: key.clone(),
-    };
+    let source = Source::Files { certificate: certificate.clone(), key: key.clone() };
     let tls = Tls::open(source, &Subject::default(), NOW).unwrap();
     let before = tls.fingerprint();
     assert!(tls.ca().is_none() && tls.trusted().load(std::sync::atomic::Ordering::Relaxed));
@@ -114,10 +96,8 @@ fn a_key_of_another_certificate_is_refused_with_the_files_name() {
     let dir = tempfile::tempdir().unwrap();
     let subject = subject("a.example").tidy();
     let ca = make_ca(&subject, NOW).unwrap();
-    let (one, two) = (
-        make_leaf(&ca, &subject, NOW).unwrap(),
-        make_leaf(&ca, &subject, NOW).unwrap(),
-    );
+    let (one, two) =
+        (make_leaf(&ca, &subject, NOW).unwrap(), make_leaf(&ca, &subject, NOW).unwrap());
     let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
     std::fs::write(&certificate, one.certificate).unwrap();
     std::fs::write(&key, two.key).unwrap();
@@ -130,15 +110,9 @@ fn a_key_of_another_certificate_is_refused_with_the_files_name() {
 #[test]
 fn apples_profile_holds_the_ca_and_two_different_ids() {
     let dir = tempfile::tempdir().unwrap();
-    let ca = Tls::open(own(dir.path()), &subject("router.lan"), NOW)
-        .unwrap()
-        .ca()
-        .unwrap();
+    let ca = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap().ca().unwrap();
     let profile = ca.mobileconfig();
-    let ids: Vec<_> = profile
-        .lines()
-        .filter(|l| l.contains("PayloadUUID"))
-        .collect();
+    let ids: Vec<_> = profile.lines().filter(|l| l.contains("PayloadUUID")).collect();
     assert_eq!(ids.len(), 2);
     assert_ne!(ids[0], ids[1]);
     assert!(profile.contains("<data>MII"));
