@@ -40,8 +40,8 @@ fn raised(decision: Decision) -> Draft {
     }
 }
 
-fn known(status: Status, last_at: Timestamp) -> Option<Known> {
-    Some(Known { id: AlertId(3), status, last_at })
+fn known(status: Status, last_at: Timestamp) -> Known {
+    Known { id: AlertId(3), status, last_at }
 }
 
 fn nas_offline() -> Event {

@@ -97,7 +97,7 @@ async fn lists_stay_fast_with_fifty_thousand_alerts() {
         (
             "of a kind, critical",
             page(|q| {
-                (q.kinds, q.severity) = (vec!["ip_conflict".into()], Some(Severity::Critical))
+                (q.kinds, q.severity) = (vec!["ip_conflict".into()], Some(Severity::Critical));
             }),
         ),
         ("with text", page(|q| q.text = "ipad 49999".into())),
@@ -119,8 +119,9 @@ async fn lists_stay_fast_with_fifty_thousand_alerts() {
         let began = Instant::now();
         bed.alerts.counts().await.unwrap();
         let counts = began.elapsed();
+        let began = Instant::now();
         bed.alerts.unread().await.unwrap();
-        let unread = began.elapsed() - counts;
+        let unread = began.elapsed();
         println!("counts: {counts:?}, unread: {unread:?}");
         assert!(counts < BOUND && unread < BOUND);
     }
