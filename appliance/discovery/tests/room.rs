@@ -1,0 +1,136 @@
+//! The whole room on a real cable: frames go in, rows and events come out.
+
+#[path = "namespace/mod.rs"]
+mod namespace;
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use events::{EventQuery, Events};
+use model::{Mac, Timestamp};
+use namespace::{Responder, in_namespace, index, ip, send_from, until};
+use panoptikon_discovery::edit::{DevicePatch, EnrichmentPatch};
+use panoptikon_discovery::list::{DeviceFilter, State};
+use panoptikon_discovery::sweep::frames::{self, Sender};
+use panoptikon_discovery::{Discovery, LanOptions, ROOM};
+use store::{Options, Store};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// A cable from the router's `lan0` to `far0`, on which the hosts are.
+fn cable() {
+    ip("link add lan0 address 02:00:00:00:00:01 type veth peer name far0");
+    ip("address add 10.9.0.1/24 dev lan0");
+    ip("link set lan0 up");
+    ip("link set far0 up");
+}
+
+fn open(dir: &Path) -> (Store, Discovery) {
+    let store = Store::open(Options {
+        dir: dir.to_owned(),
+        rooms: vec![events::ROOM, ROOM],
+        built: Timestamp(0),
+        max_bytes: 64 << 20,
+        keep_backups: 1,
+    })
+    .expect("opens");
+    let events = Events::new(store.clone());
+    let discovery = Discovery::open(store.clone(), events, Timestamp::now()).expect("opens");
+    (store, discovery)
+}
+
+struct Running {
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn start(runtime: &Runtime, discovery: &Discovery) -> Running {
+    let (stop, stopped) = watch::channel(false);
+    let discovery = discovery.clone();
+    let task = runtime.spawn(async move {
+        discovery.run(LanOptions::default(), stopped).await.expect("runs");
+    });
+    Running { stop, task }
+}
+
+impl Running {
+    fn end(self, runtime: &Runtime) {
+        self.stop.send_replace(true);
+        runtime.block_on(self.task).expect("ends");
+    }
+}
+
+fn host(n: u8) -> Sender<Ipv4Addr> {
+    Sender { mac: Mac([0x3c, 0x06, 0x30, 0, 0, n]), ip: Ipv4Addr::new(10, 9, 0, n) }
+}
+
+fn runtime() -> Runtime {
+    // Threads of the runtime start in the namespace of the thread that makes it.
+    Runtime::new().expect("a runtime")
+}
+
+#[test]
+fn a_first_frame_is_a_stored_device_within_a_second() {
+    in_namespace(|| {
+        cable();
+        let (dir, runtime) = (tempfile::tempdir().expect("a folder"), runtime());
+        let (store, discovery) = open(dir.path());
+        let running = start(&runtime, &discovery);
+        let far = index("far0");
+        until("the room hears", || {
+            send_from(far, &frames::arp_request(host(200), Ipv4Addr::new(10, 9, 0, 1), None));
+            discovery.tally().devices == 1
+        });
+        let sent = Instant::now();
+        send_from(far, &frames::arp_request(host(7), Ipv4Addr::new(10, 9, 0, 1), None));
+        let online = DeviceFilter { state: State::Online, limit: 10, ..DeviceFilter::default() };
+        until("the row is there", || {
+            let page = runtime.block_on(discovery.list(online.clone(), Timestamp::now()));
+            page.expect("lists").ids.len() == 2
+        });
+        assert!(sent.elapsed() < Duration::from_secs(1), "{:?}", sent.elapsed());
+        let events = Events::new(store.clone());
+        let kinds = vec!["new_device".to_owned()];
+        let query = EventQuery { kinds, limit: 10, ..EventQuery::default() };
+        let told = runtime.block_on(events.list(query)).expect("lists");
+        assert_eq!(told.events.len(), 2);
+        assert_eq!(told.events[0].data["mac"], host(7).mac.to_string());
+        running.end(&runtime);
+        store.close();
+    });
+}
+
+#[test]
+fn a_scan_finds_who_only_answers_and_what_people_said_survives_a_restart() {
+    in_namespace(|| {
+        cable();
+        let (dir, runtime) = (tempfile::tempdir().expect("a folder"), runtime());
+        let (store, discovery) = open(dir.path());
+        let running = start(&runtime, &discovery);
+        until("the interface is known", || !discovery.segments().is_empty());
+        let address = Ipv4Addr::new(10, 9, 0, 77);
+        let answerer = Responder::start(index("far0"), [address].into());
+        let report = runtime.block_on(discovery.scan_now()).expect("scans");
+        assert!(report.answered >= 1, "{report:?}");
+        let device = discovery.by_mac(Responder::mac(address)).expect("is a device");
+        drop(answerer);
+        until("it is stored", || {
+            let counts = runtime.block_on(discovery.counts(Timestamp::now())).expect("counts");
+            counts.all >= 1
+        });
+        let name = DevicePatch { name: Some("Kitchen".into()), ..DevicePatch::default() };
+        runtime.block_on(discovery.edit(device.id, name, |_| Ok(()))).expect("edits");
+        let correction =
+            EnrichmentPatch { device_type: Some("speaker".into()), ..EnrichmentPatch::default() };
+        runtime.block_on(discovery.correct(device.id, correction, |_| Ok(()))).expect("corrects");
+        running.end(&runtime);
+        store.close();
+
+        let (store, discovery) = open(dir.path());
+        let again = discovery.by_mac(Responder::mac(address)).expect("is known");
+        assert_eq!((again.id, again.name().as_str()), (device.id, "Kitchen"));
+        assert_eq!(again.device_type().map(|t| t.as_str()), Some("speaker"));
+        store.close();
+    });
+}
