@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(folder), Some(out), None) = (arguments.next(), arguments.next(), arguments.next())
     else {
         return Err(
-            "usage: update-oui <folder with oui.csv mam.csv oui36.csv iab.csv> <out>".into(),
+            "usage: update-oui <folder with oui.csv mam.csv oui36.csv iab.csv> <out>".into()
         );
     };
     let mut assignments = Vec::new();

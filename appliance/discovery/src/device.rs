@@ -55,12 +55,7 @@ pub struct Presence {
 impl Presence {
     /// A device that was heard for the first time.
     pub const fn first_heard(now: Timestamp) -> Self {
-        Self {
-            online: true,
-            since: now,
-            first_seen: now,
-            last_seen: now,
-        }
+        Self { online: true, since: now, first_seen: now, last_seen: now }
     }
 
     /// It was heard. True when that brings it back.
@@ -179,11 +174,7 @@ impl Device {
     /// The host name it goes by, if any.
     pub fn hostname(&self) -> Option<&str> {
         let evidence = &self.evidence;
-        evidence
-            .dhcp
-            .hostname
-            .as_deref()
-            .or(evidence.hostnames.first().map(String::as_str))
+        evidence.dhcp.hostname.as_deref().or(evidence.hostnames.first().map(String::as_str))
     }
 
     /// The registered owner of its MAC prefix.
@@ -193,9 +184,7 @@ impl Device {
 
     /// Its type, corrected or concluded.
     pub fn device_type(&self) -> Option<DeviceType> {
-        self.corrected()
-            .and_then(|c| c.device_type)
-            .or_else(|| self.identity.kind())
+        self.corrected().and_then(|c| c.device_type).or_else(|| self.identity.kind())
     }
 
     /// Its operating system's family, corrected or concluded.
@@ -262,13 +251,7 @@ impl Device {
             self.addresses.remove(oldest.unwrap_or(0));
         }
         let interface = interface.to_owned();
-        let address = Address {
-            ip,
-            interface,
-            first_seen: now,
-            last_seen: now,
-            current: true,
-        };
+        let address = Address { ip, interface, first_seen: now, last_seen: now, current: true };
         self.addresses.insert(0, address);
         true
     }
@@ -281,6 +264,31 @@ impl Device {
                 true
             }
             None => false,
+        }
+    }
+
+    /// Takes over the addresses and traces of a device that turned out to be this one. Its present
+    /// address becomes the present one, unless this device was heard later.
+    pub(crate) fn take_over(&mut self, other: &Self) {
+        for mac in &other.macs {
+            if !self.macs.contains(mac) {
+                self.macs.push(*mac);
+            }
+        }
+        for address in other.addresses.iter().rev() {
+            self.hold(address.ip, &address.interface, address.last_seen);
+            if !address.current {
+                self.lose(address.ip);
+            }
+        }
+        if other.presence.last_seen >= self.presence.last_seen {
+            self.mac = other.mac;
+            self.interface.clone_from(&other.interface);
+        }
+        self.evidence.absorb(&other.evidence);
+        self.identity = identify(&self.evidence);
+        if other.client_id.is_some() {
+            self.client_id.clone_from(&other.client_id);
         }
     }
 
@@ -350,10 +358,8 @@ mod tests {
     fn what_a_person_says_wins() {
         let mut device = Device::first_heard(DeviceId(1), Mac([2; 6]), "lan0", START);
         device.person.name = Some("Kitchen radio".to_owned());
-        device.person.corrected = Some(Correction {
-            device_type: Some(DeviceType::Speaker),
-            ..Correction::default()
-        });
+        device.person.corrected =
+            Some(Correction { device_type: Some(DeviceType::Speaker), ..Correction::default() });
         assert_eq!(device.name(), "Kitchen radio");
         assert_eq!(device.device_type(), Some(DeviceType::Speaker));
     }

@@ -94,9 +94,7 @@ impl Discovery {
     /// Devices by number, those that exist, in the order asked for.
     pub fn get_all(&self, ids: &[DeviceId]) -> Vec<Device> {
         let engine = self.engine();
-        ids.iter()
-            .filter_map(|id| engine.get(*id).cloned())
-            .collect()
+        ids.iter().filter_map(|id| engine.get(*id).cloned()).collect()
     }
 
     /// The device with a MAC address.
@@ -135,18 +133,12 @@ impl Discovery {
         filter: DeviceFilter,
         now: Timestamp,
     ) -> Result<DevicePage, DiscoveryError> {
-        self.inner
-            .store
-            .read(move |r| Ok(list::page(r.main(), &filter, now)?))
-            .await
+        self.inner.store.read(move |r| Ok(list::page(r.main(), &filter, now)?)).await
     }
 
     /// Devices by state.
     pub async fn counts(&self, now: Timestamp) -> Result<Counts, DiscoveryError> {
-        self.inner
-            .store
-            .read(move |r| Ok(list::counts(r.main(), now)?))
-            .await
+        self.inner.store.read(move |r| Ok(list::counts(r.main(), now)?)).await
     }
 
     /// Values that lists can be filtered by.
@@ -161,13 +153,8 @@ impl Discovery {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Uptime, DiscoveryError> {
-        let first = self
-            .with(id, |d| d.presence.first_seen)
-            .ok_or(DiscoveryError::NotFound(id))?;
-        self.inner
-            .store
-            .read(move |r| Ok(uptime::query(r.main(), id, first, from, to)?))
-            .await
+        let first = self.with(id, |d| d.presence.first_seen).ok_or(DiscoveryError::NotFound(id))?;
+        self.inner.store.read(move |r| Ok(uptime::query(r.main(), id, first, from, to)?)).await
     }
 
     /// How many devices were online at each of `points` moments of the last `span`, oldest first.
@@ -186,10 +173,7 @@ impl Discovery {
 
     /// The device that has absorbed another one, for old links.
     pub async fn merged_into(&self, id: DeviceId) -> Result<Option<DeviceId>, DiscoveryError> {
-        self.inner
-            .store
-            .read(move |r| Ok(tables::merged_into(r.main(), id)?))
-            .await
+        self.inner.store.read(move |r| Ok(tables::merged_into(r.main(), id)?)).await
     }
 
     /// Changes what people say about a device. `also` runs in the same transaction, for the audit.
@@ -199,8 +183,7 @@ impl Discovery {
         patch: DevicePatch,
         also: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Device, DiscoveryError> {
-        self.change_person(id, move |person| Ok(patch.apply(person)?), also)
-            .await
+        self.change_person(id, move |person| Ok(patch.apply(person)?), also).await
     }
 
     /// Corrects what a device is; automation leaves it alone from then on. An empty correction gives
@@ -250,30 +233,19 @@ impl Discovery {
     ) -> Result<Device, DiscoveryError> {
         if !new.mac.is_station() {
             let problem = format!("{} is no address of a station", new.mac);
-            return Err(crate::edit::Invalid {
-                field: "mac",
-                problem,
-            }
-            .into());
+            return Err(crate::edit::Invalid { field: "mac", problem }.into());
         }
         let mut device = {
             let mut engine = self.engine();
             if let Some(taken) = engine.by_mac(new.mac) {
-                return Err(DiscoveryError::Taken {
-                    mac: new.mac,
-                    device: taken.id,
-                });
+                return Err(DiscoveryError::Taken { mac: new.mac, device: taken.id });
             }
             Device::first_heard(engine.reserve_id(), new.mac, "", now)
         };
         device.interface = None;
         device.manual = true;
-        device.presence = Presence {
-            online: false,
-            since: now,
-            first_seen: now,
-            last_seen: Timestamp(0),
-        };
+        device.presence =
+            Presence { online: false, since: now, first_seen: now, last_seen: Timestamp(0) };
         let patch = DevicePatch {
             name: new.name,
             notes: new.notes,
@@ -293,6 +265,53 @@ impl Discovery {
         self.engine().insert_manual(device.clone());
         self.announce(DeviceChange::Updated(device.id));
         Ok(device)
+    }
+
+    /// Joins two devices that a person knows to be one: `absorbed` becomes part of `into`, which
+    /// keeps its name, notes and history. Old links lead to it.
+    pub async fn merge(
+        &self,
+        absorbed: DeviceId,
+        into: DeviceId,
+        now: Timestamp,
+        also: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Device, DiscoveryError> {
+        if absorbed == into {
+            let problem = "give another device".to_owned();
+            return Err(crate::edit::Invalid { field: "into", problem }.into());
+        }
+        let gone = self.get(absorbed).ok_or(DiscoveryError::NotFound(absorbed))?;
+        let mut merged = self.get(into).ok_or(DiscoveryError::NotFound(into))?;
+        merged.take_over(&gone);
+        merged.presence.first_seen = merged.presence.first_seen.min(gone.presence.first_seen);
+        if gone.presence.online && !merged.presence.online {
+            merged.presence = Presence { first_seen: merged.presence.first_seen, ..gone.presence };
+        }
+        let (stored, events) = (merged.clone(), self.inner.events.clone());
+        let joined = NewEvent {
+            at: now,
+            source: "discovery",
+            kind: "device_merged",
+            severity: Severity::Info,
+            device: Some(into),
+            summary: format!("{} and {} were joined by a person", merged.name(), gone.name()),
+            data: json!({ "absorbed": absorbed, "macs": merged.macs }),
+        };
+        self.inner
+            .store
+            .write_synced("device", move |w| {
+                // The one that stays must be there before rows can point to it.
+                tables::upsert(w.main(), &stored, true)?;
+                tables::absorb(w.main(), absorbed, into, now)?;
+                events.append(w, joined)?;
+                also(w)?;
+                Ok::<_, DiscoveryError>(())
+            })
+            .await?;
+        self.engine().merged_by_person(absorbed, merged.clone());
+        self.announce(DeviceChange::Removed(absorbed));
+        self.announce(DeviceChange::Updated(into));
+        Ok(merged)
     }
 
     /// Forgets a device with its history; where it is still there, it comes back as a new one.
@@ -334,10 +353,7 @@ impl Discovery {
 
     pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
         // A panic while holding the lock leaves devices as they were: usable.
-        self.inner
-            .engine
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn announce(&self, change: DeviceChange) {
@@ -353,17 +369,11 @@ impl Discovery {
             if changes.is_empty() {
                 return Ok(());
             }
-            let devices: Vec<Device> = changes
-                .dirty
-                .iter()
-                .filter_map(|id| engine.get(*id).cloned())
-                .collect();
+            let devices: Vec<Device> =
+                changes.dirty.iter().filter_map(|id| engine.get(*id).cloned()).collect();
             (Arc::new(changes), devices)
         };
-        let seen: Vec<_> = devices
-            .iter()
-            .map(|d| (d.id, d.presence.last_seen))
-            .collect();
+        let seen: Vec<_> = devices.iter().map(|d| (d.id, d.presence.last_seen)).collect();
         let (events, writing) = (self.inner.events.clone(), Arc::clone(&changes));
         let outcome = self
             .inner

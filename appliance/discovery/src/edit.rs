@@ -100,10 +100,7 @@ impl DevicePatch {
         if let Some(criticality) = self.criticality {
             if criticality > MAX_CRITICALITY {
                 let problem = format!("give a number from 0 to {MAX_CRITICALITY}");
-                return Err(Invalid {
-                    field: "criticality",
-                    problem,
-                });
+                return Err(Invalid { field: "criticality", problem });
             }
             changed.criticality = criticality;
         }
@@ -123,9 +120,7 @@ impl EnrichmentPatch {
         };
         let kind = text("device_type", &self.device_type)?;
         let correction = Correction {
-            device_type: kind
-                .map(|word| device_type("device_type", &word))
-                .transpose()?,
+            device_type: kind.map(|word| device_type("device_type", &word)).transpose()?,
             os_family: text("os_family", &self.os_family)?,
             os_version: text("os_version", &self.os_version)?,
             brand: text("brand", &self.brand)?,
@@ -137,10 +132,7 @@ impl EnrichmentPatch {
 
 fn device_type(field: &'static str, word: &str) -> Result<DeviceType, Invalid> {
     word.parse()
-        .map_err(|e: crate::enrich::UnknownDeviceType| Invalid {
-            field,
-            problem: e.to_string(),
-        })
+        .map_err(|e: crate::enrich::UnknownDeviceType| Invalid { field, problem: e.to_string() })
 }
 
 fn clean_tags(tags: &[String]) -> Result<Vec<String>, Invalid> {
@@ -154,10 +146,7 @@ fn clean_tags(tags: &[String]) -> Result<Vec<String>, Invalid> {
     }
     if clean.len() > MAX_TAGS {
         let problem = format!("give at most {MAX_TAGS} tags");
-        return Err(Invalid {
-            field: "tags",
-            problem,
-        });
+        return Err(Invalid { field: "tags", problem });
     }
     Ok(clean)
 }
@@ -175,10 +164,7 @@ fn line(field: &'static str, text: &str, most: usize) -> Result<Option<String>, 
 
 fn bounded(field: &'static str, text: &str, most: usize) -> Result<(), Invalid> {
     if text.chars().count() > most {
-        return Err(Invalid {
-            field,
-            problem: format!("give at most {most} characters"),
-        });
+        return Err(Invalid { field, problem: format!("give at most {most} characters") });
     }
     Ok(())
 }
@@ -191,21 +177,11 @@ mod tests {
 
     #[test]
     fn an_absent_field_stays_and_an_empty_one_goes() {
-        let mut person = Personal {
-            name: Some("a".into()),
-            known: true,
-            ..Personal::default()
-        };
-        let patch = DevicePatch {
-            notes: Some("x".into()),
-            ..DevicePatch::default()
-        };
+        let mut person = Personal { name: Some("a".into()), known: true, ..Personal::default() };
+        let patch = DevicePatch { notes: Some("x".into()), ..DevicePatch::default() };
         patch.apply(&mut person).expect("fine");
         assert_eq!((person.name.as_deref(), person.known), (Some("a"), true));
-        let patch = DevicePatch {
-            name: Some("  ".into()),
-            ..DevicePatch::default()
-        };
+        let patch = DevicePatch { name: Some("  ".into()), ..DevicePatch::default() };
         patch.apply(&mut person).expect("fine");
         assert_eq!(person.name, None);
     }
@@ -218,28 +194,16 @@ mod tests {
             criticality: Some(9),
             ..DevicePatch::default()
         };
-        assert_eq!(
-            patch.apply(&mut person).expect_err("too much").field,
-            "criticality"
-        );
+        assert_eq!(patch.apply(&mut person).expect_err("too much").field, "criticality");
         assert_eq!(person, Personal::default());
     }
 
     #[test]
     fn an_empty_correction_is_none() {
-        let patch = EnrichmentPatch {
-            brand: Some(String::new()),
-            ..EnrichmentPatch::default()
-        };
+        let patch = EnrichmentPatch { brand: Some(String::new()), ..EnrichmentPatch::default() };
         assert_eq!(patch.correction(), Ok(None));
-        let patch = EnrichmentPatch {
-            device_type: Some("toaster".into()),
-            ..patch
-        };
-        assert_eq!(
-            patch.correction().expect_err("no such type").field,
-            "device_type"
-        );
+        let patch = EnrichmentPatch { device_type: Some("toaster".into()), ..patch };
+        assert_eq!(patch.correction().expect_err("no such type").field, "device_type");
     }
 
     proptest! {

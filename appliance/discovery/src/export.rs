@@ -169,11 +169,7 @@ impl Discovery {
         now: Timestamp,
     ) -> Result<String, DiscoveryError> {
         let pages = move |r: &mut store::Reading| {
-            let mut filter = DeviceFilter {
-                after: None,
-                limit: list::MAX_PAGE,
-                ..filter
-            };
+            let mut filter = DeviceFilter { after: None, limit: list::MAX_PAGE, ..filter };
             let mut ids = Vec::new();
             loop {
                 let page = list::page(r.main(), &filter, now)?;

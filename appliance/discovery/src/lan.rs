@@ -15,9 +15,7 @@ pub struct LanOptions {
 }
 
 /// Beginnings of names under which container engines and hypervisors make their own networks.
-const NOT_OURS: [&str; 8] = [
-    "br-", "cni", "docker", "lxc", "lxd", "pod-", "podman", "virbr",
-];
+const NOT_OURS: [&str; 8] = ["br-", "cni", "docker", "lxc", "lxd", "pod-", "podman", "virbr"];
 
 /// Chooses. Without a list from the owner an interface is a LAN when it is up, has a MAC address and
 /// a private IPv4 or unique local IPv6 network, and is no tunnel, port of a bridge or network of a
@@ -30,28 +28,17 @@ pub(crate) fn choose(
 ) -> Vec<Segment> {
     let wanted = |i: &&Interface| options.interfaces.contains(&i.name);
     let excluded = |i: &&Interface| options.exclude.contains(&i.name);
-    let able = interfaces
-        .iter()
-        .filter(|i| i.is_up && i.mac.is_some())
-        .filter(|i| !excluded(i));
+    let able = interfaces.iter().filter(|i| i.is_up && i.mac.is_some()).filter(|i| !excluded(i));
     if !options.interfaces.is_empty() {
         return able.filter(wanted).filter_map(Interface::segment).collect();
     }
     let qualified: Vec<&Interface> = able
         .filter(|i| i.master.is_none() && is_ethernet(&i.kind))
         .filter(|i| !NOT_OURS.iter().any(|start| i.name.starts_with(start)))
-        .filter(|i| {
-            i.addresses
-                .iter()
-                .any(|(ip, prefix)| is_private(*ip, *prefix))
-        })
+        .filter(|i| i.addresses.iter().any(|(ip, prefix)| is_private(*ip, *prefix)))
         .collect();
     let leads_out = |i: &&Interface| default_route.contains(&i.name);
-    let inner: Vec<&Interface> = qualified
-        .iter()
-        .copied()
-        .filter(|i| !leads_out(i))
-        .collect();
+    let inner: Vec<&Interface> = qualified.iter().copied().filter(|i| !leads_out(i)).collect();
     let chosen = if inner.is_empty() { qualified } else { inner };
     chosen.into_iter().filter_map(Interface::segment).collect()
 }
@@ -71,10 +58,7 @@ fn is_private(ip: IpAddr, prefix: u8) -> bool {
 
 /// Names of the interfaces that IPv4 default routes use, from the text of `/proc/net/route`.
 pub(crate) fn default_routes(proc_net_route: &str) -> Vec<String> {
-    let rows = proc_net_route
-        .lines()
-        .skip(1)
-        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let rows = proc_net_route.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
     rows.filter(|columns| {
         columns.get(1) == Some(&"00000000") && columns.get(7) == Some(&"00000000")
     })
@@ -124,14 +108,8 @@ mod tests {
             interface("eth1.30", "192.168.30.1", 24),
             interface("eth2", "203.0.113.7", 24),
             interface("docker0", "172.17.0.1", 16),
-            Interface {
-                kind: InterfaceKind::WireGuard,
-                ..interface("wg0", "10.9.0.1", 24)
-            },
-            Interface {
-                is_up: false,
-                ..interface("eth3", "192.168.9.1", 24)
-            },
+            Interface { kind: InterfaceKind::WireGuard, ..interface("wg0", "10.9.0.1", 24) },
+            Interface { is_up: false, ..interface("eth3", "192.168.9.1", 24) },
         ];
         let chosen = choose(&all, &["eth0".to_owned()], &LanOptions::default());
         assert_eq!(names(&chosen), ["eth1", "eth1.30"]);
@@ -146,19 +124,10 @@ mod tests {
 
     #[test]
     fn what_the_owner_says_counts() {
-        let all = [
-            interface("eth1", "192.168.1.1", 24),
-            interface("eth2", "203.0.113.7", 24),
-        ];
-        let only = LanOptions {
-            interfaces: vec!["eth2".into()],
-            ..LanOptions::default()
-        };
+        let all = [interface("eth1", "192.168.1.1", 24), interface("eth2", "203.0.113.7", 24)];
+        let only = LanOptions { interfaces: vec!["eth2".into()], ..LanOptions::default() };
         assert_eq!(names(&choose(&all, &[], &only)), ["eth2"]);
-        let not = LanOptions {
-            exclude: vec!["eth1".into()],
-            ..LanOptions::default()
-        };
+        let not = LanOptions { exclude: vec!["eth1".into()], ..LanOptions::default() };
         assert!(choose(&all, &[], &not).is_empty());
     }
 

@@ -154,11 +154,7 @@ pub(crate) fn page(
     let limit = filter.limit.clamp(1, MAX_PAGE);
     let (mut conditions, mut values) = conditions(filter, now);
     let key = filter.sort.expression();
-    let (beyond, order) = if filter.descending {
-        ("<", "DESC")
-    } else {
-        (">", "ASC")
-    };
+    let (beyond, order) = if filter.descending { ("<", "DESC") } else { (">", "ASC") };
     if let Some((value, id)) = filter.after.as_deref().and_then(Cursor::parse) {
         conditions.push(format!("({key}, id) {beyond} (?, ?)"));
         values.extend([value, Value::from(id)]);
@@ -176,14 +172,8 @@ pub(crate) fn page(
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|(id, value)| Cursor::print(value, *id));
-    Ok(DevicePage {
-        ids: rows.into_iter().map(|(id, _)| id).collect(),
-        next,
-    })
+    let next = rows.last().filter(|_| more).map(|(id, value)| Cursor::print(value, *id));
+    Ok(DevicePage { ids: rows.into_iter().map(|(id, _)| id).collect(), next })
 }
 
 pub(crate) fn counts(conn: &Connection, now: Timestamp) -> Result<Counts, StoreError> {
@@ -217,11 +207,7 @@ pub(crate) fn facets(conn: &Connection) -> Result<Facets, StoreError> {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     };
-    Ok(Facets {
-        types: of("device_type")?,
-        interfaces: of("interface")?,
-        vendors: of("vendor")?,
-    })
+    Ok(Facets { types: of("device_type")?, interfaces: of("interface")?, vendors: of("vendor")? })
 }
 
 fn conditions(filter: &DeviceFilter, now: Timestamp) -> (Vec<String>, Vec<Value>) {
@@ -267,9 +253,7 @@ impl Cursor {
             Value::Blob(bytes) => ('b', bytes.clone()),
             Value::Null | Value::Real(_) => ('t', Vec::new()),
         };
-        let hex = bytes
-            .iter()
-            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let hex = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         format!("{kind}{hex}.{id}")
     }
 

@@ -68,17 +68,12 @@ impl Discovery {
         self.inner.rounds.call_off.store(false, Ordering::Relaxed);
         if segments.is_empty() {
             let why = "there is no LAN interface that is up; see `panoptikon doctor`".to_owned();
-            return Err(DiscoveryError::Network {
-                attempt: "scan",
-                why,
-            });
+            return Err(DiscoveryError::Network { attempt: "scan", why });
         }
         let report = self.round(&segments, Pace::FAST, true).await;
         drop(busy);
         let report = report?;
-        self.inner
-            .status
-            .send_modify(|s| s.last_scan = Some(report.clone()));
+        self.inner.status.send_modify(|s| s.last_scan = Some(report.clone()));
         Ok(report)
     }
 
@@ -92,18 +87,9 @@ impl Discovery {
             return;
         };
         let segments = self.segments();
-        let pace = Pace {
-            rate: settings.scan_rate,
-            ..Pace::BACKGROUND
-        };
-        match self
-            .round(&segments, pace, number.is_multiple_of(SERVICE_ROUNDS))
-            .await
-        {
-            Ok(report) => self
-                .inner
-                .status
-                .send_modify(|s| s.last_scan = Some(report)),
+        let pace = Pace { rate: settings.scan_rate, ..Pace::BACKGROUND };
+        match self.round(&segments, pace, number.is_multiple_of(SERVICE_ROUNDS)).await {
+            Ok(report) => self.inner.status.send_modify(|s| s.last_scan = Some(report)),
             Err(error) => tracing::warn!(%error, "asking round failed"),
         }
         drop(busy);
@@ -117,16 +103,11 @@ impl Discovery {
     ) -> Result<ScanReport, DiscoveryError> {
         self.inner.status.send_modify(|s| s.scanning = true);
         let began = Timestamp::now();
-        let mut report = ScanReport {
-            at: began,
-            ..ScanReport::default()
-        };
+        let mut report = ScanReport { at: began, ..ScanReport::default() };
         let mut failure = None;
         for segment in segments.iter() {
             if self.inner.rounds.call_off.load(Ordering::Relaxed) {
-                report
-                    .skipped
-                    .push(format!("{}: another scan was started", segment.name));
+                report.skipped.push(format!("{}: another scan was started", segment.name));
                 break;
             }
             if let Err(error) = self.ask_segment(segment, pace, services, &mut report).await {
@@ -163,13 +144,8 @@ impl Discovery {
             })
             .collect();
         let extra = self.extra_frames(segment, &settings, services);
-        let job = Job {
-            segment: segment.clone(),
-            subnets,
-            known,
-            pace,
-            seed: Timestamp::now().0 as u64,
-        };
+        let job =
+            Job { segment: segment.clone(), subnets, known, pace, seed: Timestamp::now().0 as u64 };
         let this = self.clone();
         let outcome = tokio::task::spawn_blocking(move || {
             prober::send_once(job.segment.index, &extra)?;
@@ -213,10 +189,7 @@ impl Discovery {
             frames.push(frames::ssdp_search(from));
         }
         for (target, target_mac, nameless) in self.unexamined(segment, settings) {
-            let to = Sender {
-                mac: target_mac,
-                ip: target,
-            };
+            let to = Sender { mac: target_mac, ip: target };
             if settings.ping_sweep_enabled {
                 frames.push(frames::echo_request(from, to, 0x504e, 1));
             }
@@ -247,10 +220,7 @@ impl Discovery {
 }
 
 pub(crate) fn network(attempt: &'static str, why: &str) -> DiscoveryError {
-    DiscoveryError::Network {
-        attempt,
-        why: why.to_owned(),
-    }
+    DiscoveryError::Network { attempt, why: why.to_owned() }
 }
 
 /// The time until the next round on schedule.
@@ -261,9 +231,8 @@ pub(crate) fn pause(settings: &Settings) -> Duration {
 fn subnets(segment: &Segment, settings: &Settings, skipped: &mut Vec<String>) -> Vec<Subnet> {
     let own = prober::subnets(segment);
     if settings.scan_subnets.is_empty() {
-        let (fitting, large): (Vec<_>, Vec<_>) = own
-            .into_iter()
-            .partition(|s| s.prefix() >= LARGEST_BY_ITSELF);
+        let (fitting, large): (Vec<_>, Vec<_>) =
+            own.into_iter().partition(|s| s.prefix() >= LARGEST_BY_ITSELF);
         skipped.extend(large.into_iter().map(|s| {
             format!(
                 "{s} on {}: larger than /{LARGEST_BY_ITSELF}, name it in the settings",
@@ -272,16 +241,10 @@ fn subnets(segment: &Segment, settings: &Settings, skipped: &mut Vec<String>) ->
         }));
         return fitting;
     }
-    let named = settings
-        .scan_subnets
-        .iter()
-        .filter_map(|text| parse_cidr_v4(text));
+    let named = settings.scan_subnets.iter().filter_map(|text| parse_cidr_v4(text));
     named
         .filter_map(|(base, prefix)| Subnet::new(base, prefix).ok())
-        .filter(|wanted| {
-            own.iter()
-                .any(|own| own.covers(*wanted) || wanted.covers(*own))
-        })
+        .filter(|wanted| own.iter().any(|own| own.covers(*wanted) || wanted.covers(*own)))
         .collect()
 }
 

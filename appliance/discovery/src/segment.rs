@@ -32,15 +32,12 @@ impl Network {
     pub fn contains(&self, ip: IpAddr) -> bool {
         match (self.own, ip) {
             (IpAddr::V4(own), IpAddr::V4(ip)) => {
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(self.prefix.min(32)))
-                    .unwrap_or(0);
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
                 (own.to_bits() ^ ip.to_bits()) & mask == 0
             }
             (IpAddr::V6(own), IpAddr::V6(ip)) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.prefix.min(128)))
-                    .unwrap_or(0);
+                let mask =
+                    u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
                 (own.to_bits() ^ ip.to_bits()) & mask == 0
             }
             _ => false,
@@ -51,15 +48,12 @@ impl Network {
     pub fn cidr(&self) -> String {
         let base = match self.own {
             IpAddr::V4(own) => {
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(self.prefix.min(32)))
-                    .unwrap_or(0);
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
                 IpAddr::V4(Ipv4Addr::from_bits(own.to_bits() & mask))
             }
             IpAddr::V6(own) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.prefix.min(128)))
-                    .unwrap_or(0);
+                let mask =
+                    u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
                 IpAddr::V6(Ipv6Addr::from_bits(own.to_bits() & mask))
             }
         };
@@ -108,10 +102,7 @@ mod tests {
 
     #[test]
     fn addresses_off_the_link_are_told_apart() {
-        let network = |own: &str, prefix| Network {
-            own: own.parse().expect("valid"),
-            prefix,
-        };
+        let network = |own: &str, prefix| Network { own: own.parse().expect("valid"), prefix };
         let segment = Segment {
             index: 1,
             name: "lan0".to_owned(),
@@ -128,11 +119,7 @@ mod tests {
             ("0.0.0.0", false),
             ("224.0.0.251", false),
         ] {
-            assert_eq!(
-                segment.is_on_link(ip.parse().expect("valid")),
-                on_link,
-                "{ip}"
-            );
+            assert_eq!(segment.is_on_link(ip.parse().expect("valid")), on_link, "{ip}");
         }
         assert_eq!(segment.networks[0].cidr(), "192.168.1.0/24");
     }

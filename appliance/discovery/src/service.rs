@@ -171,12 +171,9 @@ impl Room {
                 let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
                 let routes = lan::default_routes(&routes);
                 let chosen = lan::choose(&all, &routes, &self.options);
-                self.listener
-                    .watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
+                self.listener.watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
                 self.segments = chosen.iter().map(|s| (s.index, s.clone())).collect();
-                self.discovery
-                    .engine()
-                    .set_own(all.iter().filter_map(|i| i.mac));
+                self.discovery.engine().set_own(all.iter().filter_map(|i| i.mac));
                 self.discovery.inner.interfaces.send_replace(Arc::new(all));
                 self.discovery.inner.segments.send_if_modified(|old| {
                     let changed = **old != chosen;
@@ -204,16 +201,10 @@ impl Room {
         self.discovery.engine().tick(Timestamp::now());
         let counters = self.listener.counters();
         let name = |index: &u32| {
-            self.segments
-                .get(index)
-                .map_or_else(|| index.to_string(), |s| s.name.clone())
+            self.segments.get(index).map_or_else(|| index.to_string(), |s| s.name.clone())
         };
-        let failures: BTreeMap<String, String> = self
-            .listener
-            .failures()
-            .iter()
-            .map(|(i, why)| (name(i), why.clone()))
-            .collect();
+        let failures: BTreeMap<String, String> =
+            self.listener.failures().iter().map(|(i, why)| (name(i), why.clone())).collect();
         let malformed: BTreeMap<&'static str, u64> = Protocol::ALL
             .iter()
             .map(|p| (p.as_str(), counters.malformed[*p as usize]))
@@ -248,12 +239,7 @@ impl Room {
     }
 
     async fn reload(&mut self) {
-        let loaded = self
-            .discovery
-            .inner
-            .store
-            .read(|r| Settings::load(r.main()))
-            .await;
+        let loaded = self.discovery.inner.store.read(|r| Settings::load(r.main())).await;
         match loaded {
             Ok(settings) => self.discovery.engine().set_settings(with_facts(settings)),
             Err(error) => tracing::warn!(%error, "cannot read the settings; the old ones stay"),
@@ -281,8 +267,5 @@ impl Room {
 /// Adds what is not set but found out.
 pub(crate) fn with_facts(settings: Settings) -> Settings {
     let sockets = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
-    Settings {
-        serves_dhcp: lan::serves_dhcp(&sockets),
-        ..settings
-    }
+    Settings { serves_dhcp: lan::serves_dhcp(&sockets), ..settings }
 }

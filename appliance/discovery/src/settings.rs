@@ -76,20 +76,8 @@ impl Settings {
             let say = || format!("{value} is out of range: give {least} to {most} {unit}");
             if fine { Ok(()) } else { Err((name, say())) }
         };
-        within(
-            "scan_interval_seconds",
-            self.scan_interval_seconds,
-            15,
-            86_400,
-            "seconds",
-        )?;
-        within(
-            "offline_grace_seconds",
-            self.offline_grace_seconds,
-            60,
-            86_400,
-            "seconds",
-        )?;
+        within("scan_interval_seconds", self.scan_interval_seconds, 15, 86_400, "seconds")?;
+        within("offline_grace_seconds", self.offline_grace_seconds, 60, 86_400, "seconds")?;
         within("scan_rate", self.scan_rate, 50, 5_000, "requests a second")?;
         if self.scan_subnets.len() > 64 {
             return Err(("scan_subnets", "give at most 64 networks".to_owned()));
@@ -122,17 +110,11 @@ mod tests {
 
     #[test]
     fn a_value_out_of_range_is_named_with_its_range() {
-        let settings = Settings {
-            scan_interval_seconds: 1,
-            ..Settings::default()
-        };
+        let settings = Settings { scan_interval_seconds: 1, ..Settings::default() };
         let (field, say) = settings.check().expect_err("too short");
         assert_eq!(field, "scan_interval_seconds");
         assert!(say.contains("15 to 86400"), "{say}");
-        let settings = Settings {
-            scan_subnets: vec!["lan".into()],
-            ..Settings::default()
-        };
+        let settings = Settings { scan_subnets: vec!["lan".into()], ..Settings::default() };
         assert_eq!(settings.check().expect_err("no network").0, "scan_subnets");
     }
 }

@@ -14,11 +14,7 @@ use crate::enrich::{Evidence, identify};
 /// This room's tables.
 pub const ROOM: Room = Room {
     name: "discovery",
-    migrations: &[Migration {
-        number: 1,
-        name: "devices",
-        sql: include_str!("tables.sql"),
-    }],
+    migrations: &[Migration { number: 1, name: "devices", sql: include_str!("tables.sql") }],
     day_kinds: &[],
     retention: &[Retention {
         table: "presence_changes",
@@ -43,9 +39,7 @@ pub(crate) fn load(conn: &Connection) -> Result<(Vec<Device>, i64), StoreError> 
     let mut statement = conn.prepare("SELECT device, mac FROM device_macs ORDER BY first_seen")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        macs.entry(row.get(0)?)
-            .or_default()
-            .push(Mac::from_u64(row.get::<_, i64>(1)? as u64));
+        macs.entry(row.get(0)?).or_default().push(Mac::from_u64(row.get::<_, i64>(1)? as u64));
     }
     let mut addresses: HashMap<i64, Vec<Address>> = HashMap::new();
     let mut statement = conn.prepare(
@@ -238,7 +232,7 @@ fn save_addresses(conn: &Connection, device: &Device) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn absorb(
+pub(crate) fn absorb(
     conn: &Connection,
     absorbed: DeviceId,
     into: DeviceId,
@@ -250,8 +244,7 @@ fn absorb(
         "UPDATE merged_devices SET into_device = ?2 WHERE into_device = ?1",
         "DELETE FROM devices WHERE id = ?1 AND ?2 <> ?1",
     ] {
-        conn.prepare_cached(sql)?
-            .execute(params![absorbed.0, into.0])?;
+        conn.prepare_cached(sql)?.execute(params![absorbed.0, into.0])?;
     }
     conn.prepare_cached(
         "INSERT OR REPLACE INTO merged_devices (absorbed, into_device, at) VALUES (?1, ?2, ?3)",
@@ -263,50 +256,27 @@ fn absorb(
 /// The device that has absorbed another one, for old links.
 pub(crate) fn merged_into(conn: &Connection, id: DeviceId) -> Result<Option<DeviceId>, StoreError> {
     let sql = "SELECT into_device FROM merged_devices WHERE absorbed = ?1";
-    let into = conn
-        .prepare_cached(sql)?
-        .query_row([id.0], |row| row.get(0))
-        .optional()?;
+    let into = conn.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
     Ok(into.map(DeviceId))
 }
 
 /// Forgets a device and all that hangs on it.
 pub(crate) fn delete(conn: &Connection, id: DeviceId) -> Result<bool, StoreError> {
-    Ok(conn
-        .prepare_cached("DELETE FROM devices WHERE id = ?1")?
-        .execute([id.0])?
-        > 0)
+    Ok(conn.prepare_cached("DELETE FROM devices WHERE id = ?1")?.execute([id.0])? > 0)
 }
 
 /// Everything one may search for, in lower case.
 fn search_text(device: &Device) -> String {
     let mut words: Vec<String> = vec![device.name(), device.mac.to_string()];
-    words.extend(
-        device
-            .macs
-            .iter()
-            .filter(|m| **m != device.mac)
-            .map(Mac::to_string),
-    );
-    words.extend(
-        device
-            .addresses
-            .iter()
-            .filter(|a| a.current)
-            .map(|a| a.ip.to_string()),
-    );
+    words.extend(device.macs.iter().filter(|m| **m != device.mac).map(Mac::to_string));
+    words.extend(device.addresses.iter().filter(|a| a.current).map(|a| a.ip.to_string()));
     words.extend(device.hostname().map(str::to_owned));
     words.extend(device.evidence.hostnames.iter().cloned());
     words.extend(
-        [
-            device.vendor(),
-            device.brand(),
-            device.model(),
-            device.os_family(),
-        ]
-        .into_iter()
-        .flatten()
-        .map(str::to_owned),
+        [device.vendor(), device.brand(), device.model(), device.os_family()]
+            .into_iter()
+            .flatten()
+            .map(str::to_owned),
     );
     words.extend(device.device_type().map(|t| t.for_people().to_owned()));
     words.extend(device.services().iter().cloned());

@@ -51,10 +51,7 @@ pub(crate) fn lan(devices: &[Device], segments: Vec<Segment>) -> Lan {
     let events = Events::new(store.clone());
     let discovery = Discovery::open(store, events, NOW).expect("opens");
     discovery.inner.segments.send_replace(Arc::new(segments));
-    Lan {
-        discovery,
-        _dir: dir,
-    }
+    Lan { discovery, _dir: dir }
 }
 
 pub(crate) fn device(id: i64, ip: &str, interface: &str) -> Device {

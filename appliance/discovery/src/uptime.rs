@@ -57,16 +57,9 @@ pub fn uptime(
         (since, state) = (at, *online);
     }
     push(since, to, state);
-    let there: Duration = stretches
-        .iter()
-        .filter(|s| s.online)
-        .map(|s| s.to.since(s.from))
-        .sum();
+    let there: Duration = stretches.iter().filter(|s| s.online).map(|s| s.to.since(s.from)).sum();
     let percent = there.as_secs_f64() / to.since(start).as_secs_f64() * 100.0;
-    Uptime {
-        percent: Some(percent),
-        stretches,
-    }
+    Uptime { percent: Some(percent), stretches }
 }
 
 pub(crate) fn query(
@@ -80,18 +73,13 @@ pub(crate) fn query(
         "SELECT online FROM presence_changes WHERE device = ?1 AND at <= ?2
          ORDER BY at DESC, id DESC LIMIT 1",
     )?;
-    let before = before
-        .query_map(params![id.0, from.0], |r| r.get(0))?
-        .next()
-        .transpose()?;
+    let before = before.query_map(params![id.0, from.0], |r| r.get(0))?.next().transpose()?;
     let mut statement = conn.prepare_cached(
         "SELECT at, online FROM presence_changes WHERE device = ?1 AND at > ?2 AND at <= ?3
          ORDER BY at, id",
     )?;
     let changes = statement
-        .query_map(params![id.0, from.0, to.0], |r| {
-            Ok((Timestamp(r.get(0)?), r.get(1)?))
-        })?
+        .query_map(params![id.0, from.0, to.0], |r| Ok((Timestamp(r.get(0)?), r.get(1)?)))?
         .collect::<Result<Vec<_>, _>>()?;
     Ok(uptime(first_seen, from, to, before, &changes))
 }
@@ -108,9 +96,7 @@ pub(crate) fn online_history(
         "SELECT at, online FROM presence_changes WHERE at > ?1 ORDER BY at DESC, id DESC",
     )?;
     let changes = statement
-        .query_map([to.minus(span).0], |r| {
-            Ok((Timestamp(r.get(0)?), r.get::<_, bool>(1)?))
-        })?
+        .query_map([to.minus(span).0], |r| Ok((Timestamp(r.get(0)?), r.get::<_, bool>(1)?)))?
         .collect::<Result<Vec<_>, _>>()?;
     let step = span / u32::try_from(points.max(2) - 1).unwrap_or(1);
     let mut history = Vec::with_capacity(points);
@@ -137,13 +123,7 @@ mod tests {
 
     #[test]
     fn time_before_the_first_sight_is_no_downtime() {
-        let up = uptime(
-            Timestamp(6 * HOUR),
-            Timestamp(0),
-            Timestamp(10 * HOUR),
-            None,
-            &[],
-        );
+        let up = uptime(Timestamp(6 * HOUR), Timestamp(0), Timestamp(10 * HOUR), None, &[]);
         assert_eq!(up.percent, Some(100.0));
         assert_eq!(up.stretches[0].from, Timestamp(6 * HOUR));
     }
@@ -151,29 +131,14 @@ mod tests {
     #[test]
     fn half_a_day_offline_is_half_a_day_offline() {
         let changes = [(Timestamp(6 * HOUR), false), (Timestamp(18 * HOUR), true)];
-        let up = uptime(
-            Timestamp(0),
-            Timestamp(0),
-            Timestamp(24 * HOUR),
-            Some(true),
-            &changes,
-        );
+        let up = uptime(Timestamp(0), Timestamp(0), Timestamp(24 * HOUR), Some(true), &changes);
         assert_eq!(up.percent, Some(50.0));
-        assert_eq!(
-            up.stretches.iter().map(|s| s.online).collect::<Vec<_>>(),
-            [true, false, true]
-        );
+        assert_eq!(up.stretches.iter().map(|s| s.online).collect::<Vec<_>>(), [true, false, true]);
     }
 
     #[test]
     fn a_window_before_the_first_sight_tells_nothing() {
-        let up = uptime(
-            Timestamp(50 * HOUR),
-            Timestamp(0),
-            Timestamp(10 * HOUR),
-            None,
-            &[],
-        );
+        let up = uptime(Timestamp(50 * HOUR), Timestamp(0), Timestamp(10 * HOUR), None, &[]);
         assert_eq!(up, Uptime::default());
     }
 

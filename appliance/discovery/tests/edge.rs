@@ -21,10 +21,8 @@ use panoptikon_discovery::sweep::frames::{self, Sender};
 use panoptikon_discovery::sweep::{Pace, Subnet};
 
 const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 1]);
-const HOST: Sender<Ipv4Addr> = Sender {
-    mac: Mac([2, 0, 0, 0, 1, 7]),
-    ip: Ipv4Addr::new(10, 9, 0, 7),
-};
+const HOST: Sender<Ipv4Addr> =
+    Sender { mac: Mac([2, 0, 0, 0, 1, 7]), ip: Ipv4Addr::new(10, 9, 0, 7) };
 
 /// A cable from the router's `lan0` to `far0`, on which the hosts are.
 fn cable() {
@@ -37,23 +35,12 @@ fn cable() {
 fn segment(prefix: u8) -> Segment {
     let own = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 1));
     let networks = vec![Network { own, prefix }];
-    Segment {
-        index: index("lan0"),
-        name: "lan0".to_owned(),
-        mac: ROUTER,
-        networks,
-    }
+    Segment { index: index("lan0"), name: "lan0".to_owned(), mac: ROUTER, networks }
 }
 
 fn job(prefix: u8) -> Job {
     let segment = segment(prefix);
-    Job {
-        subnets: prober::subnets(&segment),
-        segment,
-        known: vec![],
-        pace: Pace::FAST,
-        seed: 1,
-    }
+    Job { subnets: prober::subnets(&segment), segment, known: vec![], pace: Pace::FAST, seed: 1 }
 }
 
 fn neighbour_table() -> Vec<String> {
@@ -91,12 +78,7 @@ fn a_sweep_finds_every_host_and_leaves_the_neighbour_table_alone() {
         let outcome = prober::sweep(&job(24), &AtomicBool::new(false)).unwrap();
         let found: BTreeSet<_> = outcome.found.iter().map(|found| found.ip).collect();
         assert_eq!(found, hosts);
-        assert!(
-            outcome
-                .found
-                .iter()
-                .all(|found| found.mac == Responder::mac(found.ip))
-        );
+        assert!(outcome.found.iter().all(|found| found.mac == Responder::mac(found.ip)));
         assert!(outcome.is_whole);
         assert_eq!(outcome.progress.addresses, 253);
         assert_eq!(neighbour_table(), Vec::<String>::new());
@@ -112,11 +94,7 @@ fn known_hosts_are_found_by_unicast() {
         let responder = Responder::start(index("far0"), BTreeSet::from([host]));
         let known = vec![(host, Responder::mac(host))];
         let subnets = vec![Subnet::new(host, 32).unwrap()];
-        let job = Job {
-            known,
-            subnets,
-            ..job(24)
-        };
+        let job = Job { known, subnets, ..job(24) };
         let outcome = prober::sweep(&job, &AtomicBool::new(false)).unwrap();
         assert_eq!(outcome.progress.sent, 1);
         assert_eq!(outcome.found.len(), 1);
@@ -140,12 +118,7 @@ fn a_sweep_of_an_interface_that_is_down_says_so() {
         cable();
         ip("link set lan0 down");
         let error = prober::sweep(&job(24), &AtomicBool::new(false)).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains(&format!("interface {}", index("lan0"))),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&format!("interface {}", index("lan0"))), "{error}");
     });
 }
 
@@ -159,14 +132,8 @@ fn what_a_host_says_is_heard_with_its_interface() {
         // A multicast group that the kernel itself has not joined.
         send_from(far, &frames::ssdp_search(HOST));
         let overheard = heard.recv_timeout(LIMIT).unwrap();
-        assert_eq!(
-            (overheard.interface, overheard.heard.source),
-            (lan, HOST.mac)
-        );
-        assert!(
-            matches!(overheard.heard.fact, Fact::Ssdp(_)),
-            "{overheard:?}"
-        );
+        assert_eq!((overheard.interface, overheard.heard.source), (lan, HOST.mac));
+        assert!(matches!(overheard.heard.fact, Fact::Ssdp(_)), "{overheard:?}");
         assert!(listener.failures().is_empty());
     });
 }
@@ -178,21 +145,12 @@ fn what_the_router_itself_sends_is_not_heard() {
         let (lan, far) = (index("lan0"), index("far0"));
         let (_listener, heard) = listen(&[lan]);
         wait_for_ears(far, &heard);
-        let own = Sender {
-            mac: ROUTER,
-            ip: Ipv4Addr::new(10, 9, 0, 1),
-        };
-        prober::send_once(
-            lan,
-            &[frames::ssdp_search(own), frames::wake(ROUTER, HOST.mac)],
-        )
-        .unwrap();
+        let own = Sender { mac: ROUTER, ip: Ipv4Addr::new(10, 9, 0, 1) };
+        prober::send_once(lan, &[frames::ssdp_search(own), frames::wake(ROUTER, HOST.mac)])
+            .unwrap();
         send_from(far, &frames::arp_request(HOST, own.ip, None));
         let overheard = heard.recv_timeout(LIMIT).unwrap();
-        assert!(
-            matches!(overheard.heard.fact, Fact::Arp(_)),
-            "{overheard:?}"
-        );
+        assert!(matches!(overheard.heard.fact, Fact::Arp(_)), "{overheard:?}");
     });
 }
 
@@ -260,13 +218,9 @@ fn malformed_frames_and_a_full_queue_are_counted() {
 fn an_interface_that_cannot_be_heard_is_told_and_tried_again() {
     in_namespace(|| {
         let (listener, _heard) = listen(&[4_242]);
-        until("the failure is told", || {
-            listener.failures().contains_key(&4_242)
-        });
+        until("the failure is told", || listener.failures().contains_key(&4_242));
         listener.watch(&[]);
-        until("the failure is forgotten", || {
-            listener.failures().is_empty()
-        });
+        until("the failure is forgotten", || listener.failures().is_empty());
     });
 }
 
@@ -299,9 +253,7 @@ fn wait_for<T>(
     let end = Instant::now() + LIMIT;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        let change = changes
-            .recv_timeout(left)
-            .unwrap_or_else(|_| panic!("{what}: not told"));
+        let change = changes.recv_timeout(left).unwrap_or_else(|_| panic!("{what}: not told"));
         if let Some(found) = is_it(change) {
             return found;
         }
@@ -362,10 +314,7 @@ fn a_vlan_is_seen_with_its_number_and_parent() {
         }
         let (_watcher, changes) = watch();
         let vlan = wait_for_interface(&changes, "lan0.7", |_| true);
-        assert_eq!(
-            (vlan.kind, vlan.parent),
-            (InterfaceKind::Vlan(7), Some(index("lan0")))
-        );
+        assert_eq!((vlan.kind, vlan.parent), (InterfaceKind::Vlan(7), Some(index("lan0"))));
     });
 }
 
@@ -396,16 +345,12 @@ fn neighbours_that_come_change_and_go_are_told() {
             _ => None,
         });
         ip("link del lan0");
-        wait_for(
-            "10.9.0.6 is gone with its link",
-            &changes,
-            |change| match change {
-                NetworkChange::NeighbourGone { ip, .. } => {
-                    (ip == IpAddr::from([10, 9, 0, 6])).then_some(())
-                }
-                _ => None,
-            },
-        );
+        wait_for("10.9.0.6 is gone with its link", &changes, |change| match change {
+            NetworkChange::NeighbourGone { ip, .. } => {
+                (ip == IpAddr::from([10, 9, 0, 6])).then_some(())
+            }
+            _ => None,
+        });
     });
 }
 

@@ -39,10 +39,7 @@ pub struct KindCount {
 impl Events {
     /// Events kept in `store`, which must have been opened with [`crate::ROOM`].
     pub fn new(store: Store) -> Self {
-        Self {
-            store,
-            bus: broadcast::Sender::new(BUS),
-        }
+        Self { store, bus: broadcast::Sender::new(BUS) }
     }
 
     /// Stores an event in the transaction of whatever caused it, and tells it on the bus after the
@@ -52,7 +49,7 @@ impl Events {
         let summary = shorten(new.summary, MAX_SUMMARY);
         let mut data = new.data.to_string();
         if data.len() > MAX_DATA {
-            data = "{\"left_out\":\"too large\"}".to_owned();
+            "{\"left_out\":\"too large\"}".clone_into(&mut data);
         }
         let conn = w.day(EVENTS, day)?;
         conn.prepare_cached(
@@ -87,9 +84,7 @@ impl Events {
     /// Stores an event that nothing else has to be stored with.
     pub async fn publish(&self, new: NewEvent) -> Result<Event, StoreError> {
         let events = self.clone();
-        self.store
-            .write("event", move |w| events.append(w, new))
-            .await
+        self.store.write("event", move |w| events.append(w, new)).await
     }
 
     /// What happens from now on. A listener that lags is told how much it missed and reads the

@@ -62,10 +62,7 @@ impl EventQuery {
         all.any_of("kind", &self.kinds);
         all.any_of("source", &self.sources);
         if let Some(severity) = self.severity {
-            all.push(
-                "severity >= ?",
-                [Value::from(i64::from(severity.as_level()))],
-            );
+            all.push("severity >= ?", [Value::from(i64::from(severity.as_level()))]);
         }
         if let Some(device) = self.device {
             all.push("device = ?", [Value::from(device.0)]);
@@ -85,10 +82,7 @@ impl EventQuery {
                     [Value::from(literal)],
                 );
             } else {
-                all.push(
-                    "instr(lower(summary), lower(?)) > 0",
-                    [Value::from(word.to_owned())],
-                );
+                all.push("instr(lower(summary), lower(?)) > 0", [Value::from(word.to_owned())]);
             }
         }
         all.finish()
@@ -110,19 +104,12 @@ impl Conditions {
     fn any_of(&mut self, column: &str, choices: &[String]) {
         if !choices.is_empty() {
             let marks = vec!["?"; choices.len()].join(", ");
-            self.push(
-                &format!("{column} IN ({marks})"),
-                choices.iter().cloned().map(Value::from),
-            );
+            self.push(&format!("{column} IN ({marks})"), choices.iter().cloned().map(Value::from));
         }
     }
 
     fn finish(self) -> (String, Vec<Value>) {
-        let sql = if self.sql.is_empty() {
-            "1".to_owned()
-        } else {
-            self.sql.join(" AND ")
-        };
+        let sql = if self.sql.is_empty() { "1".to_owned() } else { self.sql.join(" AND ") };
         (sql, self.values)
     }
 }

@@ -25,11 +25,7 @@ fn bed() -> Bed {
         keep_backups: 1,
     })
     .unwrap();
-    Bed {
-        _dir: dir,
-        events: Events::new(store.clone()),
-        store,
-    }
+    Bed { _dir: dir, events: Events::new(store.clone()), store }
 }
 
 fn event(hours: u64, kind: &'static str, summary: &str) -> NewEvent {
@@ -45,36 +41,19 @@ fn event(hours: u64, kind: &'static str, summary: &str) -> NewEvent {
 }
 
 fn query(limit: usize) -> EventQuery {
-    EventQuery {
-        limit,
-        ..EventQuery::default()
-    }
+    EventQuery { limit, ..EventQuery::default() }
 }
 
 #[tokio::test]
 async fn pages_run_across_days_without_gap_or_double() {
     let bed = bed();
     for hours in 0..100 {
-        bed.events
-            .publish(event(hours, "tick", "tick"))
-            .await
-            .unwrap();
+        bed.events.publish(event(hours, "tick", "tick")).await.unwrap();
     }
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
-        let page = bed
-            .events
-            .list(EventQuery {
-                before: cursor,
-                ..query(7)
-            })
-            .await
-            .unwrap();
-        seen.extend(
-            page.events
-                .iter()
-                .map(|e| e.data["hours"].as_u64().unwrap()),
-        );
+        let page = bed.events.list(EventQuery { before: cursor, ..query(7) }).await.unwrap();
+        seen.extend(page.events.iter().map(|e| e.data["hours"].as_u64().unwrap()));
         cursor = page.next;
         if cursor.is_none() {
             break;
@@ -110,72 +89,24 @@ async fn filters_narrow_together() {
             .unwrap();
     }
     let of = |q: EventQuery| async { bed.events.list(q).await.unwrap().events.len() };
-    assert_eq!(
-        of(EventQuery {
-            kinds: vec!["odd".into()],
-            ..query(200)
-        })
-        .await,
-        15
-    );
-    assert_eq!(
-        of(EventQuery {
-            device: Some(DeviceId(0)),
-            ..query(200)
-        })
-        .await,
-        10
-    );
-    assert_eq!(
-        of(EventQuery {
-            text: "KIM'S ipad".into(),
-            ..query(200)
-        })
-        .await,
-        30
-    );
-    assert_eq!(
-        of(EventQuery {
-            text: "hour 29".into(),
-            ..query(200)
-        })
-        .await,
-        1
-    );
-    assert_eq!(
-        of(EventQuery {
-            severity: Some(Severity::High),
-            ..query(200)
-        })
-        .await,
-        0
-    );
+    assert_eq!(of(EventQuery { kinds: vec!["odd".into()], ..query(200) }).await, 15);
+    assert_eq!(of(EventQuery { device: Some(DeviceId(0)), ..query(200) }).await, 10);
+    assert_eq!(of(EventQuery { text: "KIM'S ipad".into(), ..query(200) }).await, 30);
+    assert_eq!(of(EventQuery { text: "hour 29".into(), ..query(200) }).await, 1);
+    assert_eq!(of(EventQuery { severity: Some(Severity::High), ..query(200) }).await, 0);
     let from = NOON.plus(Duration::from_secs(20 * 3_600));
-    assert_eq!(
-        of(EventQuery {
-            from: Some(from),
-            ..query(200)
-        })
-        .await,
-        10
-    );
+    assert_eq!(of(EventQuery { from: Some(from), ..query(200) }).await, 10);
 }
 
 #[tokio::test]
 async fn kinds_are_counted_over_all_days() {
     let bed = bed();
     for hours in 0..50 {
-        bed.events
-            .publish(event(hours, if hours < 40 { "a" } else { "b" }, "x"))
-            .await
-            .unwrap();
+        bed.events.publish(event(hours, if hours < 40 { "a" } else { "b" }, "x")).await.unwrap();
     }
     let kinds = bed.events.kinds().await.unwrap();
     assert_eq!(
-        kinds
-            .iter()
-            .map(|k| (k.kind.as_str(), k.count))
-            .collect::<Vec<_>>(),
+        kinds.iter().map(|k| (k.kind.as_str(), k.count)).collect::<Vec<_>>(),
         [("a", 40), ("b", 10)]
     );
 }
@@ -183,11 +114,7 @@ async fn kinds_are_counted_over_all_days() {
 #[tokio::test]
 async fn overlong_text_is_cut_and_kept() {
     let bed = bed();
-    let stored = bed
-        .events
-        .publish(event(0, "long", &"ü".repeat(5_000)))
-        .await
-        .unwrap();
+    let stored = bed.events.publish(event(0, "long", &"ü".repeat(5_000))).await.unwrap();
     assert!(stored.summary.len() < 600);
 }
 

@@ -26,9 +26,7 @@ const NUMBERS: Room = Room {
 };
 
 fn main() -> Result<(), StoreError> {
-    let dir = std::env::args()
-        .nth(1)
-        .unwrap_or_else(|| "var/keep-writing".to_owned());
+    let dir = std::env::args().nth(1).unwrap_or_else(|| "var/keep-writing".to_owned());
     let store = Store::open(Options {
         dir: dir.into(),
         rooms: vec![NUMBERS],
@@ -45,8 +43,7 @@ fn main() -> Result<(), StoreError> {
         store.write_blocking("number", move |w| {
             w.day("numbers", 20_000 + next / 2_000)?
                 .execute("INSERT OR REPLACE INTO numbers (n) VALUES (?1)", [next])?;
-            w.main()
-                .execute("INSERT INTO numbers (n) VALUES (?1)", [next])?;
+            w.main().execute("INSERT INTO numbers (n) VALUES (?1)", [next])?;
             Ok::<_, StoreError>(())
         })?;
         // Whoever reads may be gone; then this process is about to be killed.

@@ -50,11 +50,7 @@ impl Store {
                     std::fs::remove_file(&old.path).map_err(StoreError::io("delete", &old.path))?;
                 }
                 let bytes = days::size(&path);
-                Ok::<_, StoreError>(Backup {
-                    path,
-                    at: now,
-                    bytes,
-                })
+                Ok::<_, StoreError>(Backup { path, at: now, bytes })
             })
             .await?;
         tracing::info!(file = %made.path.display(), bytes = made.bytes, "backup made");
@@ -93,10 +89,7 @@ pub fn restore(dir: &Path, backup: &Path, rooms: &[Room]) -> Result<(), StoreErr
 }
 
 fn check(path: &Path, rooms: &[Room]) -> Result<(), StoreError> {
-    let refuse = |detail: String| StoreError::NotABackup {
-        path: path.to_owned(),
-        detail,
-    };
+    let refuse = |detail: String| StoreError::NotABackup { path: path.to_owned(), detail };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| refuse(e.to_string()))?;
     let look = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, String>(0));
@@ -118,9 +111,7 @@ fn check(path: &Path, rooms: &[Room]) -> Result<(), StoreError> {
         let (room, number) = step?;
         let known = |r: &Room| r.name == room && r.migrations.iter().any(|m| m.number == number);
         if !rooms.iter().any(known) {
-            return Err(refuse(format!(
-                "a newer release made it (step {number} of {room})"
-            )));
+            return Err(refuse(format!("a newer release made it (step {number} of {room})")));
         }
     }
     Ok(())
@@ -165,12 +156,8 @@ fn surplus(all: Vec<Backup>, keep: usize, now: Timestamp) -> Vec<Backup> {
 
 /// `panoptikon-20261121T140000Z.db`
 fn name(at: Timestamp) -> String {
-    let digits: String = at
-        .rfc3339()
-        .chars()
-        .take(19)
-        .filter(|c| !matches!(c, '-' | ':'))
-        .collect();
+    let digits: String =
+        at.rfc3339().chars().take(19).filter(|c| !matches!(c, '-' | ':')).collect();
     format!("panoptikon-{digits}Z.db")
 }
 
@@ -203,20 +190,11 @@ mod tests {
         let now = Timestamp::parse_rfc3339("2026-11-21T14:30:00Z").expect("valid");
         let hourly = |n: u64| now.minus(Duration::from_secs(n * 3_600));
         let all: Vec<Backup> = (0..24 * 10)
-            .map(|n| Backup {
-                path: PathBuf::new(),
-                at: hourly(n),
-                bytes: 0,
-            })
+            .map(|n| Backup { path: PathBuf::new(), at: hourly(n), bytes: 0 })
             .collect();
         let gone = surplus(all.clone(), 6, now);
         let kept: Vec<_> = all.iter().filter(|b| !gone.contains(b)).collect();
         assert_eq!(kept.len(), 6 + 6);
-        assert!(
-            kept[..6]
-                .iter()
-                .enumerate()
-                .all(|(n, b)| b.at == hourly(n as u64))
-        );
+        assert!(kept[..6].iter().enumerate().all(|(n, b)| b.at == hourly(n as u64)));
     }
 }

@@ -42,11 +42,7 @@ impl ClockGuard {
             return ClockVerdict::Behind;
         }
         let leapt = self.last_run.is_some_and(|last| now.since(last) > JUMP);
-        if leapt && self.running_for < PROOF {
-            ClockVerdict::Leapt
-        } else {
-            ClockVerdict::Trusted
-        }
+        if leapt && self.running_for < PROOF { ClockVerdict::Leapt } else { ClockVerdict::Trusted }
     }
 }
 
@@ -57,19 +53,12 @@ mod tests {
     const BUILT: Timestamp = Timestamp(1_800_000_000_000);
 
     fn guard(last_run: Option<Timestamp>, running_secs: u64) -> ClockGuard {
-        ClockGuard {
-            built: BUILT,
-            last_run,
-            running_for: Duration::from_secs(running_secs),
-        }
+        ClockGuard { built: BUILT, last_run, running_for: Duration::from_secs(running_secs) }
     }
 
     #[test]
     fn a_clock_in_1970_is_not_trusted() {
-        assert_eq!(
-            guard(None, 1_000_000).judge(Timestamp(5_000)),
-            ClockVerdict::Behind
-        );
+        assert_eq!(guard(None, 1_000_000).judge(Timestamp(5_000)), ClockVerdict::Behind);
     }
 
     #[test]
@@ -87,13 +76,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_clock_is_trusted_at_once() {
-        assert_eq!(
-            guard(None, 0).judge(BUILT.plus(PROOF)),
-            ClockVerdict::Trusted
-        );
-        assert_eq!(
-            guard(Some(BUILT), 0).judge(BUILT.plus(PROOF)),
-            ClockVerdict::Trusted
-        );
+        assert_eq!(guard(None, 0).judge(BUILT.plus(PROOF)), ClockVerdict::Trusted);
+        assert_eq!(guard(Some(BUILT), 0).judge(BUILT.plus(PROOF)), ClockVerdict::Trusted);
     }
 }

@@ -26,12 +26,8 @@ pub(crate) const FOLDER: &str = "days";
 
 /// `events-20261121.db` for the kind `events` and day 20778.
 pub(crate) fn path(dir: &Path, kind: &str, day: i64) -> PathBuf {
-    let date: String = Timestamp::from_day(day)
-        .rfc3339()
-        .chars()
-        .take(10)
-        .filter(|c| *c != '-')
-        .collect();
+    let date: String =
+        Timestamp::from_day(day).rfc3339().chars().take(10).filter(|c| *c != '-').collect();
     dir.join(FOLDER).join(format!("{kind}-{date}.db"))
 }
 
@@ -58,16 +54,8 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<DayFile>, StoreError> {
         .filter_map(|entry| {
             let (kind, day) = parse(entry.file_name().to_str()?)?;
             let path = entry.path();
-            let bytes = ["", "-wal"]
-                .iter()
-                .map(|tail| size(&sibling(&path, tail)))
-                .sum();
-            Some(DayFile {
-                kind,
-                day,
-                path,
-                bytes,
-            })
+            let bytes = ["", "-wal"].iter().map(|tail| size(&sibling(&path, tail))).sum();
+            Some(DayFile { kind, day, path, bytes })
         })
         .collect();
     files.sort_by(|a, b| b.day.cmp(&a.day).then_with(|| a.kind.cmp(&b.kind)));
@@ -106,6 +94,17 @@ pub(crate) fn open_for_writing(
 }
 
 fn try_open(path: &Path, kind: &DayKind) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        // Under another name until its tables are there: readers open a day as soon as they see it.
+        let unfinished = sibling(path, ".new");
+        let _ = std::fs::remove_file(&unfinished);
+        drop(set_up(&unfinished, kind)?);
+        std::fs::rename(&unfinished, path).map_err(StoreError::io("create", path))?;
+    }
+    set_up(path, kind)
+}
+
+fn set_up(path: &Path, kind: &DayKind) -> Result<Connection, StoreError> {
     let mut conn = Connection::open(path)?;
     conn.execute_batch(
         "PRAGMA auto_vacuum = NONE;
@@ -167,12 +166,7 @@ mod tests {
 
     #[test]
     fn other_files_are_not_taken_for_days() {
-        for name in [
-            "events.db",
-            "events-2026.db",
-            "events-20261121.db-wal",
-            "x-20261399.db",
-        ] {
+        for name in ["events.db", "events-2026.db", "events-20261121.db-wal", "x-20261399.db"] {
             assert_eq!(parse(name), None, "{name}");
         }
     }

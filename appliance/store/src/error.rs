@@ -104,11 +104,7 @@ impl StoreError {
         path: &std::path::Path,
     ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
-            attempt,
-            path,
-            source,
-        }
+        move |source| Self::Io { attempt, path, source }
     }
 
     pub(crate) fn commit(error: &rusqlite::Error) -> Self {
@@ -118,8 +114,5 @@ impl StoreError {
 
 fn is_full(error: &rusqlite::Error) -> bool {
     // A full disk under a WAL also shows as a failed write (IOERR_WRITE), not only as FULL.
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure)
-    )
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
 }

@@ -94,8 +94,7 @@ impl Store {
                 "{} rows, {} days by age, {} days over the cap",
                 cleaned.rows, cleaned.days, cleaned.days_over_cap
             );
-            self.log("retention", now, started, removed, removed, details)
-                .await?;
+            self.log("retention", now, started, removed, removed, details).await?;
         }
         Ok(cleaned)
     }
@@ -112,15 +111,8 @@ impl Store {
         }
         let after = self.sizes();
         let freed = before.main.saturating_sub(after.main);
-        self.log(
-            "vacuum",
-            now,
-            started,
-            before.main,
-            freed,
-            format!("{freed} bytes freed"),
-        )
-        .await?;
+        self.log("vacuum", now, started, before.main, freed, format!("{freed} bytes freed"))
+            .await?;
         Ok(after)
     }
 
@@ -129,15 +121,13 @@ impl Store {
         let started = Instant::now();
         let found = self
             .read(|r| {
-                let found: String = r
-                    .main()
-                    .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+                let found: String =
+                    r.main().query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
                 Ok::<_, StoreError>(found)
             })
             .await?;
         let size = self.sizes().main;
-        self.log("integrity check", now, started, size, 0, found.clone())
-            .await?;
+        self.log("integrity check", now, started, size, 0, found.clone()).await?;
         Ok((found != "ok").then_some(found))
     }
 
@@ -149,17 +139,9 @@ impl Store {
         let space = nix::sys::statvfs::statvfs(&options.dir).ok();
         let blocks = |n: u64, fragment: u64| n.saturating_mul(fragment);
         Sizes {
-            main: ["", "-wal"]
-                .iter()
-                .map(|t| days::size(&days::sibling(&database, t)))
-                .sum(),
+            main: ["", "-wal"].iter().map(|t| days::size(&days::sibling(&database, t))).sum(),
             days: files.iter().map(|f| f.bytes).sum(),
-            backups: self
-                .backups()
-                .unwrap_or_default()
-                .iter()
-                .map(|b| b.bytes)
-                .sum(),
+            backups: self.backups().unwrap_or_default().iter().map(|b| b.bytes).sum(),
             cap: options.max_bytes,
             free: space.map_or(0, |s| blocks(s.blocks_available(), s.fragment_size())),
             disk: space.map_or(0, |s| blocks(s.blocks(), s.fragment_size())),
@@ -233,13 +215,8 @@ impl Store {
     }
 
     async fn forget_days(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let kinds: Vec<_> = self
-            .options()
-            .rooms
-            .iter()
-            .flat_map(|r| r.day_kinds)
-            .copied()
-            .collect();
+        let kinds: Vec<_> =
+            self.options().rooms.iter().flat_map(|r| r.day_kinds).copied().collect();
         let mut removed = 0;
         for kind in kinds {
             let keep = self.keep_days(kind.setting, kind.default_days).await? as i64;
@@ -271,11 +248,7 @@ impl Store {
             removed += 1;
         }
         if total > sizes.cap {
-            tracing::warn!(
-                bytes = total,
-                cap = sizes.cap,
-                "the tables are larger than the cap"
-            );
+            tracing::warn!(bytes = total, cap = sizes.cap, "the tables are larger than the cap");
         }
         Ok(removed)
     }
@@ -292,15 +265,11 @@ impl Store {
 
     async fn shrink_once(&self) -> Result<u32, StoreError> {
         self.write("vacuum", |w| {
-            let mut statement = w
-                .main()
-                .prepare(&format!("PRAGMA incremental_vacuum({PAGES_A_BATCH})"))?;
+            let mut statement =
+                w.main().prepare(&format!("PRAGMA incremental_vacuum({PAGES_A_BATCH})"))?;
             let mut rows = statement.query([])?;
             while rows.next()?.is_some() {}
-            Ok::<_, StoreError>(
-                w.main()
-                    .pragma_query_value(None, "freelist_count", |r| r.get(0))?,
-            )
+            Ok::<_, StoreError>(w.main().pragma_query_value(None, "freelist_count", |r| r.get(0))?)
         })
         .await
     }

@@ -23,11 +23,7 @@ impl Reading {
         let conn = Connection::open_with_flags(main, flags)?;
         conn.execute_batch("PRAGMA cache_size = -2048; PRAGMA busy_timeout = 5000;")?;
         conn.set_prepared_statement_cache_capacity(64);
-        Ok(Self {
-            main: conn,
-            dir: dir.to_owned(),
-            days: VecDeque::new(),
-        })
+        Ok(Self { main: conn, dir: dir.to_owned(), days: VecDeque::new() })
     }
 
     /// The main database.
@@ -38,11 +34,7 @@ impl Reading {
     /// The days of a kind that exist, newest first.
     pub fn days(&self, kind: &str) -> Result<Vec<i64>, StoreError> {
         let files = days::list(&self.dir)?;
-        Ok(files
-            .into_iter()
-            .filter(|f| f.kind == kind)
-            .map(|f| f.day)
-            .collect())
+        Ok(files.into_iter().filter(|f| f.kind == kind).map(|f| f.day).collect())
     }
 
     /// All day files, newest first.
@@ -54,10 +46,7 @@ impl Reading {
     pub fn day(&mut self, kind: &str, day: i64) -> Result<Option<&Connection>, StoreError> {
         // A connection to a file that retention has deleted would go on answering from its inode.
         let gone = !days::path(&self.dir, kind, day).exists();
-        let known = self
-            .days
-            .iter()
-            .position(|(k, d, _)| k == kind && *d == day);
+        let known = self.days.iter().position(|(k, d, _)| k == kind && *d == day);
         match (known, gone) {
             (Some(at), true) => {
                 self.days.remove(at);

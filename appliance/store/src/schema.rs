@@ -117,11 +117,7 @@ pub(crate) fn migrate(
             .any(|r| r.name == room && r.migrations.iter().any(|m| m.number == *number));
         if !known {
             let (path, room) = (path.to_owned(), room.clone());
-            return Err(StoreError::Newer {
-                path,
-                room,
-                number: *number,
-            });
+            return Err(StoreError::Newer { path, room, number: *number });
         }
     }
     for room in rooms {
@@ -148,11 +144,7 @@ fn applied(conn: &Connection) -> Result<BTreeMap<(String, u32), String>, StoreEr
 
 fn apply(conn: &mut Connection, room: &str, step: &Migration, sum: &str) -> Result<(), StoreError> {
     let number = step.number;
-    let failed = |source| StoreError::Migration {
-        room: room.to_owned(),
-        number,
-        source,
-    };
+    let failed = |source| StoreError::Migration { room: room.to_owned(), number, source };
     let tx = conn.transaction().map_err(failed)?;
     tx.execute_batch(step.sql).map_err(failed)?;
     tx.execute(
@@ -168,15 +160,10 @@ pub(crate) fn migrate_day(conn: &mut Connection, kind: &DayKind) -> Result<(), S
     let at: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
     for step in kind.migrations.iter().filter(|m| m.number > at) {
         let (room, number) = (kind.name, step.number);
-        let failed = |source| StoreError::Migration {
-            room: room.to_owned(),
-            number,
-            source,
-        };
+        let failed = |source| StoreError::Migration { room: room.to_owned(), number, source };
         let tx = conn.transaction().map_err(failed)?;
         tx.execute_batch(step.sql).map_err(failed)?;
-        tx.pragma_update(None, "user_version", number)
-            .map_err(failed)?;
+        tx.pragma_update(None, "user_version", number).map_err(failed)?;
         tx.commit().map_err(failed)?;
     }
     Ok(())
@@ -186,7 +173,5 @@ fn checksum(sql: &str) -> String {
     // White space may change with the code's indentation; the meaning does not.
     let words: Vec<&str> = sql.split_whitespace().collect();
     let digest = Sha256::digest(words.join(" ").as_bytes());
-    digest[..8]
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    digest[..8].iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -90,10 +90,7 @@ impl Shared {
     pub(crate) fn failed(&self, error: &rusqlite::Error) {
         let error = StoreError::commit(error);
         self.health.send_if_modified(|health| {
-            let now = Health {
-                failing: Some(error.to_string()),
-                full: error.is_full(),
-            };
+            let now = Health { failing: Some(error.to_string()), full: error.is_full() };
             let changed = *health != now;
             if changed {
                 tracing::error!(%error, "the database cannot be written");
@@ -111,11 +108,9 @@ impl Store {
     /// [`StoreError::Damaged`] for a file that is no sound database, [`StoreError::Newer`] for one
     /// of a newer release, [`StoreError::Io`] where the folder cannot be used.
     pub fn open(options: Options) -> Result<Self, StoreError> {
-        for folder in [
-            options.dir.clone(),
-            options.dir.join(days::FOLDER),
-            options.dir.join(backup::FOLDER),
-        ] {
+        for folder in
+            [options.dir.clone(), options.dir.join(days::FOLDER), options.dir.join(backup::FOLDER)]
+        {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -127,12 +122,7 @@ impl Store {
         let path = options.dir.join(DATABASE);
         let main =
             open_main(&path, &options).map_err(|e| explain_damage(e, &path, &options.dir))?;
-        let kinds: Vec<_> = options
-            .rooms
-            .iter()
-            .flat_map(|r| r.day_kinds)
-            .copied()
-            .collect();
+        let kinds: Vec<_> = options.rooms.iter().flat_map(|r| r.day_kinds).copied().collect();
         for file in days::list(&options.dir)? {
             if let Some(kind) = kinds.iter().find(|k| k.name == file.kind) {
                 days::open_for_writing(&options.dir, kind, file.day)?;
@@ -201,20 +191,10 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue()?;
-        let job = Typed {
-            what,
-            synced: false,
-            f: Some(f),
-            result: None,
-            reply,
-        };
-        queue
-            .blocking_send(Box::new(job))
-            .map_err(|_| StoreError::Closed)?;
+        let job = Typed { what, synced: false, f: Some(f), result: None, reply };
+        queue.blocking_send(Box::new(job)).map_err(|_| StoreError::Closed)?;
         drop(queue);
-        answer
-            .blocking_recv()
-            .unwrap_or_else(|_| Err(StoreError::Closed.into()))
+        answer.blocking_recv().unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
     async fn enqueue<T, E, F>(&self, what: &'static str, synced: bool, f: F) -> Result<T, E>
@@ -225,29 +205,14 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         let queue = self.queue()?;
-        let job = Typed {
-            what,
-            synced,
-            f: Some(f),
-            result: None,
-            reply,
-        };
-        queue
-            .send(Box::new(job))
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let job = Typed { what, synced, f: Some(f), result: None, reply };
+        queue.send(Box::new(job)).await.map_err(|_| StoreError::Closed)?;
         drop(queue);
-        answer
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Closed.into()))
+        answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
     fn queue(&self) -> Result<mpsc::Sender<Box<dyn Job>>, StoreError> {
-        let queue = self
-            .inner
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.clone().ok_or(StoreError::Closed)
     }
 
@@ -259,12 +224,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let permit = self
-            .inner
-            .reading
-            .acquire()
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let permit = self.inner.reading.acquire().await.map_err(|_| StoreError::Closed)?;
         let inner = Arc::clone(&self.inner);
         let task = tokio::task::spawn_blocking(move || inner.read(f));
         let outcome = task.await;
@@ -320,32 +280,14 @@ impl Store {
         // Readers first: the last connection to close folds the write-ahead log back into the file,
         // which a read-only one cannot do.
         self.inner.reading.close();
-        self.inner
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        let queue = self
-            .inner
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(queue);
-        let thread = self
-            .inner
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
-        self.inner
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -357,24 +299,14 @@ impl Inner {
     {
         let mut reading = self.take_reader()?;
         let result = f(&mut reading);
-        self.readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(reading);
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
         result
     }
 
     fn take_reader(&self) -> Result<Reading, StoreError> {
-        let idle = self
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         // One more than usual, or one lost to a panic: open another.
-        idle.map_or_else(
-            || Reading::open(&self.options.dir, &self.options.dir.join(DATABASE)),
-            Ok,
-        )
+        idle.map_or_else(|| Reading::open(&self.options.dir, &self.options.dir.join(DATABASE)), Ok)
     }
 }
 
@@ -408,9 +340,7 @@ fn explain_damage(error: StoreError, path: &Path, dir: &Path) -> StoreError {
 }
 
 fn damaged(path: &Path, dir: &Path, detail: String) -> StoreError {
-    let newest = backup::list(dir)
-        .ok()
-        .and_then(|all| all.into_iter().next());
+    let newest = backup::list(dir).ok().and_then(|all| all.into_iter().next());
     let remedy = newest.map_or_else(
         || {
             format!(
@@ -418,16 +348,7 @@ fn damaged(path: &Path, dir: &Path, detail: String) -> StoreError {
                 dir.join(backup::FOLDER).display()
             )
         },
-        |b| {
-            format!(
-                "Get the last good copy back with: panoptikon restore {}",
-                b.path.display()
-            )
-        },
+        |b| format!("Get the last good copy back with: panoptikon restore {}", b.path.display()),
     );
-    StoreError::Damaged {
-        path: path.to_owned(),
-        detail,
-        remedy,
-    }
+    StoreError::Damaged { path: path.to_owned(), detail, remedy }
 }

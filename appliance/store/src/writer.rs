@@ -169,11 +169,7 @@ fn run_in_savepoint(
 ) -> rusqlite::Result<()> {
     main.execute_batch("SAVEPOINT job")?;
     let mut mine = Vec::new();
-    let keep = job.run(&mut Writing {
-        main,
-        days,
-        after: &mut mine,
-    });
+    let keep = job.run(&mut Writing { main, days, after: &mut mine });
     // A full disk makes SQLite roll the whole transaction back by itself.
     if main.is_autocommit() {
         let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
@@ -182,11 +178,7 @@ fn run_in_savepoint(
             Some("rolled back by a full disk".into()),
         ));
     }
-    let end = if keep {
-        "RELEASE job"
-    } else {
-        "ROLLBACK TO job; RELEASE job"
-    };
+    let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
     days.leave(end)?;
     main.execute_batch(end)?;
     if keep {
@@ -211,12 +203,7 @@ struct OpenDay {
 
 impl Days {
     pub(crate) fn new(dir: PathBuf, kinds: Vec<DayKind>) -> Self {
-        Self {
-            dir,
-            kinds,
-            open: BTreeMap::new(),
-            synchronous: "NORMAL",
-        }
+        Self { dir, kinds, open: BTreeMap::new(), synchronous: "NORMAL" }
     }
 
     fn enter(&mut self, kind: &'static str, day: i64) -> Result<&Connection, StoreError> {
@@ -230,17 +217,12 @@ impl Days {
                     .find(|k| k.name == kind)
                     .ok_or(StoreError::Broken("a day of an undeclared kind"))?;
                 let conn = days::open_for_writing(&self.dir, kind, day)?;
-                slot.insert(OpenDay {
-                    conn,
-                    in_batch: false,
-                    in_job: false,
-                })
+                slot.insert(OpenDay { conn, in_batch: false, in_job: false })
             }
         };
         if !slot.in_batch {
             let level = self.synchronous;
-            slot.conn
-                .execute_batch(&format!("PRAGMA synchronous = {level}; BEGIN IMMEDIATE"))?;
+            slot.conn.execute_batch(&format!("PRAGMA synchronous = {level}; BEGIN IMMEDIATE"))?;
             slot.in_batch = true;
         }
         if !slot.in_job {
@@ -278,8 +260,7 @@ impl Days {
     /// Closes what has not been used of late, and files that retention has deleted.
     fn trim(&mut self) {
         let dir = self.dir.clone();
-        self.open
-            .retain(|(kind, day), _| days::path(&dir, kind, *day).exists());
+        self.open.retain(|(kind, day), _| days::path(&dir, kind, *day).exists());
         while self.open.len() > OPEN_DAYS {
             self.open.pop_first();
         }

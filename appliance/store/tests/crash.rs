@@ -12,10 +12,7 @@ use rusqlite::Connection;
 fn victim() -> PathBuf {
     // Examples are built beside the test's own folder: target/<profile>/examples.
     let exe = std::env::current_exe().expect("a test has a path");
-    exe.ancestors()
-        .nth(2)
-        .expect("target/<profile>")
-        .join("examples/keep_writing")
+    exe.ancestors().nth(2).expect("target/<profile>").join("examples/keep_writing")
 }
 
 #[test]
@@ -30,12 +27,7 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
             .spawn()
             .expect("the example keep_writing is built with the tests");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first: i64 = lines
-            .next()
-            .expect("it opens and writes")
-            .unwrap()
-            .parse()
-            .unwrap();
+        let first: i64 = lines.next().expect("it opens and writes").unwrap().parse().unwrap();
         assert!(
             first > acknowledged,
             "row {acknowledged} had been acknowledged, but {first} is next"
@@ -43,10 +35,7 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         acknowledged = first;
         let reader = std::thread::spawn(move || {
             // A line cut off by the kill has no meaning; only whole ones were acknowledged.
-            lines
-                .map_while(Result::ok)
-                .filter_map(|l| l.parse::<i64>().ok())
-                .last()
+            lines.map_while(Result::ok).filter_map(|l| l.parse::<i64>().ok()).last()
         });
         std::thread::sleep(Duration::from_millis(5 + round * 37 % 120));
         child.kill().unwrap();
@@ -54,15 +43,8 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         acknowledged = acknowledged.max(reader.join().unwrap().unwrap_or(0));
     }
     let main = Connection::open(dir.path().join(panoptikon_store::DATABASE)).unwrap();
-    let rows: i64 = main
-        .query_row("SELECT count(*) FROM numbers", [], |r| r.get(0))
-        .unwrap();
-    assert!(
-        rows >= acknowledged,
-        "{rows} rows, {acknowledged} acknowledged"
-    );
-    let sound: String = main
-        .query_row("PRAGMA integrity_check", [], |r| r.get(0))
-        .unwrap();
+    let rows: i64 = main.query_row("SELECT count(*) FROM numbers", [], |r| r.get(0)).unwrap();
+    assert!(rows >= acknowledged, "{rows} rows, {acknowledged} acknowledged");
+    let sound: String = main.query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
     assert_eq!(sound, "ok");
 }

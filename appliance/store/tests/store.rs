@@ -55,8 +55,7 @@ async fn note(store: &Store, at: Timestamp, text: &str) {
     let text = text.to_owned();
     store
         .write("note", move |w| {
-            w.main()
-                .execute("INSERT INTO notes (at, text) VALUES (?1, ?2)", (at.0, text))?;
+            w.main().execute("INSERT INTO notes (at, text) VALUES (?1, ?2)", (at.0, text))?;
             Ok::<_, StoreError>(())
         })
         .await
@@ -87,8 +86,7 @@ async fn a_failing_job_undoes_only_itself() {
     let store = open(dir.path());
     let failing = store.write("failing", |w| {
         w.main().execute("INSERT INTO notes (at) VALUES (1)", [])?;
-        w.day("lines", 5)?
-            .execute("INSERT INTO lines (text) VALUES ('x')", [])?;
+        w.day("lines", 5)?.execute("INSERT INTO lines (text) VALUES ('x')", [])?;
         w.after_commit(|| panic!("must not run"));
         Err::<(), _>(StoreError::Closed)
     });
@@ -152,8 +150,7 @@ async fn old_rows_and_days_are_forgotten_and_the_rest_stays() {
         let day = days_ago(n).day();
         store
             .write("line", move |w| {
-                w.day("lines", day)?
-                    .execute("INSERT INTO lines (text) VALUES ('x')", [])?;
+                w.day("lines", day)?.execute("INSERT INTO lines (text) VALUES ('x')", [])?;
                 Ok::<_, StoreError>(())
             })
             .await
@@ -173,16 +170,12 @@ async fn the_number_of_days_can_be_set() {
     let store = open(dir.path());
     note(&store, NOW.minus(Duration::from_secs(3 * 86_400)), "old").await;
     store
-        .write("set", |w| {
-            write_setting(w.main(), "retention.notes_days", &30_u32, NOW, "test")
-        })
+        .write("set", |w| write_setting(w.main(), "retention.notes_days", &30_u32, NOW, "test"))
         .await
         .unwrap();
     assert_eq!(store.maintain(NOW).await.unwrap().rows, 0);
-    let set: Option<u32> = store
-        .read(|r| read_setting(r.main(), "retention.notes_days"))
-        .await
-        .unwrap();
+    let set: Option<u32> =
+        store.read(|r| read_setting(r.main(), "retention.notes_days")).await.unwrap();
     assert_eq!(set, Some(30));
 }
 
@@ -200,19 +193,13 @@ async fn nothing_is_forgotten_while_the_clock_is_in_1970() {
 #[tokio::test]
 async fn tables_over_the_cap_lose_their_oldest_days() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(Options {
-        max_bytes: 400 << 10,
-        ..options(dir.path())
-    })
-    .unwrap();
+    let store = Store::open(Options { max_bytes: 400 << 10, ..options(dir.path()) }).unwrap();
     for n in 0..3 {
         let day = NOW.day() - n;
         store
             .write("line", move |w| {
-                w.day("lines", day)?.execute(
-                    "INSERT INTO lines (text) VALUES (hex(randomblob(100000)))",
-                    [],
-                )?;
+                w.day("lines", day)?
+                    .execute("INSERT INTO lines (text) VALUES (hex(randomblob(100000)))", [])?;
                 Ok::<_, StoreError>(())
             })
             .await
@@ -241,11 +228,7 @@ fn a_foreign_file_is_not_restored() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).close();
     let file = dir.path().join("holiday.jpg");
-    std::fs::write(
-        &file,
-        "not a database at all, but long enough to be looked at",
-    )
-    .unwrap();
+    std::fs::write(&file, "not a database at all, but long enough to be looked at").unwrap();
     let refused = panoptikon_store::restore(dir.path(), &file, &[NOTES]);
     assert!(matches!(refused, Err(StoreError::NotABackup { .. })));
     open(dir.path()).close();
@@ -263,15 +246,10 @@ async fn a_damaged_database_is_refused_with_the_restore_command() {
     let from = bytes.len() / 4;
     bytes[from..].fill(0x5a);
     std::fs::write(&path, bytes).unwrap();
-    let Err(error) = Store::open(options(dir.path())) else {
-        panic!("opened a damaged file")
-    };
+    let Err(error) = Store::open(options(dir.path())) else { panic!("opened a damaged file") };
     let text = error.to_string();
     assert!(text.contains("damaged"), "{text}");
-    assert!(
-        text.contains(&format!("panoptikon restore {}", backup.path.display())),
-        "{text}"
-    );
+    assert!(text.contains(&format!("panoptikon restore {}", backup.path.display())), "{text}");
 }
 
 #[tokio::test]
@@ -281,8 +259,7 @@ async fn a_damaged_day_is_put_aside_and_the_store_opens() {
     let insert = |store: Store| async move {
         store
             .write("line", |w| {
-                w.day("lines", 20_000)?
-                    .execute("INSERT INTO lines (text) VALUES ('x')", [])?;
+                w.day("lines", 20_000)?.execute("INSERT INTO lines (text) VALUES ('x')", [])?;
                 Ok::<_, StoreError>(())
             })
             .await
@@ -300,14 +277,8 @@ async fn a_damaged_day_is_put_aside_and_the_store_opens() {
 fn a_database_of_a_newer_release_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).close();
-    let older = Options {
-        rooms: vec![],
-        ..options(dir.path())
-    };
-    assert!(matches!(
-        Store::open(older),
-        Err(StoreError::Newer { number: 1, .. })
-    ));
+    let older = Options { rooms: vec![], ..options(dir.path()) };
+    assert!(matches!(Store::open(older), Err(StoreError::Newer { number: 1, .. })));
 }
 
 #[test]
@@ -328,4 +299,38 @@ async fn a_closed_store_says_so() {
     store.close();
     let late = store.write("late", |_| Ok::<_, StoreError>(())).await;
     assert!(matches!(late, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn a_reader_never_sees_a_day_without_its_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for day in 20_000..20_040 {
+        let reader = store.clone();
+        let reading = tokio::spawn(async move {
+            loop {
+                let seen = reader
+                    .read(move |r| {
+                        let Some(conn) = r.day("lines", day)? else { return Ok(None) };
+                        let sql = "SELECT count(*) FROM lines";
+                        Ok::<_, StoreError>(Some(
+                            conn.query_row(sql, [], |row| row.get::<_, i64>(0))?,
+                        ))
+                    })
+                    .await
+                    .expect("no table is missing");
+                if seen == Some(1) {
+                    break;
+                }
+            }
+        });
+        store
+            .write("line", move |w| {
+                w.day("lines", day)?.execute("INSERT INTO lines (text) VALUES ('x')", [])?;
+                Ok::<_, StoreError>(())
+            })
+            .await
+            .unwrap();
+        reading.await.unwrap();
+    }
 }

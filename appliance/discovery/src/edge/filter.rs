@@ -123,12 +123,7 @@ const DISCOVERY: &[Op] = &[
 
 const ARP_ONLY: &[Op] = &[Do(LOAD_HALF, 12), If(EQUALS, 0x0806, ACCEPT, DROP)];
 
-const END: &[Op] = &[
-    Label(DROP),
-    Do(RETURN, 0),
-    Label(ACCEPT),
-    Do(RETURN, SNAP_LENGTH),
-];
+const END: &[Op] = &[Label(DROP), Do(RETURN, 0), Label(ACCEPT), Do(RETURN, SNAP_LENGTH)];
 
 /// All that discovery listens to.
 pub(super) fn discovery() -> Vec<Instruction> {
@@ -154,12 +149,7 @@ fn assemble(program: &[Op]) -> Vec<Instruction> {
             If(code, operand, yes, no) => (code, operand, yes, no),
         };
         let [jump_true, jump_false] = [yes, no].map(|label| distance(&program[at + 1..], label));
-        instructions.push(Instruction {
-            code,
-            jump_true,
-            jump_false,
-            operand,
-        });
+        instructions.push(Instruction { code, jump_true, jump_false, operand });
     }
     instructions
 }
@@ -169,9 +159,7 @@ fn distance(rest: &[Op], label: &str) -> u8 {
     if label == NEXT {
         return 0;
     }
-    let skipped = rest
-        .iter()
-        .take_while(|op| !matches!(op, Label(name) if *name == label));
+    let skipped = rest.iter().take_while(|op| !matches!(op, Label(name) if *name == label));
     skipped.filter(|op| !matches!(op, Label(_))).count() as u8
 }
 
@@ -293,20 +281,11 @@ mod tests {
             (5353, 5353),
             (1, 5355),
         ] {
-            assert!(
-                passes(&ipv4(0, 17, &ports(source, destination))),
-                "{source} {destination}"
-            );
-            assert!(
-                passes(&ipv4(3, 17, &ports(source, destination))),
-                "{source} {destination}"
-            );
+            assert!(passes(&ipv4(0, 17, &ports(source, destination))), "{source} {destination}");
+            assert!(passes(&ipv4(3, 17, &ports(source, destination))), "{source} {destination}");
         }
         for (source, destination) in [(546, 547), (547, 546), (5353, 5353), (1, 5355), (5355, 1)] {
-            assert!(
-                passes(&ipv6(17, &ports(source, destination))),
-                "{source} {destination}"
-            );
+            assert!(passes(&ipv6(17, &ports(source, destination))), "{source} {destination}");
         }
         assert!(passes(&ipv4(0, 1, &[0])));
         for kind in [129, 133, 134, 135, 136] {

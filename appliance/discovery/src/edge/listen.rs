@@ -81,10 +81,7 @@ impl Listener {
     pub fn start(
         mut sink: impl FnMut(Overheard) -> bool + Send + 'static,
     ) -> Result<Self, EdgeError> {
-        let failed = |source| EdgeError::Thread {
-            name: "listen",
-            source,
-        };
+        let failed = |source| EdgeError::Thread { name: "listen", source };
         let (waker, wake) = wake::pair().map_err(failed)?;
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -92,11 +89,7 @@ impl Listener {
             .name("listen".to_owned())
             .spawn(move || run(&theirs, &wake, &mut sink))
             .map_err(failed)?;
-        Ok(Self {
-            shared,
-            waker,
-            thread: Some(thread),
-        })
+        Ok(Self { shared, waker, thread: Some(thread) })
     }
 
     /// Listens to these interfaces from now on, and to no others.
@@ -148,11 +141,8 @@ fn run(shared: &Shared, wake: &Wake, sink: &mut impl FnMut(Overheard) -> bool) {
     while !shared.stop.load(Ordering::Acquire) {
         let now = Instant::now();
         let until = [adjust_at, count_at].into_iter().flatten().min();
-        let Ready { is_woken, sockets } = wait(
-            wake,
-            &open,
-            until.map(|at: Instant| at.saturating_duration_since(now)),
-        );
+        let Ready { is_woken, sockets } =
+            wait(wake, &open, until.map(|at: Instant| at.saturating_duration_since(now)));
         let mut has_heard = false;
         for at in sockets.into_iter().rev() {
             match read_round(shared, &open[at], sink) {
@@ -211,24 +201,16 @@ fn wait(wake: &Wake, open: &[Open], timeout: Option<Duration>) -> Ready {
         PollTimeout::try_from(timeout.as_millis() + 1).unwrap_or(PollTimeout::MAX)
     });
     let mut fds = vec![PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
-    fds.extend(
-        open.iter()
-            .map(|open| PollFd::new(open.socket.as_fd(), PollFlags::POLLIN)),
-    );
+    fds.extend(open.iter().map(|open| PollFd::new(open.socket.as_fd(), PollFlags::POLLIN)));
     if poll(&mut fds, timeout).is_err() {
-        return Ready {
-            is_woken: false,
-            sockets: Vec::new(),
-        }; // a signal
+        return Ready { is_woken: false, sockets: Vec::new() }; // a signal
     }
     let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
     let is_woken = is_ready(&fds[0]);
     if is_woken {
         wake.clear();
     }
-    let sockets = (0..open.len())
-        .filter(|at| is_ready(&fds[at + 1]))
-        .collect();
+    let sockets = (0..open.len()).filter(|at| is_ready(&fds[at + 1])).collect();
     Ready { is_woken, sockets }
 }
 
@@ -250,11 +232,7 @@ fn read_round(
         match decode::ethernet(&buffer[..length.min(LONGEST_FRAME)]) {
             Ok(heard) => {
                 let at = Timestamp::now();
-                if !sink(Overheard {
-                    interface: open.interface,
-                    at,
-                    heard,
-                }) {
+                if !sink(Overheard { interface: open.interface, at, heard }) {
                     shared.queue_drops.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -268,9 +246,7 @@ fn read_round(
 
 fn count_drops(shared: &Shared, open: &[Open]) {
     for statistics in open.iter().filter_map(|open| open.socket.statistics().ok()) {
-        shared
-            .kernel_drops
-            .fetch_add(u64::from(statistics.dropped), Ordering::Relaxed);
+        shared.kernel_drops.fetch_add(u64::from(statistics.dropped), Ordering::Relaxed);
     }
 }
 

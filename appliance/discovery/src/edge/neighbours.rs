@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::Mac;
 use nix::errno::Errno;
@@ -129,14 +129,14 @@ pub struct Watcher {
 
 /// A table that could not be read is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Lost messages come in bursts: the tables are read when one is over.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Interface {
     /// The interface as discovery sees it; `None` without a MAC address.
     pub fn segment(&self) -> Option<Segment> {
-        let networks = self.addresses.iter().map(|(own, prefix)| Network {
-            own: *own,
-            prefix: *prefix,
-        });
+        let networks =
+            self.addresses.iter().map(|(own, prefix)| Network { own: *own, prefix: *prefix });
         Some(Segment {
             index: self.index,
             name: self.name.clone(),
@@ -153,14 +153,9 @@ impl Watcher {
     pub fn start(
         sink: impl FnMut(NetworkChange) -> bool + Send + 'static,
     ) -> Result<Self, EdgeError> {
-        let netlink = Netlink::open().map_err(|source| EdgeError::Netlink {
-            what: "following interfaces",
-            source,
-        })?;
-        let failed = |source| EdgeError::Thread {
-            name: "neighbours",
-            source,
-        };
+        let netlink = Netlink::open()
+            .map_err(|source| EdgeError::Netlink { what: "following interfaces", source })?;
+        let failed = |source| EdgeError::Thread { name: "neighbours", source };
         let (waker, wake) = wake::pair().map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
         let losses = Arc::new(AtomicU64::new(0));
@@ -178,11 +173,7 @@ impl Watcher {
             .name("neighbours".to_owned())
             .spawn(move || following.run(&theirs, &wake))
             .map_err(failed)?;
-        Ok(Self {
-            stop,
-            losses,
-            waker,
-        })
+        Ok(Self { stop, losses, waker })
     }
 
     /// How often messages were lost since the start, and all tables read anew.
@@ -217,17 +208,16 @@ struct Over;
 
 impl Following {
     fn run(&mut self, stop: &AtomicBool, wake: &Wake) {
-        let mut is_due = true;
+        let mut begin_at = Some(Instant::now());
         while !stop.load(Ordering::Acquire) {
-            if is_due {
-                is_due = self.begin().is_err();
+            let now = Instant::now();
+            if begin_at.is_some_and(|at| at <= now) {
+                begin_at = self.begin().is_err().then(|| now + RETRY);
             }
-            let retry = u16::try_from(RETRY.as_millis()).unwrap_or(u16::MAX);
-            let timeout = if is_due {
-                PollTimeout::from(retry)
-            } else {
-                PollTimeout::NONE
-            };
+            let timeout = begin_at.map_or(PollTimeout::NONE, |at| {
+                let left = at.saturating_duration_since(now).as_millis() + 1;
+                PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+            });
             let mut fds = [
                 PollFd::new(self.netlink.fd(), PollFlags::POLLIN),
                 PollFd::new(wake.as_fd(), PollFlags::POLLIN),
@@ -236,7 +226,8 @@ impl Following {
                 continue; // a signal
             }
             match self.drain() {
-                Ok(is_whole) => is_due |= !is_whole,
+                Ok(true) => {}
+                Ok(false) => begin_at = begin_at.or_else(|| Some(Instant::now() + PAUSE)),
                 Err(Over) => return,
             }
         }

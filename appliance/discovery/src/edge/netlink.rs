@@ -56,19 +56,10 @@ impl Netlink {
         socket.connect(&SocketAddr::new(0, 0))?;
         socket.set_non_blocking(true)?;
         socket.set_rx_buf_sz(RECEIVE_BUFFER)?;
-        for group in [
-            GROUP_LINK,
-            GROUP_NEIGHBOUR,
-            GROUP_IPV4_ADDRESS,
-            GROUP_IPV6_ADDRESS,
-        ] {
+        for group in [GROUP_LINK, GROUP_NEIGHBOUR, GROUP_IPV4_ADDRESS, GROUP_IPV6_ADDRESS] {
             socket.add_membership(group)?;
         }
-        Ok(Self {
-            socket,
-            buffer: vec![0; BUFFER],
-            sequence: 0,
-        })
+        Ok(Self { socket, buffer: vec![0; BUFFER], sequence: 0 })
     }
 
     /// Asks for all of a table; returns the sequence number of the answer.
@@ -129,10 +120,7 @@ fn read(bytes: &[u8]) -> Option<Incoming> {
     match message.payload {
         NetlinkPayload::InnerMessage(inner) => Some(Incoming::Message(inner)),
         NetlinkPayload::Done(_) => Some(Incoming::End { sequence, is_sound }),
-        NetlinkPayload::Error(_) => Some(Incoming::End {
-            sequence,
-            is_sound: false,
-        }),
+        NetlinkPayload::Error(_) => Some(Incoming::End { sequence, is_sound: false }),
         _ => None,
     }
 }

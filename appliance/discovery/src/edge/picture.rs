@@ -52,15 +52,10 @@ impl Picture {
         if old.interfaces != self.interfaces {
             changes.push(self.list());
         }
-        for (interface, ip) in old
-            .neighbours
-            .keys()
-            .filter(|key| !self.neighbours.contains_key(key))
+        for (interface, ip) in
+            old.neighbours.keys().filter(|key| !self.neighbours.contains_key(key))
         {
-            changes.push(NetworkChange::NeighbourGone {
-                interface: *interface,
-                ip: *ip,
-            });
+            changes.push(NetworkChange::NeighbourGone { interface: *interface, ip: *ip });
         }
         for (key, neighbour) in &self.neighbours {
             if old.neighbours.get(key) != Some(neighbour) {
@@ -75,10 +70,7 @@ impl Picture {
     }
 
     fn take_link(&mut self, link: &LinkMessage) -> bool {
-        let is_partial = link
-            .attributes
-            .iter()
-            .any(|a| matches!(a, LinkAttribute::Wireless(_)));
+        let is_partial = link.attributes.iter().any(|a| matches!(a, LinkAttribute::Wireless(_)));
         if link.header.interface_family != AddressFamily::Unspec || is_partial {
             return false; // a bridge speaks of its port, or a driver of its radio
         }
@@ -102,10 +94,7 @@ impl Picture {
         self.neighbours.retain(|(interface, ip), _| {
             let stays = *interface != index;
             if !stays {
-                changes.push(NetworkChange::NeighbourGone {
-                    interface: index,
-                    ip: *ip,
-                });
+                changes.push(NetworkChange::NeighbourGone { interface: index, ip: *ip });
             }
             stays
         });
@@ -139,9 +128,7 @@ impl Picture {
             return false;
         };
         let before = interface.addresses.len();
-        interface
-            .addresses
-            .retain(|known| Some(*known) != address(message));
+        interface.addresses.retain(|known| Some(*known) != address(message));
         interface.addresses.len() != before
     }
 
@@ -215,30 +202,20 @@ fn interface(link: &LinkMessage) -> Interface {
 }
 
 fn mac(octets: &[u8]) -> Option<Mac> {
-    octets
-        .try_into()
-        .ok()
-        .map(Mac)
-        .filter(|mac| mac.is_station())
+    octets.try_into().ok().map(Mac).filter(|mac| mac.is_station())
 }
 
 /// Behind a point-to-point link the attribute "address" is the other side's.
 fn address(message: &AddressMessage) -> Option<(IpAddr, u8)> {
-    let local = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            AddressAttribute::Local(ip) => Some(*ip),
-            _ => None,
-        });
+    let local = message.attributes.iter().find_map(|attribute| match attribute {
+        AddressAttribute::Local(ip) => Some(*ip),
+        _ => None,
+    });
     let any = || {
-        message
-            .attributes
-            .iter()
-            .find_map(|attribute| match attribute {
-                AddressAttribute::Address(ip) => Some(*ip),
-                _ => None,
-            })
+        message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(ip) => Some(*ip),
+            _ => None,
+        })
     };
     local.or_else(any).map(|ip| (ip, message.header.prefix_len))
 }
@@ -254,13 +231,10 @@ fn neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
         KernelState::Permanent => NeighbourState::Permanent,
         _ => return None, // multicast groups and links without addresses
     };
-    let mac = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            NeighbourAttribute::LinkLayerAddress(octets) => mac(octets),
-            _ => None,
-        });
+    let mac = message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::LinkLayerAddress(octets) => mac(octets),
+        _ => None,
+    });
     Some(Neighbour {
         interface: message.header.ifindex,
         ip: destination(message)?,
@@ -271,12 +245,9 @@ fn neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
 }
 
 fn destination(message: &NeighbourMessage) -> Option<IpAddr> {
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some(IpAddr::V4(*ip)),
-            NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some(IpAddr::V6(*ip)),
-            _ => None,
-        })
+    message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(ip)) => Some(IpAddr::V4(*ip)),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(ip)) => Some(IpAddr::V6(*ip)),
+        _ => None,
+    })
 }

@@ -95,15 +95,8 @@ pub fn sweep(job: &Job, stop: &AtomicBool) -> Result<Outcome, EdgeError> {
                 // too and teaches nobody a wrong address.
                 let ip = own.iter().find(|(_, subnet)| subnet.contains(probe.ip));
                 let ip = ip.map_or(Ipv4Addr::UNSPECIFIED, |(own, _)| *own);
-                let from = Sender {
-                    mac: job.segment.mac,
-                    ip,
-                };
-                send(
-                    &socket,
-                    interface,
-                    &frames::arp_request(from, probe.ip, probe.to),
-                )?;
+                let from = Sender { mac: job.segment.mac, ip };
+                send(&socket, interface, &frames::arp_request(from, probe.ip, probe.to))?;
             }
             Step::Wait(until) => {
                 let timeout = until.saturating_duration_since(now).min(STOP_WITHIN);
@@ -122,35 +115,22 @@ pub fn sweep(job: &Job, stop: &AtomicBool) -> Result<Outcome, EdgeError> {
             }
         }
     }
-    let found = found
-        .into_iter()
-        .map(|(ip, mac)| Found { ip, mac })
-        .collect();
-    Ok(Outcome {
-        found,
-        progress: sweep.progress(),
-        took: began.elapsed(),
-        is_whole,
-    })
+    let found = found.into_iter().map(|(ip, mac)| Found { ip, mac }).collect();
+    Ok(Outcome { found, progress: sweep.progress(), took: began.elapsed(), is_whole })
 }
 
 /// Sends frames on an interface, such as a query of [`frames`] or a magic packet.
 pub fn send_once(interface: u32, frames: &[Vec<u8>]) -> Result<(), EdgeError> {
     let socket = PacketSocket::open(interface, &filter::nothing())
         .map_err(|source| EdgeError::Open { interface, source })?;
-    frames
-        .iter()
-        .try_for_each(|frame| send(&socket, interface, frame))
+    frames.iter().try_for_each(|frame| send(&socket, interface, frame))
 }
 
 fn own_networks(segment: &Segment) -> impl Iterator<Item = (Ipv4Addr, Subnet)> + '_ {
-    segment
-        .networks
-        .iter()
-        .filter_map(|network| match network.own {
-            IpAddr::V4(own) => Some((own, Subnet::new(own, network.prefix).ok()?)),
-            IpAddr::V6(_) => None,
-        })
+    segment.networks.iter().filter_map(|network| match network.own {
+        IpAddr::V4(own) => Some((own, Subnet::new(own, network.prefix).ok()?)),
+        IpAddr::V6(_) => None,
+    })
 }
 
 fn send(socket: &PacketSocket, interface: u32, frame: &[u8]) -> Result<(), EdgeError> {
@@ -181,10 +161,7 @@ fn receive(socket: &PacketSocket, timeout: Duration) -> io::Result<Vec<Found>> {
         if let Ok(Fact::Arp(arp)) = decode::ethernet(frame).map(|heard| heard.fact)
             && !arp.sender_ip.is_unspecified()
         {
-            found.push(Found {
-                ip: arp.sender_ip,
-                mac: arp.sender,
-            });
+            found.push(Found { ip: arp.sender_ip, mac: arp.sender });
         }
         if found.len() >= MOST_AT_ONCE {
             break;

@@ -54,19 +54,10 @@ impl Claims {
     }
 
     pub(super) fn take(&mut self, now: Timestamp, mac: Mac, ip: IpAddr) -> Outcome {
-        let none = Outcome {
-            lost_by: None,
-            conflict: false,
-        };
+        let none = Outcome { lost_by: None, conflict: false };
         let Some(claim) = self.by_ip.get_mut(&ip) else {
             if self.by_ip.len() < MAX_CLAIMS {
-                let fresh = Claim {
-                    holder: mac,
-                    heard: now,
-                    changed: now,
-                    changes: 0,
-                    told: None,
-                };
+                let fresh = Claim { holder: mac, heard: now, changed: now, changes: 0, told: None };
                 self.by_ip.insert(ip, fresh);
             }
             return none;
@@ -75,11 +66,7 @@ impl Claims {
         if claim.holder == mac {
             return none;
         }
-        claim.changes = if now.since(claim.changed) <= QUARREL {
-            claim.changes + 1
-        } else {
-            1
-        };
+        claim.changes = if now.since(claim.changed) <= QUARREL { claim.changes + 1 } else { 1 };
         claim.changed = now;
         let lost_by = Some(std::mem::replace(&mut claim.holder, mac));
         let quiet = claim.told.is_none_or(|told| now.since(told) > TELL_AGAIN);
@@ -112,35 +99,21 @@ impl Engine {
         };
         // The same link-local address may well exist on two links.
         let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let outcome = if link_local {
-            None
-        } else {
-            Some(self.claims.take(now, mac, ip))
-        };
+        let outcome = if link_local { None } else { Some(self.claims.take(now, mac, ip)) };
         let had_one = self.devices.get(&id).is_some_and(|d| {
-            d.addresses
-                .iter()
-                .any(|a| a.ip.is_ipv4() == ip.is_ipv4() && a.ip != ip)
+            d.addresses.iter().any(|a| a.ip.is_ipv4() == ip.is_ipv4() && a.ip != ip)
         });
-        let news = self
-            .devices
-            .get_mut(&id)
-            .is_some_and(|d| d.hold(ip, &segment.name, now));
+        let news = self.devices.get_mut(&id).is_some_and(|d| d.hold(ip, &segment.name, now));
         if news {
             self.changes.dirty.insert(id);
             if had_one && ip.is_ipv4() {
                 self.tell(id, now, "address_changed", Severity::Info, |d| {
-                    (
-                        format!("{} now has the address {ip}", d.name()),
-                        json!({ "ip": ip }),
-                    )
+                    (format!("{} now has the address {ip}", d.name()), json!({ "ip": ip }))
                 });
             }
         }
         let Some(outcome) = outcome else { return };
-        let loser = outcome
-            .lost_by
-            .and_then(|mac| self.by_mac.get(&mac).copied());
+        let loser = outcome.lost_by.and_then(|mac| self.by_mac.get(&mac).copied());
         if let Some(loser) = loser.filter(|loser| *loser != id)
             && self.devices.get_mut(&loser).is_some_and(|d| d.lose(ip))
         {
@@ -148,10 +121,7 @@ impl Engine {
         }
         if let (true, Some(other)) = (outcome.conflict, outcome.lost_by) {
             self.tell(id, now, "ip_conflict", Severity::High, |d| {
-                let text = format!(
-                    "{ip} is used by {} ({mac}) and by {other} at once",
-                    d.name()
-                );
+                let text = format!("{ip} is used by {} ({mac}) and by {other} at once", d.name());
                 (text, json!({ "ip": ip, "other_mac": other }))
             });
         }
@@ -173,13 +143,7 @@ mod tests {
         let mut claims = Claims::default();
         claims.take(at(0), Mac([2; 6]), IP);
         let outcome = claims.take(at(1_000), Mac([4; 6]), IP);
-        assert_eq!(
-            outcome,
-            Outcome {
-                lost_by: Some(Mac([2; 6])),
-                conflict: false
-            }
-        );
+        assert_eq!(outcome, Outcome { lost_by: Some(Mac([2; 6])), conflict: false });
         assert_eq!(claims.holder(IP), Some(Mac([4; 6])));
     }
 
@@ -187,11 +151,7 @@ mod tests {
     fn two_that_take_it_from_each_other_are_in_conflict_once_an_hour() {
         let mut claims = Claims::default();
         let told = (0..100)
-            .map(|n| {
-                claims
-                    .take(at(n * 10), Mac([2 + 2 * (n % 2) as u8; 6]), IP)
-                    .conflict
-            })
+            .map(|n| claims.take(at(n * 10), Mac([2 + 2 * (n % 2) as u8; 6]), IP).conflict)
             .filter(|told| *told)
             .count();
         assert_eq!(told, 1);

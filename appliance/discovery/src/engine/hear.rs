@@ -83,10 +83,7 @@ impl Engine {
             if let Some(ip) = dhcp.current.filter(|ip| !ip.is_unspecified()) {
                 self.claim(now, segment, speaker, ip.into());
             }
-            if let Some(client_id) = dhcp
-                .client_id
-                .as_ref()
-                .filter(|id| id.len() <= MAX_CLIENT_ID)
+            if let Some(client_id) = dhcp.client_id.as_ref().filter(|id| id.len() <= MAX_CLIENT_ID)
             {
                 self.note_client_id(speaker, client_id);
             }
@@ -145,10 +142,7 @@ impl Engine {
         };
         let place = segment.name.clone();
         self.tell(id, now, "dhcp_rogue", Severity::High, |d| {
-            let text = format!(
-                "{} answers as a DHCP server ({server}) on {place}",
-                d.name()
-            );
+            let text = format!("{} answers as a DHCP server ({server}) on {place}", d.name());
             (text, json!({ "server": server }))
         });
     }
@@ -307,10 +301,7 @@ fn add_mdns(evidence: &mut Evidence, mdns: &Mdns, sender: Option<IpAddr>) -> boo
 fn add_netbios(evidence: &mut Evidence, netbios: &NetBios, heard: &Heard) -> bool {
     let mut news = set(&mut evidence.netbios);
     let own = netbios.response || netbios.operation == NetBiosOperation::Registration;
-    let name = netbios
-        .names
-        .iter()
-        .find(|n| n.suffix == NETBIOS_WORKSTATION && !n.group);
+    let name = netbios.names.iter().find(|n| n.suffix == NETBIOS_WORKSTATION && !n.group);
     if let (true, Some(name)) = (own, name.and_then(|n| clean_hostname(&n.name))) {
         news |= push_new(&mut evidence.hostnames, &name.to_lowercase(), MAX_NAMES);
     }
@@ -355,7 +346,7 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
 
 impl Evidence {
     /// Takes over what another address of the same device has shown; the newer counts.
-    pub(super) fn absorb(&mut self, newer: &Self) {
+    pub(crate) fn absorb(&mut self, newer: &Self) {
         let keep = |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
         self.dhcp.hostname = keep(&newer.dhcp.hostname, &self.dhcp.hostname);
         self.dhcp.vendor_class = keep(&newer.dhcp.vendor_class, &self.dhcp.vendor_class);

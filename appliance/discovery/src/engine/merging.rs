@@ -108,19 +108,7 @@ impl Engine {
             return;
         };
         let before = device.mac;
-        device.mac = newcomer.mac;
-        if !device.macs.contains(&newcomer.mac) {
-            device.macs.push(newcomer.mac);
-        }
-        for address in newcomer.addresses.iter().rev() {
-            device.hold(address.ip, &address.interface, address.last_seen);
-        }
-        device.interface.clone_from(&newcomer.interface);
-        device.evidence.absorb(&newcomer.evidence);
-        device.identity = crate::enrich::identify(&device.evidence);
-        if newcomer.client_id.is_some() {
-            device.client_id.clone_from(&newcomer.client_id);
-        }
+        device.take_over(newcomer);
         let back = device.presence.heard(newcomer.presence.last_seen.max(now));
         self.by_mac.insert(newcomer.mac, into);
         self.changes.dirty.insert(into);
@@ -130,10 +118,7 @@ impl Engine {
         let mac = newcomer.mac;
         self.tell(into, now, "device_merged", Severity::Info, |d| {
             let text = format!("{} has changed its address to {mac}. {reason}", d.name());
-            (
-                text,
-                json!({ "before": before, "absorbed": newcomer.id.0, "reason": reason }),
-            )
+            (text, json!({ "before": before, "absorbed": newcomer.id.0, "reason": reason }))
         });
     }
 

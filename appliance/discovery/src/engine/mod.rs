@@ -30,6 +30,8 @@ const NEW_BURST: u32 = 6_000;
 const NEW_A_MINUTE: u32 = 600;
 /// Events that wait for a disk that cannot be written; beyond it the oldest are lost and counted.
 const MAX_WAITING_EVENTS: usize = 20_000;
+/// A device keeps the address that it was heard from within this time.
+const ADDRESS_IN_USE: Duration = Duration::from_secs(60);
 /// How stale a stored "last seen" may become, so that a quiet network does not wear the flash.
 const LAST_SEEN_STALE: Duration = Duration::from_secs(300);
 /// An IPv4 address that was not heard for this long, while another one was, is given up.
@@ -89,6 +91,8 @@ pub struct Engine {
     /// Randomised addresses that wait a moment to be recognised.
     waiting: BTreeMap<Mac, Waiting>,
     stored_last_seen: HashMap<DeviceId, Timestamp>,
+    /// When each address of devices with several was heard: the one in use is the present one.
+    heard_on: HashMap<Mac, Timestamp>,
     own_macs: BTreeSet<Mac>,
     claims: Claims,
     dhcp_servers: HashMap<u32, Vec<IpAddr>>,
@@ -121,16 +125,14 @@ impl Engine {
             by_mac: HashMap::new(),
             waiting: BTreeMap::new(),
             stored_last_seen: HashMap::new(),
+            heard_on: HashMap::new(),
             own_macs: BTreeSet::new(),
             claims: Claims::default(),
             dhcp_servers: HashMap::new(),
             settings,
             listening_since: now,
             next_id,
-            new_budget: Budget {
-                left: NEW_BURST,
-                minute: now.as_secs() / 60,
-            },
+            new_budget: Budget { left: NEW_BURST, minute: now.as_secs() / 60 },
             refused: 0,
             events_lost: 0,
             changes: Changes::default(),
@@ -139,9 +141,7 @@ impl Engine {
             for mac in &device.macs {
                 engine.by_mac.insert(*mac, device.id);
             }
-            engine
-                .stored_last_seen
-                .insert(device.id, device.presence.last_seen);
+            engine.stored_last_seen.insert(device.id, device.presence.last_seen);
             engine.next_id = engine.next_id.max(device.id.0 + 1);
             engine.devices.insert(device.id, device);
         }
@@ -180,14 +180,9 @@ impl Engine {
 
     /// The device that has an address now.
     pub fn by_ip(&self, ip: IpAddr) -> Option<&Device> {
-        self.claims
-            .holder(ip)
-            .and_then(|mac| self.by_mac(mac))
-            .or_else(|| {
-                self.devices
-                    .values()
-                    .find(|d| d.addresses.iter().any(|a| a.ip == ip && a.current))
-            })
+        self.claims.holder(ip).and_then(|mac| self.by_mac(mac)).or_else(|| {
+            self.devices.values().find(|d| d.addresses.iter().any(|a| a.ip == ip && a.current))
+        })
     }
 
     /// Pairs of address and station on an interface, for asking each directly.
@@ -250,11 +245,7 @@ impl Engine {
             if give_up_addresses(device, now) {
                 self.changes.dirty.insert(device.id);
             }
-            let stored = self
-                .stored_last_seen
-                .get(&device.id)
-                .copied()
-                .unwrap_or_default();
+            let stored = self.stored_last_seen.get(&device.id).copied().unwrap_or_default();
             if device.presence.last_seen.since(stored) >= LAST_SEEN_STALE {
                 self.changes.dirty.insert(device.id);
             }
@@ -279,8 +270,7 @@ impl Engine {
     /// Takes in a device that a person entered; it was stored already.
     pub fn insert_manual(&mut self, device: Device) {
         self.by_mac.insert(device.mac, device.id);
-        self.stored_last_seen
-            .insert(device.id, device.presence.last_seen);
+        self.stored_last_seen.insert(device.id, device.presence.last_seen);
         self.devices.insert(device.id, device);
     }
 
@@ -304,14 +294,26 @@ impl Engine {
         Some(device)
     }
 
+    /// Puts a person's merging into effect, after it was stored.
+    pub fn merged_by_person(&mut self, absorbed: DeviceId, into: Device) {
+        if let Some(gone) = self.devices.remove(&absorbed) {
+            for mac in gone.macs {
+                self.by_mac.insert(mac, into.id);
+            }
+        }
+        self.stored_last_seen.remove(&absorbed);
+        self.changes.dirty.remove(&absorbed);
+        self.changes.presence.retain(|(of, _, _)| *of != absorbed);
+        self.changes.dirty.insert(into.id);
+        self.devices.insert(into.id, into);
+    }
+
     /// Notes a reverse-DNS name of an address.
     pub fn named(&mut self, ip: IpAddr, name: &str) {
         let Some(id) = self.by_ip(ip).map(|d| d.id) else {
             return;
         };
-        self.learn(id, |evidence| {
-            hear::push_new(&mut evidence.hostnames, name, 8)
-        });
+        self.learn(id, |evidence| hear::push_new(&mut evidence.hostnames, name, 8));
     }
 
     /// Heard from a station: makes it a device, brings it back online, notes the time.
@@ -326,17 +328,21 @@ impl Engine {
         let mut dirty = device.manual;
         if device.manual {
             device.manual = false;
-            device.presence = Presence {
-                first_seen: now,
-                ..device.presence
-            };
+            device.presence = Presence { first_seen: now, ..device.presence };
         }
         let back = device.presence.heard(now);
-        if device.mac != mac {
+        let mut present = true;
+        if device.macs.len() > 1 {
+            self.heard_on.insert(mac, now);
+            // A laptop on cable and Wi-Fi speaks from both; it must not change with every frame.
+            let other = self.heard_on.get(&device.mac).copied().unwrap_or_default();
+            present = device.mac == mac || now.since(other) > ADDRESS_IN_USE;
+        }
+        if present && device.mac != mac {
             device.mac = mac;
             dirty = true;
         }
-        if device.interface.as_deref() != Some(segment.name.as_str()) {
+        if present && device.interface.as_deref() != Some(segment.name.as_str()) {
             device.interface = Some(segment.name.clone());
             dirty = true;
         }
@@ -388,10 +394,7 @@ impl Engine {
                 .map_or(0, |last| now.since(last).as_secs())
         });
         self.tell(id, now, "device_online", Severity::Info, |d| {
-            (
-                format!("{} is online", d.name()),
-                json!({ "absent_seconds": absent }),
-            )
+            (format!("{} is online", d.name()), json!({ "absent_seconds": absent }))
         });
     }
 
@@ -400,10 +403,7 @@ impl Engine {
         self.changes.presence.push((id, now, false));
         self.tell(id, now, "device_offline", Severity::Low, |d| {
             let silent = model::human_age(now.since(d.presence.last_seen));
-            (
-                format!("{} is offline, unheard for {silent}", d.name()),
-                json!({}),
-            )
+            (format!("{} is offline, unheard for {silent}", d.name()), json!({}))
         });
     }
 
@@ -445,15 +445,7 @@ impl Engine {
             data.extend(extra);
         }
         let source = "discovery";
-        let event = NewEvent {
-            at,
-            source,
-            kind,
-            severity,
-            device: Some(id),
-            summary,
-            data,
-        };
+        let event = NewEvent { at, source, kind, severity, device: Some(id), summary, data };
         self.changes.events.push(event);
     }
 }
@@ -461,12 +453,7 @@ impl Engine {
 /// Drops the claim to addresses that were not heard for long, while a later one of their kind was.
 fn give_up_addresses(device: &mut Device, now: Timestamp) -> bool {
     let latest = |v4: bool| {
-        device
-            .addresses
-            .iter()
-            .filter(|a| a.ip.is_ipv4() == v4)
-            .map(|a| a.last_seen)
-            .max()
+        device.addresses.iter().filter(|a| a.ip.is_ipv4() == v4).map(|a| a.last_seen).max()
     };
     let (latest_v4, latest_v6) = (latest(true), latest(false));
     let mut given_up = false;
@@ -488,10 +475,8 @@ impl Budget {
         let minute = now.as_secs() / 60;
         if minute > self.minute {
             let passed = u32::try_from(minute - self.minute).unwrap_or(u32::MAX);
-            self.left = self
-                .left
-                .saturating_add(passed.saturating_mul(NEW_A_MINUTE))
-                .min(NEW_BURST);
+            self.left =
+                self.left.saturating_add(passed.saturating_mul(NEW_A_MINUTE)).min(NEW_BURST);
             self.minute = minute;
         }
         let granted = self.left > 0;

@@ -23,12 +23,7 @@ fn ip(last: u8) -> Ipv4Addr {
 
 fn lan() -> Segment {
     let own = IpAddr::from(ip(1));
-    Segment {
-        index: 2,
-        name: "lan0".into(),
-        mac: OWN,
-        networks: vec![Network { own, prefix: 24 }],
-    }
+    Segment { index: 2, name: "lan0".into(), mac: OWN, networks: vec![Network { own, prefix: 24 }] }
 }
 
 fn engine() -> Engine {
@@ -39,29 +34,12 @@ fn engine() -> Engine {
 
 fn frame(source: Mac, address: Option<Ipv4Addr>, fact: Fact) -> Heard {
     let ip = address.map(IpAddr::from);
-    Heard {
-        source,
-        destination: Mac::BROADCAST,
-        vlan: None,
-        ip,
-        hop_limit: None,
-        fact,
-    }
+    Heard { source, destination: Mac::BROADCAST, vlan: None, ip, hop_limit: None, fact }
 }
 
 fn arp(sender: Mac, sender_ip: Ipv4Addr) -> Heard {
     let (target, target_ip) = (Mac::ZERO, ip(1));
-    frame(
-        sender,
-        None,
-        Fact::Arp(Arp {
-            reply: false,
-            sender,
-            sender_ip,
-            target,
-            target_ip,
-        }),
-    )
+    frame(sender, None, Fact::Arp(Arp { reply: false, sender, sender_ip, target, target_ip }))
 }
 
 fn message(client: Mac) -> Dhcp4 {
@@ -97,12 +75,7 @@ fn dhcp(client: Mac, name: &str, client_id: &[u8]) -> Heard {
 }
 
 fn kinds(engine: &mut Engine) -> Vec<&'static str> {
-    engine
-        .take_changes()
-        .events
-        .iter()
-        .map(|e| e.kind)
-        .collect()
+    engine.take_changes().events.iter().map(|e| e.kind).collect()
 }
 
 #[test]
@@ -129,13 +102,7 @@ fn what_the_router_itself_sends_is_no_device() {
 fn addresses_off_the_link_are_not_believed() {
     let mut engine = engine();
     engine.hear(START, &lan(), &arp(PHONE, Ipv4Addr::new(8, 8, 8, 8)));
-    assert!(
-        engine
-            .by_mac(PHONE)
-            .expect("is a device")
-            .addresses
-            .is_empty()
-    );
+    assert!(engine.by_mac(PHONE).expect("is a device").addresses.is_empty());
 }
 
 #[test]
@@ -145,10 +112,7 @@ fn silence_makes_it_offline_and_a_frame_brings_it_back() {
     engine.tick(after(301));
     engine.tick(after(302));
     engine.hear(after(400), &lan(), &arp(PHONE, ip(7)));
-    assert_eq!(
-        kinds(&mut engine),
-        ["new_device", "device_offline", "device_online"]
-    );
+    assert_eq!(kinds(&mut engine), ["new_device", "device_offline", "device_online"]);
 }
 
 #[test]
@@ -168,16 +132,9 @@ fn an_address_that_moves_belongs_to_the_new_one_only() {
 fn two_that_fight_over_an_address_are_told_once() {
     let mut engine = engine();
     for n in 0..20 {
-        engine.hear(
-            after(n),
-            &lan(),
-            &arp(if n % 2 == 0 { PHONE } else { OTHER }, ip(7)),
-        );
+        engine.hear(after(n), &lan(), &arp(if n % 2 == 0 { PHONE } else { OTHER }, ip(7)));
     }
-    let conflicts = kinds(&mut engine)
-        .iter()
-        .filter(|k| **k == "ip_conflict")
-        .count();
+    let conflicts = kinds(&mut engine).iter().filter(|k| **k == "ip_conflict").count();
     assert_eq!(conflicts, 1);
 }
 
@@ -185,10 +142,7 @@ fn two_that_fight_over_an_address_are_told_once() {
 fn a_dhcp_request_names_the_device_at_once() {
     let mut engine = engine();
     engine.hear(START, &lan(), &dhcp(PHONE, "Kims-iPhone", b"\x01abcdef"));
-    assert_eq!(
-        engine.by_mac(PHONE).expect("is a device").name(),
-        "Kims-iPhone"
-    );
+    assert_eq!(engine.by_mac(PHONE).expect("is a device").name(), "Kims-iPhone");
 }
 
 const RANDOM_1: Mac = Mac([0x02, 1, 1, 1, 1, 1]);
@@ -208,15 +162,7 @@ fn a_new_randomised_address_with_the_same_identifier_is_the_same_device() {
     assert_eq!(device.macs, [RANDOM_1, RANDOM_2]);
     assert!(device.presence.online);
     let kinds = kinds(&mut engine);
-    assert_eq!(
-        kinds,
-        [
-            "new_device",
-            "device_offline",
-            "device_online",
-            "device_merged"
-        ]
-    );
+    assert_eq!(kinds, ["new_device", "device_offline", "device_online", "device_merged"]);
 }
 
 #[test]
@@ -236,23 +182,43 @@ fn one_that_is_recognised_late_is_absorbed() {
 }
 
 #[test]
+fn a_device_on_cable_and_wifi_does_not_change_with_every_frame() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    engine.hear(START, &lan(), &arp(OTHER, ip(8)));
+    let (wifi, cable) = (engine.id_of(PHONE), engine.id_of(OTHER));
+    let (wifi, cable) = (wifi.expect("is a device"), cable.expect("is a device"));
+    let mut merged = engine.get(wifi).expect("is a device").clone();
+    merged.take_over(&engine.get(cable).expect("is a device").clone());
+    engine.merged_by_person(cable, merged);
+    engine.hear(after(1), &lan(), &arp(PHONE, ip(7)));
+    engine.hear(after(1), &lan(), &arp(OTHER, ip(8)));
+    let present = engine.get(wifi).expect("is a device").mac;
+    drop(engine.take_changes());
+    for second in 2..50 {
+        engine.hear(after(second), &lan(), &arp(PHONE, ip(7)));
+        engine.hear(after(second), &lan(), &arp(OTHER, ip(8)));
+    }
+    assert_eq!(engine.get(wifi).map(|d| d.mac), Some(present));
+    assert!(engine.take_changes().is_empty());
+    let other = if present == PHONE { OTHER } else { PHONE };
+    for second in 50..150 {
+        engine.hear(after(second), &lan(), &arp(other, ip(8)));
+    }
+    assert_eq!(engine.get(wifi).map(|d| d.mac), Some(other), "the cable was pulled");
+}
+
+#[test]
 fn a_second_dhcp_server_is_a_stranger() {
     let mut engine = engine();
     let offer = |server: Ipv4Addr| {
-        let offer = Dhcp4 {
-            kind: Some(Dhcp4Kind::Offer),
-            server: Some(server),
-            ..message(PHONE)
-        };
+        let offer = Dhcp4 { kind: Some(Dhcp4Kind::Offer), server: Some(server), ..message(PHONE) };
         Fact::Dhcp4(Box::new(offer))
     };
     engine.hear(START, &lan(), &frame(PHONE, Some(ip(2)), offer(ip(2))));
     engine.hear(after(1), &lan(), &frame(OTHER, Some(ip(3)), offer(ip(3))));
     engine.hear(after(2), &lan(), &frame(OTHER, Some(ip(3)), offer(ip(3))));
-    let rogues = kinds(&mut engine)
-        .iter()
-        .filter(|k| **k == "dhcp_rogue")
-        .count();
+    let rogues = kinds(&mut engine).iter().filter(|k| **k == "dhcp_rogue").count();
     assert_eq!(rogues, 1);
 }
 

@@ -8,11 +8,8 @@ use std::sync::LazyLock;
 use super::identity::DeviceType;
 use crate::vendor::csv;
 
-static MODELS: LazyLock<HashMap<String, AppleModel>> = LazyLock::new(|| {
-    read(include_str!("../../data/apple-models.csv"))
-        .into_iter()
-        .collect()
-});
+static MODELS: LazyLock<HashMap<String, AppleModel>> =
+    LazyLock::new(|| read(include_str!("../../data/apple-models.csv")).into_iter().collect());
 
 /// What a code stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +46,7 @@ const FAMILIES: &[(&str, DeviceType, &str)] = &[
 /// What an Apple model code stands for; `None` when the text is no code of a known family.
 pub fn apple_model(code: &str) -> Option<AppleModel> {
     // Macs append their colour: `MacBookAir10,1@ECOLOR=...`.
-    let code = code
-        .split('@')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let code = code.split('@').next().unwrap_or_default().trim().to_ascii_lowercase();
     let (family, numbers) = code.split_at(code.find(|c: char| c.is_ascii_digit())?);
     let (major, minor) = numbers.split_once(',')?;
     let is_number = |text: &str| {
@@ -67,11 +59,7 @@ pub fn apple_model(code: &str) -> Option<AppleModel> {
         return Some(model.clone());
     }
     let (_, device_type, os) = FAMILIES.iter().find(|(name, ..)| *name == family)?;
-    Some(AppleModel {
-        name: None,
-        device_type: *device_type,
-        os,
-    })
+    Some(AppleModel { name: None, device_type: *device_type, os })
 }
 
 fn read(text: &str) -> Vec<(String, AppleModel)> {
@@ -82,19 +70,15 @@ fn read(text: &str) -> Vec<(String, AppleModel)> {
                 return None;
             };
             let os = SYSTEMS.iter().find(|known| *known == os)?;
-            let model = AppleModel {
-                name: Some(name.clone()),
-                device_type: kind.parse().ok()?,
-                os,
-            };
+            let model =
+                AppleModel { name: Some(name.clone()), device_type: kind.parse().ok()?, os };
             Some((code.to_ascii_lowercase(), model))
         })
         .collect()
 }
 
-const SYSTEMS: &[&str] = &[
-    "iOS", "iPadOS", "macOS", "tvOS", "audioOS", "watchOS", "visionOS", "AirPort",
-];
+const SYSTEMS: &[&str] =
+    &["iOS", "iPadOS", "macOS", "tvOS", "audioOS", "watchOS", "visionOS", "AirPort"];
 
 #[cfg(test)]
 mod tests {
@@ -114,29 +98,13 @@ mod tests {
     #[test]
     fn codes_become_names() {
         for (code, name, kind) in [
-            (
-                "iPhone14,6",
-                "iPhone SE (3rd generation)",
-                DeviceType::Phone,
-            ),
-            (
-                "MacBookAir10,1@ECOLOR=8,8",
-                "MacBook Air (M1, 2020)",
-                DeviceType::Laptop,
-            ),
-            (
-                "appletv14,1",
-                "Apple TV 4K (3rd generation)",
-                DeviceType::Tv,
-            ),
+            ("iPhone14,6", "iPhone SE (3rd generation)", DeviceType::Phone),
+            ("MacBookAir10,1@ECOLOR=8,8", "MacBook Air (M1, 2020)", DeviceType::Laptop),
+            ("appletv14,1", "Apple TV 4K (3rd generation)", DeviceType::Tv),
             ("AudioAccessory5,1", "HomePod mini", DeviceType::Speaker),
         ] {
             let model = apple_model(code).unwrap();
-            assert_eq!(
-                (model.name.as_deref(), model.device_type),
-                (Some(name), kind),
-                "{code}"
-            );
+            assert_eq!((model.name.as_deref(), model.device_type), (Some(name), kind), "{code}");
         }
     }
 
@@ -148,15 +116,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_codes() {
-        for text in [
-            "",
-            "iPhone",
-            "0,1,2",
-            "Mac99,1",
-            "iPhone1",
-            "SM-G991B",
-            "iphone1,1234",
-        ] {
+        for text in ["", "iPhone", "0,1,2", "Mac99,1", "iPhone1", "SM-G991B", "iphone1,1234"] {
             assert_eq!(apple_model(text), None, "{text}");
         }
     }

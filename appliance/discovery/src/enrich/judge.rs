@@ -23,16 +23,10 @@ pub fn identify(evidence: &Evidence) -> Identity {
 
 /// What a device is, by other rules.
 pub fn identify_with(rules: &Rules, evidence: &Evidence) -> Identity {
-    let mut claims = Claims {
-        rules,
-        all: Vec::new(),
-    };
+    let mut claims = Claims { rules, all: Vec::new() };
     claims.gather(evidence);
     let mut identity = decide(&claims.all);
-    if identity
-        .device_type
-        .as_ref()
-        .is_none_or(|found| found.confidence < FIRM)
+    if identity.device_type.as_ref().is_none_or(|found| found.confidence < FIRM)
         && let Some(os) = identity.os_family.as_ref().map(|found| found.value.clone())
     {
         claims.match_rules(On::Usual, Source::Usual, &os);
@@ -59,24 +53,14 @@ struct Claim {
 
 impl Claim {
     fn rank(&self) -> (bool, Option<Source>, u8, usize) {
-        (
-            self.confidence >= FIRM,
-            self.source,
-            self.confidence,
-            self.weight,
-        )
+        (self.confidence >= FIRM, self.source, self.confidence, self.weight)
     }
 
     /// The reason for people: what it says of that which was concluded; nothing if it says none.
     fn because(&self, identity: &Identity) -> Option<String> {
-        let kind = self
-            .device_type
-            .filter(|kind| Some(*kind) == identity.kind());
+        let kind = self.device_type.filter(|kind| Some(*kind) == identity.kind());
         let os = same(self.os.as_ref(), identity.os_family.as_ref());
-        let os = match (
-            os,
-            same(self.version.as_ref(), identity.os_version.as_ref()),
-        ) {
+        let os = match (os, same(self.version.as_ref(), identity.os_version.as_ref())) {
             (Some(os), Some(version)) => Some(format!("{os} {version}")),
             (os, _) => os.map(Into::into),
         };
@@ -89,17 +73,12 @@ impl Claim {
         .into_iter()
         .flatten()
         .collect();
-        let verb = if self.confidence >= FIRM {
-            "says"
-        } else {
-            "hints at"
-        };
+        let verb = if self.confidence >= FIRM { "says" } else { "hints at" };
         (!told.is_empty()).then(|| format!("{} {verb} {}", self.trace, told.join(", ")))
     }
 
     fn agrees(&self, identity: &Identity) -> bool {
-        self.device_type
-            .is_some_and(|kind| Some(kind) == identity.kind())
+        self.device_type.is_some_and(|kind| Some(kind) == identity.kind())
             || same(self.os.as_ref(), identity.os_family.as_ref()).is_some()
             || same(self.brand.as_ref(), identity.brand.as_ref()).is_some()
     }
@@ -107,8 +86,7 @@ impl Claim {
 
 /// The claimed value if it is the concluded one.
 fn same<'a>(own: Option<&'a String>, chosen: Option<&Finding<String>>) -> Option<&'a str> {
-    own.map(String::as_str)
-        .filter(|own| chosen.is_some_and(|chosen| chosen.value == *own))
+    own.map(String::as_str).filter(|own| chosen.is_some_and(|chosen| chosen.value == *own))
 }
 
 struct Claims<'a> {
@@ -142,11 +120,7 @@ impl Claims<'_> {
             self.match_rules(On::SsdpTarget, Source::Ssdp, target);
         }
         self.ttl_and_names(evidence);
-        if let Some(vendor) = evidence
-            .vendor
-            .as_deref()
-            .filter(|_| !evidence.randomised_mac)
-        {
+        if let Some(vendor) = evidence.vendor.as_deref().filter(|_| !evidence.randomised_mac) {
             self.match_rules(On::Vendor, Source::Oui, vendor);
         }
     }
@@ -169,14 +143,8 @@ impl Claims<'_> {
         self.match_rules(On::Link, Source::Link, &link.description);
         // Servers with containers announce themselves as bridge and router; their description
         // names a general operating system and no type.
-        let general = self.all[before..]
-            .iter()
-            .any(|c| c.os.is_some() && c.device_type.is_none());
-        let role = match (
-            link.telephone,
-            link.access_point,
-            link.bridge || link.router,
-        ) {
+        let general = self.all[before..].iter().any(|c| c.os.is_some() && c.device_type.is_none());
+        let role = match (link.telephone, link.access_point, link.bridge || link.router) {
             (true, ..) => Some((DeviceType::Phone, "telephone", 72)),
             (_, true, _) if !general => Some((DeviceType::Network, "access point", 75)),
             (_, _, true) if !general => Some((DeviceType::Network, "bridge or router", 60)),
@@ -213,10 +181,7 @@ impl Claims<'_> {
             .iter()
             .map(|service| {
                 let service = service.trim().trim_end_matches('.').to_ascii_lowercase();
-                service
-                    .strip_suffix(".local")
-                    .unwrap_or(&service)
-                    .to_owned()
+                service.strip_suffix(".local").unwrap_or(&service).to_owned()
             })
             .collect();
         let has = |start: &str| services.iter().any(|service| service.starts_with(start));
@@ -250,10 +215,7 @@ impl Claims<'_> {
         if value.len() < 2 || !value.chars().any(char::is_alphabetic) {
             return;
         }
-        let vendor = evidence
-            .vendor
-            .as_deref()
-            .filter(|_| !evidence.randomised_mac);
+        let vendor = evidence.vendor.as_deref().filter(|_| !evidence.randomised_mac);
         if let Some(apple) = apple_model(value) {
             if !imitates_apple(value, vendor) {
                 self.all.push(Claim {
@@ -363,14 +325,7 @@ fn imitates_apple(code: &str, vendor: Option<&str>) -> bool {
     let code = code.to_ascii_lowercase();
     let vendor = vendor.unwrap_or("apple").to_ascii_lowercase();
     let shown = ["timecapsule", "xserve", "rackmac", "macpro", "airport"];
-    let makers = [
-        "synology",
-        "qnap",
-        "netgear",
-        "western digital",
-        "asustor",
-        "buffalo",
-    ];
+    let makers = ["synology", "qnap", "netgear", "western digital", "asustor", "buffalo"];
     shown.iter().any(|name| code.starts_with(name)) && vendor != "apple"
         || makers.iter().any(|name| vendor.starts_with(name))
 }
@@ -397,25 +352,13 @@ fn decide(claims: &[Claim]) -> Identity {
         claim.model.clone().filter(|_| !other_brand && !other_type)
     };
     // People put a product's line into a host name; mDNS names the exact model.
-    let exact = |claim: &Claim| {
-        matches!(
-            claim.source,
-            Some(Source::Mdns | Source::Link | Source::Dhcp)
-        )
-    };
-    let model = first(&order, |claim| {
-        fitting_model(claim).filter(|_| exact(claim))
-    })
-    .or_else(|| first(&order, fitting_model));
+    let exact =
+        |claim: &Claim| matches!(claim.source, Some(Source::Mdns | Source::Link | Source::Dhcp));
+    let model = first(&order, |claim| fitting_model(claim).filter(|_| exact(claim)))
+        .or_else(|| first(&order, fitting_model));
 
-    let mut identity = Identity {
-        os_family,
-        os_version,
-        device_type,
-        brand,
-        model,
-        ..Identity::default()
-    };
+    let mut identity =
+        Identity { os_family, os_version, device_type, brand, model, ..Identity::default() };
     identity.confidence = confidence(&order, &identity);
     let mut reasons = Vec::new();
     for reason in order.iter().filter_map(|claim| claim.because(&identity)) {
@@ -433,11 +376,7 @@ const MAX_REASONS: usize = 6;
 fn first<T>(order: &[&Claim], field: impl Fn(&Claim) -> Option<T>) -> Option<Finding<T>> {
     order.iter().find_map(|claim| {
         let source = claim.source?;
-        field(claim).map(|value| Finding {
-            value,
-            source,
-            confidence: claim.confidence,
-        })
+        field(claim).map(|value| Finding { value, source, confidence: claim.confidence })
     })
 }
 
@@ -456,9 +395,7 @@ fn confidence(order: &[&Claim], identity: &Identity) -> u8 {
         let Some(source) = claim.source.filter(|s| *s != base.1 && *s != Source::Usual) else {
             continue;
         };
-        let other = claim
-            .device_type
-            .is_some_and(|kind| Some(kind) != identity.kind());
+        let other = claim.device_type.is_some_and(|kind| Some(kind) != identity.kind());
         if other && claim.confidence >= FIRM {
             against.push(source);
         } else if !other && claim.agrees(identity) {
@@ -482,10 +419,7 @@ fn refine_apple(identity: &mut Identity) {
         Some(DeviceType::Speaker) => "audioOS",
         _ => return,
     };
-    let apple = identity
-        .brand
-        .as_ref()
-        .is_some_and(|brand| brand.value == "Apple");
+    let apple = identity.brand.as_ref().is_some_and(|brand| brand.value == "Apple");
     if let Some(family) = &mut identity.os_family
         && apple
         && family.value == "iOS"

@@ -59,10 +59,7 @@ pub fn clean_hostname(name: &str) -> Option<String> {
     let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
     loop {
         let before = name.len();
-        let bare = name
-            .trim()
-            .trim_matches(['"', '\'', '`'])
-            .trim_end_matches('.');
+        let bare = name.trim().trim_matches(['"', '\'', '`']).trim_end_matches('.');
         name = String::from(bare);
         let lower = name.to_ascii_lowercase();
         if let Some(domain) = LOCAL_DOMAINS.iter().find(|domain| lower.ends_with(*domain)) {
@@ -89,10 +86,7 @@ pub fn clean_hostname(name: &str) -> Option<String> {
 /// Twelve hex digits with or without separators, or an address spelled as a name such as
 /// `dhcp-192-168-1-20`.
 fn is_address_like(lower: &str) -> bool {
-    let digits: String = lower
-        .chars()
-        .filter(|c| !matches!(c, ':' | '-' | '.' | '_'))
-        .collect();
+    let digits: String = lower.chars().filter(|c| !matches!(c, ':' | '-' | '.' | '_')).collect();
     let mac = digits.len() == 12
         && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
         && digits.bytes().any(|byte| byte.is_ascii_digit());
@@ -129,11 +123,7 @@ pub struct Names<'a> {
 /// The best name there is: a person's, then DHCP, mDNS, PTR, `NetBIOS`, and at last who made it
 /// and what it is, such as `Apple phone` or `Espressif device`.
 pub fn display_name(names: &Names<'_>) -> String {
-    let custom = names
-        .custom
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(Into::into);
+    let custom = names.custom.map(str::trim).filter(|name| !name.is_empty()).map(Into::into);
     custom
         .or_else(|| names.dhcp.and_then(clean_hostname))
         .or_else(|| names.mdns.and_then(instance_name))
@@ -155,18 +145,14 @@ fn instance_name(name: &str) -> Option<String> {
 
 fn wording(names: &Names<'_>) -> String {
     let kind = names.device_type.map(DeviceType::for_people);
-    let maker = names
-        .brand
-        .or(names.vendor)
-        .map(str::trim)
-        .filter(|maker| !maker.is_empty());
+    let maker = names.brand.or(names.vendor).map(str::trim).filter(|maker| !maker.is_empty());
     match (maker, kind) {
         (Some(maker), kind) => format!("{maker} {}", kind.unwrap_or("device")),
         (None, Some(kind)) => {
             let mut letters = kind.chars();
-            letters.next().map_or_else(String::new, |first| {
-                first.to_uppercase().chain(letters).collect()
-            })
+            letters
+                .next()
+                .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         }
         (None, None) => "Unknown device".to_owned(),
     }

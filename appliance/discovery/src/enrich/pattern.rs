@@ -17,12 +17,7 @@ pub(crate) struct Pattern {
 impl Pattern {
     pub(crate) fn new(text: &str) -> Self {
         let lower = text.to_ascii_lowercase();
-        Self {
-            pieces: lower
-                .split('*')
-                .map(|piece| piece.as_bytes().to_vec())
-                .collect(),
-        }
+        Self { pieces: lower.split('*').map(|piece| piece.as_bytes().to_vec()).collect() }
     }
 
     /// How much it says: the number of characters that are no star.
@@ -41,10 +36,7 @@ impl Pattern {
         let Some((last, middle)) = rest.split_last() else {
             return (first.len() == bytes.len()).then(Vec::new);
         };
-        let end = bytes
-            .len()
-            .checked_sub(last.len())
-            .filter(|end| *end >= first.len())?;
+        let end = bytes.len().checked_sub(last.len()).filter(|end| *end >= first.len())?;
         if !fits(last, &bytes[end..]) {
             return None;
         }
@@ -116,11 +108,7 @@ mod tests {
             ("", "", true),
             ("", "x", false),
         ] {
-            assert_eq!(
-                Pattern::new(pattern).matches(subject),
-                expected,
-                "{pattern} on {subject}"
-            );
+            assert_eq!(Pattern::new(pattern).matches(subject), expected, "{pattern} on {subject}");
         }
     }
 
@@ -128,12 +116,8 @@ mod tests {
     fn stars_keep_what_they_stood_for() {
         let pattern = Pattern::new("mfg=*;typ=printer;mod=*;*");
         let subject = "MFG=HP;TYP=Printer;MOD=LaserJet 4;SER=1;X=2";
-        let stars: Vec<_> = pattern
-            .captures(subject)
-            .unwrap()
-            .into_iter()
-            .map(|at| &subject[at])
-            .collect();
+        let stars: Vec<_> =
+            pattern.captures(subject).unwrap().into_iter().map(|at| &subject[at]).collect();
         assert_eq!(stars, ["HP", "LaserJet 4", "SER=1;X=2"]);
     }
 

@@ -130,20 +130,13 @@ fn parse(fields: &[String]) -> Result<Rule, String> {
     }
     let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
     let device_type = filled(kind)
-        .map(|kind| {
-            kind.parse::<DeviceType>()
-                .map_err(|error| error.to_string())
-        })
+        .map(|kind| kind.parse::<DeviceType>().map_err(|error| error.to_string()))
         .transpose()?;
     let stars = pattern.matches('*').count();
     for text in [os, version, brand, model] {
-        let star = text
-            .strip_prefix('$')
-            .and_then(|rest| rest.chars().next()?.to_digit(10));
+        let star = text.strip_prefix('$').and_then(|rest| rest.chars().next()?.to_digit(10));
         if star.is_some_and(|star| star == 0 || star as usize > stars) {
-            return Err(format!(
-                "{text:?} names a star that {pattern:?} does not have"
-            ));
+            return Err(format!("{text:?} names a star that {pattern:?} does not have"));
         }
     }
     let confidence = confidence
@@ -200,11 +193,7 @@ mod tests {
         for (line, fields) in csv::records(FILE) {
             if fields[0] == "vendor" {
                 let pattern = Pattern::new(&fields[1]);
-                assert!(
-                    names.iter().any(|n| pattern.matches(n)),
-                    "line {line}: {}",
-                    fields[1]
-                );
+                assert!(names.iter().any(|n| pattern.matches(n)), "line {line}: {}", fields[1]);
             }
         }
     }
@@ -216,10 +205,7 @@ mod tests {
              name,x,tv,,,,,101\nname,x*,tv,,$2,,,50\nname,x\n",
         );
         assert_eq!(rules.len(), 1);
-        assert_eq!(
-            errors.iter().map(|e| e.line).collect::<Vec<_>>(),
-            [2, 3, 4, 5, 6, 7]
-        );
+        assert_eq!(errors.iter().map(|e| e.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7]);
         assert!(errors[1].to_string().contains("telly"), "{}", errors[1]);
     }
 

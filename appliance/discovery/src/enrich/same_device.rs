@@ -32,13 +32,7 @@ pub struct Trace {
 impl Trace {
     /// An address of which nothing is known yet.
     pub const fn new(mac: Mac) -> Self {
-        Self {
-            mac,
-            client_id: None,
-            hostname: None,
-            parameters: Vec::new(),
-            vendor_class: None,
-        }
+        Self { mac, client_id: None, hostname: None, parameters: Vec::new(), vendor_class: None }
     }
 }
 
@@ -81,30 +75,18 @@ fn the_only(
     fits: impl Fn(&Trace, &Trace) -> Option<String>,
 ) -> Option<Merge> {
     let mut found: Option<Merge> = None;
-    for candidate in candidates
-        .iter()
-        .filter(|other| other.trace.mac != newcomer.mac)
-    {
+    for candidate in candidates.iter().filter(|other| other.trace.mac != newcomer.mac) {
         let Some(reason) = fits(newcomer, &candidate.trace) else {
             continue;
         };
-        let another = found
-            .as_ref()
-            .is_some_and(|merge| merge.device != candidate.device);
+        let another = found.as_ref().is_some_and(|merge| merge.device != candidate.device);
         if another || candidate.online || !candidate.trace.mac.is_locally_administered() {
             return None;
         }
-        found.get_or_insert(Merge {
-            device: candidate.device,
-            reason,
-        });
+        found.get_or_insert(Merge { device: candidate.device, reason });
     }
     // Another address of the same device may be online.
-    found.filter(|merge| {
-        !candidates
-            .iter()
-            .any(|c| c.device == merge.device && c.online)
-    })
+    found.filter(|merge| !candidates.iter().any(|c| c.device == merge.device && c.online))
 }
 
 fn same_client_id(new: &Trace, old: &Trace) -> Option<String> {

@@ -7,9 +7,8 @@ const APPLE: &[u8] = &[1, 121, 3, 6, 15, 108, 114, 119, 252];
 const MACOS: &[u8] = &[1, 121, 3, 6, 15, 108, 114, 119, 252, 95, 44, 46];
 const ANDROID: &[u8] = &[1, 3, 6, 15, 26, 28, 51, 58, 59, 43, 114, 108];
 const DEBIAN: &[u8] = &[1, 28, 2, 3, 15, 6, 119, 12, 44, 47, 26, 121, 42];
-const NETWORK_MANAGER: &[u8] = &[
-    1, 2, 6, 12, 15, 26, 28, 121, 3, 33, 40, 41, 42, 119, 249, 252, 17,
-];
+const NETWORK_MANAGER: &[u8] =
+    &[1, 2, 6, 12, 15, 26, 28, 121, 3, 33, 40, 41, 42, 119, 249, 252, 17];
 const BUSYBOX: &[u8] = &[1, 3, 6, 12, 15, 28, 42];
 const LWIP: &[u8] = &[1, 3, 28, 6];
 
@@ -51,11 +50,7 @@ impl Device {
             dhcp6_vendor_class: None,
             mdns: Mdns {
                 services: self.services.iter().map(|s| (*s).to_owned()).collect(),
-                txt: self
-                    .txt
-                    .iter()
-                    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                    .collect(),
+                txt: self.txt.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             },
             ssdp: Ssdp {
                 servers: some(self.server).into_iter().collect(),
@@ -242,15 +237,9 @@ fn devices_of_a_real_home_are_recognised() {
             text(&identity.brand),
             text(&identity.model),
         ];
-        let fits = found
-            .iter()
-            .zip(device.expected)
-            .all(|(f, e)| e == "?" || f == e);
+        let fits = found.iter().zip(device.expected).all(|(f, e)| e == "?" || f == e);
         if !fits {
-            wrong.push(format!(
-                "{}: {found:?}, {:#?}",
-                device.what, identity.because
-            ));
+            wrong.push(format!("{}: {found:?}, {:#?}", device.what, identity.because));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -263,33 +252,18 @@ fn every_conclusion_has_its_reason() {
         let known = identity.source().is_some();
         assert_eq!(known, !identity.because.is_empty(), "{}", device.what);
         for reason in &identity.because {
-            assert!(
-                reason.contains(" says ") || reason.contains(" hints at "),
-                "{reason}"
-            );
+            assert!(reason.contains(" says ") || reason.contains(" hints at "), "{reason}");
         }
-        assert_eq!(
-            known,
-            identity.confidence > 0,
-            "{}: {identity:?}",
-            device.what
-        );
+        assert_eq!(known, identity.confidence > 0, "{}: {identity:?}", device.what);
     }
 }
 
 #[test]
 fn reasons_read_as_sentences() {
-    let evidence = Device {
-        name: "Johns-iPhone",
-        params: APPLE,
-        ..EMPTY
-    }
-    .evidence();
+    let evidence = Device { name: "Johns-iPhone", params: APPLE, ..EMPTY }.evidence();
     let identity = identify(&evidence);
     assert!(
-        identity
-            .because
-            .contains(&"Host name \"Johns-iPhone\" says Apple, phone, iOS".to_owned()),
+        identity.because.contains(&"Host name \"Johns-iPhone\" says Apple, phone, iOS".to_owned()),
         "{:?}",
         identity.because
     );
@@ -312,10 +286,7 @@ fn the_better_source_wins_each_field_by_itself() {
     assert_eq!((os.value.as_str(), os.source), ("Android", Source::Dhcp));
     assert_eq!(identity.os_version.unwrap().value, "13");
     let kind = identity.device_type.unwrap();
-    assert_eq!(
-        (kind.value, kind.source),
-        (DeviceType::Tablet, Source::Hostname)
-    );
+    assert_eq!((kind.value, kind.source), (DeviceType::Tablet, Source::Hostname));
     assert_eq!(identity.model.unwrap().source, Source::Mdns);
 }
 
@@ -332,17 +303,9 @@ fn ttl_classes_are_those_of_the_book_and_override_nothing() {
         (248, None, Some(DeviceType::Network)),
         (255, None, Some(DeviceType::Network)),
     ] {
-        let bare = identify(&Evidence {
-            ttl: Some(ttl),
-            ..Evidence::default()
-        });
+        let bare = identify(&Evidence { ttl: Some(ttl), ..Evidence::default() });
         assert_eq!((bare.os(), bare.kind()), (os, kind), "{ttl}");
-        let mut known = Device {
-            class: "MSFT 5.0",
-            name: "ada-laptop",
-            ..EMPTY
-        }
-        .evidence();
+        let mut known = Device { class: "MSFT 5.0", name: "ada-laptop", ..EMPTY }.evidence();
         let without = identify(&known);
         known.ttl = Some(ttl);
         let with = identify(&known);
@@ -356,26 +319,10 @@ fn ttl_classes_are_those_of_the_book_and_override_nothing() {
 
 #[test]
 fn sources_that_agree_make_it_surer_and_one_against_less_sure() {
-    let name = Device {
-        name: "Johns-iPhone",
-        ..EMPTY
-    };
+    let name = Device { name: "Johns-iPhone", ..EMPTY };
     let alone = identify(&name.evidence()).confidence;
-    let agreed = identify(
-        &Device {
-            vendor: "Apple",
-            params: APPLE,
-            ..name
-        }
-        .evidence(),
-    );
-    let against = identify(
-        &Device {
-            vendor: "Roku",
-            ..name
-        }
-        .evidence(),
-    );
+    let agreed = identify(&Device { vendor: "Apple", params: APPLE, ..name }.evidence());
+    let against = identify(&Device { vendor: "Roku", ..name }.evidence());
     assert!(agreed.confidence > alone, "{agreed:?}");
     assert!(against.confidence < alone, "{against:?}");
 }
@@ -396,24 +343,14 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         ]
     };
     let pairs = proptest::collection::vec(
-        (
-            prop_oneof![
-                Just("model".to_owned()),
-                Just("md".to_owned()),
-                any::<String>()
-            ],
-            text(),
-        ),
+        (prop_oneof![Just("model".to_owned()), Just("md".to_owned()), any::<String>()], text()),
         0..4,
     );
     (
         proptest::option::of(text()),
         any::<[bool; 4]>(),
         proptest::collection::vec(text(), 0..3),
-        (
-            proptest::option::of(text()),
-            proptest::collection::vec(any::<u8>(), 0..16),
-        ),
+        (proptest::option::of(text()), proptest::collection::vec(any::<u8>(), 0..16)),
         pairs,
         proptest::option::of(any::<u8>()),
         proptest::collection::vec(text(), 0..3),
@@ -423,19 +360,9 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
                 vendor,
                 randomised_mac: a,
                 hostnames,
-                dhcp: Dhcp {
-                    hostname: None,
-                    vendor_class: class,
-                    parameters,
-                },
-                mdns: Mdns {
-                    services: servers.clone(),
-                    txt,
-                },
-                ssdp: Ssdp {
-                    servers,
-                    targets: Vec::new(),
-                },
+                dhcp: Dhcp { hostname: None, vendor_class: class, parameters },
+                mdns: Mdns { services: servers.clone(), txt },
+                ssdp: Ssdp { servers, targets: Vec::new() },
                 llmnr: b,
                 netbios: c,
                 ttl,

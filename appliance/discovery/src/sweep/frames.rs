@@ -50,24 +50,18 @@ const NODE_STATUS: &[u8] = b"\x50\x4b\0\0\0\x01\0\0\0\0\0\0\
 
 /// An ARP request (RFC 826) for `target`: to one station, or to all when `to` is `None`.
 pub fn arp_request(from: Sender<Ipv4Addr>, target: Ipv4Addr, to: Option<Mac>) -> Vec<u8> {
-    ethernet(
-        from.mac,
-        to.unwrap_or(Mac::BROADCAST),
-        EtherTypes::Arp,
-        28,
-        |body| {
-            if let Some(mut arp) = MutableArpPacket::new(body) {
-                arp.set_hardware_type(ArpHardwareTypes::Ethernet);
-                arp.set_protocol_type(EtherTypes::Ipv4);
-                arp.set_hw_addr_len(6);
-                arp.set_proto_addr_len(4);
-                arp.set_operation(ArpOperations::Request);
-                arp.set_sender_hw_addr(from.mac.0.into());
-                arp.set_sender_proto_addr(from.ip);
-                arp.set_target_proto_addr(target);
-            }
-        },
-    )
+    ethernet(from.mac, to.unwrap_or(Mac::BROADCAST), EtherTypes::Arp, 28, |body| {
+        if let Some(mut arp) = MutableArpPacket::new(body) {
+            arp.set_hardware_type(ArpHardwareTypes::Ethernet);
+            arp.set_protocol_type(EtherTypes::Ipv4);
+            arp.set_hw_addr_len(6);
+            arp.set_proto_addr_len(4);
+            arp.set_operation(ArpOperations::Request);
+            arp.set_sender_hw_addr(from.mac.0.into());
+            arp.set_sender_proto_addr(from.ip);
+            arp.set_target_proto_addr(target);
+        }
+    })
 }
 
 /// A neighbour solicitation (RFC 4861, 4.3): to one station, or to the target's solicited-node
@@ -85,27 +79,13 @@ pub fn neighbour_solicitation(
     };
     let source_link = [&[1, 1][..], &from.mac.0].concat();
     let body = [&[0; 4], &target.octets()[..], &source_link].concat();
-    icmp6(
-        from,
-        destination,
-        ip,
-        255,
-        Icmpv6Types::NeighborSolicit,
-        &body,
-    )
+    icmp6(from, destination, ip, 255, Icmpv6Types::NeighborSolicit, &body)
 }
 
 /// An echo request to all nodes of the link (`ff02::1`). Windows does not answer it.
 pub fn echo_all_nodes(from: Sender<Ipv6Addr>, identifier: u16, sequence: u16) -> Vec<u8> {
     let body = [identifier.to_be_bytes(), sequence.to_be_bytes()].concat();
-    icmp6(
-        from,
-        group_mac(ALL_NODES),
-        ALL_NODES,
-        1,
-        Icmpv6Types::EchoRequest,
-        &body,
-    )
+    icmp6(from, group_mac(ALL_NODES), ALL_NODES, 1, Icmpv6Types::EchoRequest, &body)
 }
 
 /// An echo request (RFC 792) to one host, whose reply tells its time to live.
@@ -120,17 +100,9 @@ pub fn echo_request(
     let mut message = [8, 0, 0, 0, a, b, c, d];
     let sum = icmp::IcmpPacket::new(&message).map(|packet| icmp::checksum(&packet));
     message[2..4].copy_from_slice(&sum.unwrap_or_default().to_be_bytes());
-    ipv4(
-        from,
-        to.mac,
-        to.ip,
-        64,
-        IpNextHeaderProtocols::Icmp,
-        message.len(),
-        |body| {
-            body.copy_from_slice(&message);
-        },
-    )
+    ipv4(from, to.mac, to.ip, 64, IpNextHeaderProtocols::Icmp, message.len(), |body| {
+        body.copy_from_slice(&message);
+    })
 }
 
 /// A multicast DNS question for all service types; answers go to the group.
@@ -139,47 +111,23 @@ pub fn services_query(from: Sender<IpAddr>) -> Vec<u8> {
     match from.ip {
         IpAddr::V4(ip) => {
             let to = (group_mac4(MDNS_IPV4), MDNS_IPV4);
-            udp4(
-                Sender { mac, ip },
-                to,
-                255,
-                (MDNS_PORT, MDNS_PORT),
-                SERVICES_QUERY,
-            )
+            udp4(Sender { mac, ip }, to, 255, (MDNS_PORT, MDNS_PORT), SERVICES_QUERY)
         }
         IpAddr::V6(ip) => {
             let to = (group_mac(MDNS_IPV6), MDNS_IPV6);
-            udp6(
-                Sender { mac, ip },
-                to,
-                255,
-                (MDNS_PORT, MDNS_PORT),
-                SERVICES_QUERY,
-            )
+            udp6(Sender { mac, ip }, to, 255, (MDNS_PORT, MDNS_PORT), SERVICES_QUERY)
         }
     }
 }
 
 /// An SSDP search for root devices; answers go to the sender's port 1900.
 pub fn ssdp_search(from: Sender<Ipv4Addr>) -> Vec<u8> {
-    udp4(
-        from,
-        (group_mac4(SSDP_IPV4), SSDP_IPV4),
-        2,
-        (SSDP_PORT, SSDP_PORT),
-        SEARCH,
-    )
+    udp4(from, (group_mac4(SSDP_IPV4), SSDP_IPV4), 2, (SSDP_PORT, SSDP_PORT), SEARCH)
 }
 
 /// Asks one host for its NetBIOS names.
 pub fn node_status_request(from: Sender<Ipv4Addr>, to: Sender<Ipv4Addr>) -> Vec<u8> {
-    udp4(
-        from,
-        (to.mac, to.ip),
-        64,
-        (NETBIOS_PORT, NETBIOS_PORT),
-        NODE_STATUS,
-    )
+    udp4(from, (to.mac, to.ip), 64, (NETBIOS_PORT, NETBIOS_PORT), NODE_STATUS)
 }
 
 /// The magic packet that wakes a sleeping host: six octets 0xff and its MAC address 16 times.
@@ -201,13 +149,7 @@ pub fn wake(from: Mac, sleeper: Mac) -> Vec<u8> {
 /// The magic packet as a UDP broadcast to port 9, for hosts that look there only.
 pub fn wake_udp(from: Sender<Ipv4Addr>, sleeper: Mac) -> Vec<u8> {
     let to = (Mac::BROADCAST, Ipv4Addr::BROADCAST);
-    udp4(
-        from,
-        to,
-        64,
-        (DISCARD_PORT, DISCARD_PORT),
-        &magic_packet(sleeper),
-    )
+    udp4(from, to, 64, (DISCARD_PORT, DISCARD_PORT), &magic_packet(sleeper))
 }
 
 /// RFC 1112, 6.4.
@@ -272,23 +214,17 @@ fn ipv6(
     protocol: IpNextHeaderProtocol,
     payload: &[u8],
 ) -> Vec<u8> {
-    ethernet(
-        from.mac,
-        to,
-        EtherTypes::Ipv6,
-        IPV6 + payload.len(),
-        |packet| {
-            packet[IPV6..].copy_from_slice(payload);
-            if let Some(mut header) = MutableIpv6Packet::new(packet) {
-                header.set_version(6);
-                header.set_payload_length(payload.len() as u16);
-                header.set_next_header(protocol);
-                header.set_hop_limit(hop_limit);
-                header.set_source(from.ip);
-                header.set_destination(to_ip);
-            }
-        },
-    )
+    ethernet(from.mac, to, EtherTypes::Ipv6, IPV6 + payload.len(), |packet| {
+        packet[IPV6..].copy_from_slice(payload);
+        if let Some(mut header) = MutableIpv6Packet::new(packet) {
+            header.set_version(6);
+            header.set_payload_length(payload.len() as u16);
+            header.set_next_header(protocol);
+            header.set_hop_limit(hop_limit);
+            header.set_source(from.ip);
+            header.set_destination(to_ip);
+        }
+    })
 }
 
 fn icmp6(
@@ -305,13 +241,7 @@ fn icmp6(
     }
     let sum = Icmpv6Packet::new(&message).map(|packet| icmpv6::checksum(&packet, &from.ip, &to_ip));
     message[2..4].copy_from_slice(&sum.unwrap_or_default().to_be_bytes());
-    ipv6(
-        from,
-        (to, to_ip),
-        hop_limit,
-        IpNextHeaderProtocols::Icmpv6,
-        &message,
-    )
+    ipv6(from, (to, to_ip), hop_limit, IpNextHeaderProtocols::Icmpv6, &message)
 }
 
 fn datagram((source, destination): (u16, u16), payload: &[u8]) -> Vec<u8> {
@@ -335,17 +265,9 @@ fn udp4(
     let mut datagram = datagram(ports, payload);
     let sum = UdpPacket::new(&datagram).map(|d| udp::ipv4_checksum(&d, &from.ip, &to_ip));
     datagram[6..8].copy_from_slice(&sum.unwrap_or_default().to_be_bytes());
-    ipv4(
-        from,
-        to,
-        to_ip,
-        ttl,
-        IpNextHeaderProtocols::Udp,
-        datagram.len(),
-        |body| {
-            body.copy_from_slice(&datagram);
-        },
-    )
+    ipv4(from, to, to_ip, ttl, IpNextHeaderProtocols::Udp, datagram.len(), |body| {
+        body.copy_from_slice(&datagram);
+    })
 }
 
 fn udp6(
@@ -372,18 +294,10 @@ mod tests {
 
     const ROUTER: Mac = Mac([2, 0, 0, 0, 0, 1]);
     const HOST: Mac = Mac([0x00, 0x11, 0x22, 0xaa, 0xbb, 0xcc]);
-    const FROM: Sender<Ipv4Addr> = Sender {
-        mac: ROUTER,
-        ip: Ipv4Addr::new(192, 0, 2, 1),
-    };
-    const TO: Sender<Ipv4Addr> = Sender {
-        mac: HOST,
-        ip: Ipv4Addr::new(192, 0, 2, 7),
-    };
-    const FROM6: Sender<Ipv6Addr> = Sender {
-        mac: ROUTER,
-        ip: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1),
-    };
+    const FROM: Sender<Ipv4Addr> = Sender { mac: ROUTER, ip: Ipv4Addr::new(192, 0, 2, 1) };
+    const TO: Sender<Ipv4Addr> = Sender { mac: HOST, ip: Ipv4Addr::new(192, 0, 2, 7) };
+    const FROM6: Sender<Ipv6Addr> =
+        Sender { mac: ROUTER, ip: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1) };
 
     fn heard(frame: &[u8]) -> Heard {
         let heard = ethernet(frame).unwrap();
@@ -408,12 +322,8 @@ mod tests {
         let packet = &frame[14..];
         assert_eq!(folded(&[&packet[..20]]), 0xffff);
         let body = &packet[20..];
-        let pseudo = [
-            &packet[12..20],
-            &[0, packet[9]],
-            &(body.len() as u16).to_be_bytes(),
-        ]
-        .concat();
+        let pseudo =
+            [&packet[12..20], &[0, packet[9]], &(body.len() as u16).to_be_bytes()].concat();
         let pseudo = if packet[9] == 1 { &[][..] } else { &pseudo };
         assert_eq!(folded(&[pseudo, body]), 0xffff);
     }
@@ -475,21 +385,13 @@ mod tests {
 
     #[test]
     fn the_services_query_is_decoded_as_built_over_both() {
-        let v4 = services_query(Sender {
-            mac: ROUTER,
-            ip: FROM.ip.into(),
-        });
-        let v6 = services_query(Sender {
-            mac: ROUTER,
-            ip: FROM6.ip.into(),
-        });
+        let v4 = services_query(Sender { mac: ROUTER, ip: FROM.ip.into() });
+        let v6 = services_query(Sender { mac: ROUTER, ip: FROM6.ip.into() });
         assert_ipv4_sums(&v4);
         assert_ipv6_sum(&v6);
         assert_eq!(v4[..6], [0x01, 0x00, 0x5e, 0, 0, 251]);
         for frame in [v4, v6] {
-            let Fact::Mdns(query) = heard(&frame).fact else {
-                panic!("no mDNS")
-            };
+            let Fact::Mdns(query) = heard(&frame).fact else { panic!("no mDNS") };
             assert_eq!(query.questions[0].name, "_services._dns-sd._udp.local");
             assert_eq!((query.questions[0].kind, query.response), (12, false));
         }
@@ -499,30 +401,20 @@ mod tests {
     fn the_search_and_the_status_request_are_decoded_as_built() {
         let search = ssdp_search(FROM);
         assert_ipv4_sums(&search);
-        let Fact::Ssdp(found) = heard(&search).fact else {
-            panic!("no SSDP")
-        };
+        let Fact::Ssdp(found) = heard(&search).fact else { panic!("no SSDP") };
         assert_eq!(found.kind, SsdpKind::Search);
         assert_eq!(found.target.as_deref(), Some("upnp:rootdevice"));
         let status = node_status_request(FROM, TO);
         assert_ipv4_sums(&status);
-        let Fact::NetBios(found) = heard(&status).fact else {
-            panic!("no NetBIOS")
-        };
-        assert_eq!(
-            (found.operation, found.response),
-            (NetBiosOperation::NodeStatus, false)
-        );
+        let Fact::NetBios(found) = heard(&status).fact else { panic!("no NetBIOS") };
+        assert_eq!((found.operation, found.response), (NetBiosOperation::NodeStatus, false));
         assert_eq!(found.names[0].name, "*");
     }
 
     #[test]
     fn a_magic_packet_has_102_octets_in_both_forms() {
         let bare = wake(ROUTER, HOST);
-        assert_eq!(
-            (bare.len(), &bare[..6], &bare[12..14]),
-            (116, &[0xff; 6][..], &[8, 0x42][..])
-        );
+        assert_eq!((bare.len(), &bare[..6], &bare[12..14]), (116, &[0xff; 6][..], &[8, 0x42][..]));
         assert_eq!(bare[14..], [&[0xff; 6][..], &HOST.0.repeat(16)].concat());
         let datagram = wake_udp(FROM, HOST);
         assert_ipv4_sums(&datagram);

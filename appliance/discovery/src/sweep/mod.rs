@@ -31,15 +31,9 @@ pub struct Pace {
 
 impl Pace {
     /// A person waits for it.
-    pub const FAST: Self = Self {
-        rate: 2_000,
-        passes: 3,
-    };
+    pub const FAST: Self = Self { rate: 2_000, passes: 3 };
     /// On a schedule: leaves air for others on Wi-Fi, where a broadcast takes about 1 ms.
-    pub const BACKGROUND: Self = Self {
-        rate: 500,
-        passes: 3,
-    };
+    pub const BACKGROUND: Self = Self { rate: 500, passes: 3 };
 }
 
 /// What to sweep.
@@ -170,9 +164,8 @@ impl Sweep {
             .into_iter()
             .filter(|(ip, mac)| mac.is_station() && targets.is_open(*ip))
             .collect();
-        let chunks = targets
-            .count
-            .div_ceil((rate * LONGEST_PASS).clamp(SMALLEST_CHUNK, LARGEST_CHUNK));
+        let chunks =
+            targets.count.div_ceil((rate * LONGEST_PASS).clamp(SMALLEST_CHUNK, LARGEST_CHUNK));
         Ok(Self {
             order: Order::new(targets.count, plan.seed),
             known,
@@ -184,10 +177,7 @@ impl Sweep {
             next_at: None,
             pass_began: None,
             last_sign: None,
-            progress: Progress {
-                addresses: targets.count - own,
-                ..Progress::default()
-            },
+            progress: Progress { addresses: targets.count - own, ..Progress::default() },
             targets,
         })
     }
@@ -211,11 +201,7 @@ impl Sweep {
                     if let Some(at) = grace.filter(|at| *at > now) {
                         return Step::Wait(at);
                     }
-                    self.place = Place::Chunk {
-                        first: 0,
-                        pass: 0,
-                        next: 0,
-                    };
+                    self.place = Place::Chunk { first: 0, pass: 0, next: 0 };
                 }
                 Place::Chunk { first, pass, next } => {
                     if let Some(at) = self.pass_not_before(pass, next).filter(|at| *at > now) {
@@ -261,9 +247,7 @@ impl Sweep {
 
     fn pass_not_before(&self, pass: u8, next: u32) -> Option<Instant> {
         let is_repeat = pass > 0 && next == 0;
-        self.pass_began
-            .filter(|_| is_repeat)
-            .map(|began| began + SHORTEST_PASS)
+        self.pass_began.filter(|_| is_repeat).map(|began| began + SHORTEST_PASS)
     }
 
     /// The next address of the chunk that has not answered; moves the place behind it.
@@ -272,15 +256,8 @@ impl Sweep {
         for next in from..size {
             let number = self.order.at(first + next);
             if !self.targets.is_ticked(number) {
-                self.place = Place::Chunk {
-                    first,
-                    pass,
-                    next: next + 1,
-                };
-                return Some(Probe {
-                    ip: self.targets.address(number),
-                    to: None,
-                });
+                self.place = Place::Chunk { first, pass, next: next + 1 };
+                return Some(Probe { ip: self.targets.address(number), to: None });
             }
         }
         None
@@ -288,18 +265,10 @@ impl Sweep {
 
     fn after(&self, first: u32, pass: u8) -> Place {
         if pass + 1 < self.passes && self.is_chunk_open(first) {
-            return Place::Chunk {
-                first,
-                pass: pass + 1,
-                next: 0,
-            };
+            return Place::Chunk { first, pass: pass + 1, next: 0 };
         }
         match first + self.chunk_size {
-            next if next < self.targets.count => Place::Chunk {
-                first: next,
-                pass: 0,
-                next: 0,
-            },
+            next if next < self.targets.count => Place::Chunk { first: next, pass: 0, next: 0 },
             _ => Place::Quiet,
         }
     }
@@ -311,9 +280,7 @@ impl Sweep {
 
     fn send(&mut self, now: Instant, probe: Probe) -> Step {
         let due = self.next_at.unwrap_or(now);
-        let due = now
-            .checked_sub(MOST_LAG)
-            .map_or(due, |earliest| due.max(earliest));
+        let due = now.checked_sub(MOST_LAG).map_or(due, |earliest| due.max(earliest));
         self.next_at = Some(due + self.interval);
         self.last_sign = Some(now);
         self.progress.sent = self.progress.sent.saturating_add(1);
@@ -349,12 +316,7 @@ impl Targets {
             }
         }
         let count = count as u32;
-        Ok(Self {
-            subnets,
-            count,
-            ticks: vec![0; count.div_ceil(64) as usize],
-            open: count,
-        })
+        Ok(Self { subnets, count, ticks: vec![0; count.div_ceil(64) as usize], open: count })
     }
 
     fn address(&self, number: u32) -> Ipv4Addr {
@@ -374,8 +336,7 @@ impl Targets {
     }
 
     fn is_open(&self, address: Ipv4Addr) -> bool {
-        self.number(address)
-            .is_some_and(|number| !self.is_ticked(number))
+        self.number(address).is_some_and(|number| !self.is_ticked(number))
     }
 
     const fn is_any_open(&self) -> bool {
@@ -384,10 +345,7 @@ impl Targets {
 
     /// Returns true when the address is one of them and was not ticked before.
     fn tick(&mut self, address: Ipv4Addr) -> bool {
-        let Some(number) = self
-            .number(address)
-            .filter(|number| !self.is_ticked(*number))
-        else {
+        let Some(number) = self.number(address).filter(|number| !self.is_ticked(*number)) else {
             return false;
         };
         self.ticks[number as usize / 64] |= 1 << (number % 64);

@@ -16,11 +16,7 @@ impl Order {
             key = mix(key.wrapping_add(0x9e37_79b9_7f4a_7c15));
             key
         });
-        Self {
-            count,
-            half_bits: bits.div_ceil(2).max(1),
-            keys,
-        }
+        Self { count, half_bits: bits.div_ceil(2).max(1), keys }
     }
 
     /// The number at a place; both are below the count.
@@ -37,10 +33,7 @@ impl Order {
 
     fn step(&self, number: u32) -> u32 {
         let mask = (1_u64 << self.half_bits) - 1;
-        let (mut left, mut right) = (
-            u64::from(number) >> self.half_bits,
-            u64::from(number) & mask,
-        );
+        let (mut left, mut right) = (u64::from(number) >> self.half_bits, u64::from(number) & mask);
         for key in self.keys {
             (left, right) = (right, left ^ mix(right ^ key) & mask);
         }
@@ -77,9 +70,7 @@ mod tests {
     #[test]
     fn neighbours_are_seldom_asked_in_turn() {
         let order = Order::new(254, 7);
-        let in_turn = (1..254)
-            .filter(|p| order.at(*p) == order.at(p - 1) + 1)
-            .count();
+        let in_turn = (1..254).filter(|p| order.at(*p) == order.at(p - 1) + 1).count();
         assert!(in_turn < 10, "{in_turn} of 253");
     }
 }

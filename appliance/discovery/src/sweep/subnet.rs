@@ -29,10 +29,7 @@ impl Subnet {
             return Err(SubnetError::Prefix(prefix));
         }
         let network = u32::from(address) & mask(prefix);
-        Ok(Self {
-            network: network.into(),
-            prefix,
-        })
+        Ok(Self { network: network.into(), prefix })
     }
 
     /// Its lowest address.
@@ -64,20 +61,12 @@ impl Subnet {
     /// and /32 lack.
     pub fn hosts(self) -> u64 {
         let addresses = 1_u64 << (32 - u32::from(self.prefix));
-        if self.prefix >= 31 {
-            addresses
-        } else {
-            addresses - 2
-        }
+        if self.prefix >= 31 { addresses } else { addresses - 2 }
     }
 
     /// The host at a number below [`Subnet::hosts`].
     pub(super) fn host(self, at: u32) -> Ipv4Addr {
-        Ipv4Addr::from(
-            u32::from(self.network)
-                .wrapping_add(at)
-                .wrapping_add(self.first_host()),
-        )
+        Ipv4Addr::from(u32::from(self.network).wrapping_add(at).wrapping_add(self.first_host()))
     }
 
     /// The inverse of [`Subnet::host`].
@@ -93,9 +82,7 @@ impl Subnet {
 }
 
 fn mask(prefix: u8) -> u32 {
-    u32::MAX
-        .checked_shl(32 - u32::from(prefix.min(32)))
-        .unwrap_or(0)
+    u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0)
 }
 
 impl fmt::Display for Subnet {

@@ -61,9 +61,7 @@ pub(super) fn place(placing: &[Placing], parents: &[usize]) -> Vec<(f64, f64)> {
     let mut angles: Vec<Option<(f64, f64)>> = vec![None; placing.len()];
     let mut grid = Vec::with_capacity(leaves);
     // The first fan opens to the right.
-    let mut at = fans
-        .first()
-        .map_or(0.0, |fan| -(columns(fan) as f64) * step / 2.0);
+    let mut at = fans.first().map_or(0.0, |fan| -(columns(fan) as f64) * step / 2.0);
     for fan in &fans {
         let end = at + columns(fan) as f64 * step;
         widen(&mut angles, parents, fan.hub, (at, end));
@@ -106,10 +104,7 @@ fn fans(placing: &[Placing], parents: &[usize]) -> Vec<Fan> {
     let is_leaf = |node: &usize| placing[*node] == Placing::Leaf;
     (0..placing.len())
         .filter(|node| matches!(placing[*node], Placing::Ring(_)))
-        .map(|hub| Fan {
-            hub,
-            leaves: children[hub].clone(),
-        })
+        .map(|hub| Fan { hub, leaves: children[hub].clone() })
         .filter(|fan| fan.leaves.iter().all(is_leaf))
         .collect()
 }
@@ -128,15 +123,8 @@ fn widen(angles: &mut [Option<(f64, f64)>], parents: &[usize], hub: usize, (from
 fn closest(angles: impl Iterator<Item = f64>) -> f64 {
     let mut angles: Vec<f64> = angles.map(|a| a.rem_euclid(TAU)).collect();
     angles.sort_by(f64::total_cmp);
-    let round = angles
-        .first()
-        .zip(angles.last())
-        .map(|(first, last)| first + TAU - last);
-    angles
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .chain(round)
-        .fold(TAU / 2.0, f64::min)
+    let round = angles.first().zip(angles.last()).map(|(first, last)| first + TAU - last);
+    angles.windows(2).map(|pair| pair[1] - pair[0]).chain(round).fold(TAU / 2.0, f64::min)
 }
 
 /// The radius at which an angle spans a chord.

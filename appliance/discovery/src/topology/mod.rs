@@ -137,11 +137,7 @@ pub fn topology<'a>(
     }
     if !unplaced.is_empty() {
         let group = Group { devices: unplaced };
-        let at = drawing.hub(
-            0,
-            Placing::GROUP,
-            node(UNPLACED, NodeKind::Subnet, "Not placed"),
-        );
+        let at = drawing.hub(0, Placing::GROUP, node(UNPLACED, NodeKind::Subnet, "Not placed"));
         drawing.group(at, "unplaced", group);
     }
     drawing.finish(saved)
@@ -164,10 +160,7 @@ fn sort_out<'s, 'a>(
     let mut unplaced = Vec::new();
     let mut speakers: BTreeMap<&str, Vec<&Device>> = BTreeMap::new();
     for device in devices {
-        let branch = device
-            .interface
-            .as_deref()
-            .and_then(|name| branches.get_mut(name));
+        let branch = device.interface.as_deref().and_then(|name| branches.get_mut(name));
         let (Some(name), Some(branch)) = (device.interface.as_deref(), branch) else {
             unplaced.push(device);
             continue;
@@ -176,12 +169,7 @@ fn sort_out<'s, 'a>(
         let network = address.and_then(|ip| branch.segment?.network_of(ip));
         let key = network.map_or(GroupKey::Other, network_key);
         branch.groups.entry(key).or_default().devices.push(device);
-        if device
-            .evidence
-            .link
-            .as_ref()
-            .is_some_and(|l| l.bridge && !l.telephone)
-        {
+        if device.evidence.link.as_ref().is_some_and(|l| l.bridge && !l.telephone) {
             speakers.entry(name).or_default().push(device);
         }
     }
@@ -214,10 +202,7 @@ impl<'a> Branch<'_, 'a> {
     }
 
     fn devices(&self) -> impl Iterator<Item = &'a Device> + '_ {
-        self.groups
-            .values()
-            .flat_map(|g| g.devices.iter().copied())
-            .chain(self.uplink)
+        self.groups.values().flat_map(|g| g.devices.iter().copied()).chain(self.uplink)
     }
 }
 
@@ -246,17 +231,9 @@ impl<'e> Drawing<'e> {
     fn branch(&mut self, name: &str, branch: &Branch<'_, '_>) {
         let key = clean(name);
         let mut hub = node(&format!("interface-{key}"), NodeKind::Interface, name);
-        let networks = branch
-            .segment
-            .map(|s| s.networks.as_slice())
-            .unwrap_or_default();
-        let own = networks
-            .iter()
-            .find(|n| n.own.is_ipv4())
-            .or(networks.first());
-        hub.detail = own
-            .map(|n| format!("{}/{}", n.own, n.prefix))
-            .unwrap_or_default();
+        let networks = branch.segment.map(|s| s.networks.as_slice()).unwrap_or_default();
+        let own = networks.iter().find(|n| n.own.is_ipv4()).or(networks.first());
+        hub.detail = own.map(|n| format!("{}/{}", n.own, n.prefix)).unwrap_or_default();
         (hub.devices, hub.devices_online) = tally(branch.devices());
         let mut at = self.hub(0, Placing::INTERFACE, hub);
         if let Some(uplink) = branch.uplink {
@@ -321,9 +298,7 @@ impl<'e> Drawing<'e> {
         let (devices, online) = rest
             .iter()
             .filter(|n| matches!(n.kind, NodeKind::Interface) || n.id == UNPLACED)
-            .fold((0, 0), |(all, on), n| {
-                (all + n.devices, on + n.devices_online)
-            });
+            .fold((0, 0), |(all, on), n| (all + n.devices, on + n.devices_online));
         debug_assert_eq!(first.kind, NodeKind::Router);
         let router = &mut self.nodes[0];
         (router.devices, router.devices_online) = (devices, online);
@@ -347,11 +322,7 @@ impl<'e> Drawing<'e> {
             to: self.nodes[at].id.clone(),
         };
         let edges = self.parents.iter().enumerate().skip(1).map(edge).collect();
-        Graph {
-            nodes: self.nodes,
-            edges,
-            bounds,
-        }
+        Graph { nodes: self.nodes, edges, bounds }
     }
 }
 
@@ -382,24 +353,16 @@ fn device_node(device: &Device) -> Node {
         online: Some(device.presence.online),
         devices: 1,
         devices_online: usize::from(device.presence.online),
-        ..node(
-            &format!("device-{}", device.id),
-            NodeKind::Device,
-            &device.name(),
-        )
+        ..node(&format!("device-{}", device.id), NodeKind::Device, &device.name())
     }
 }
 
 fn tally<'a>(devices: impl Iterator<Item = &'a Device>) -> (usize, usize) {
-    devices.fold((0, 0), |(all, on), d| {
-        (all + 1, on + usize::from(d.presence.online))
-    })
+    devices.fold((0, 0), |(all, on), d| (all + 1, on + usize::from(d.presence.online)))
 }
 
 /// A name as part of a node's: letters, digits, `-`, `.`, `:`.
 fn clean(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
-    name.chars()
-        .map(|c| if fits(c) { c } else { '-' })
-        .collect()
+    name.chars().map(|c| if fits(c) { c } else { '-' }).collect()
 }

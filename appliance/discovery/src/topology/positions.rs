@@ -44,9 +44,8 @@ impl Discovery {
     /// Where people have moved things, by node.
     pub async fn positions(&self) -> Result<BTreeMap<String, Position>, DiscoveryError> {
         let all = |r: &mut store::Reading| {
-            let mut statement = r
-                .main()
-                .prepare_cached("SELECT node, x, y, pinned FROM topology_positions")?;
+            let mut statement =
+                r.main().prepare_cached("SELECT node, x, y, pinned FROM topology_positions")?;
             let rows = statement.query_map([], |row| {
                 let (x, y, pinned) = (row.get(1)?, row.get(2)?, row.get(3)?);
                 Ok((row.get(0)?, Position { x, y, pinned }))
@@ -81,11 +80,7 @@ impl Discovery {
                     .execute(params![node, x, y, pinned, MOST])?;
                 if stored == 0 {
                     let problem = format!("{MOST} nodes have been moved: reset the map first");
-                    return Err(Invalid {
-                        field: "node",
-                        problem,
-                    }
-                    .into());
+                    return Err(Invalid { field: "node", problem }.into());
                 }
                 also(w)?;
                 Ok::<_, DiscoveryError>(())
@@ -101,9 +96,7 @@ impl Discovery {
         self.inner
             .store
             .write_synced("positions", move |w| {
-                w.main()
-                    .prepare_cached("DELETE FROM topology_positions")?
-                    .execute([])?;
+                w.main().prepare_cached("DELETE FROM topology_positions")?.execute([])?;
                 also(w)?;
                 Ok::<_, DiscoveryError>(())
             })
@@ -115,10 +108,7 @@ fn check(node: &str, x: f64, y: f64) -> Result<(), Invalid> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
     if node.is_empty() || node.len() > LONGEST_NODE || !node.chars().all(fits) {
         let problem = "give the name of a node of the map".to_owned();
-        return Err(Invalid {
-            field: "node",
-            problem,
-        });
+        return Err(Invalid { field: "node", problem });
     }
     for (field, value) in [("x", x), ("y", y)] {
         if !value.is_finite() || value.abs() > FURTHEST {

@@ -50,15 +50,10 @@ pub fn read_registry(text: &str) -> Result<Vec<Assignment>, BuildError> {
     }
     rows.map(|(line, fields)| {
         let text = fields.get(1).map(|f| f.trim()).unwrap_or_default();
-        let prefix = parse_prefix(text).ok_or_else(|| BuildError::Prefix {
-            line,
-            text: text.to_owned(),
-        })?;
+        let prefix =
+            parse_prefix(text).ok_or_else(|| BuildError::Prefix { line, text: text.to_owned() })?;
         let organisation = fields.get(2).cloned().unwrap_or_default();
-        Ok(Assignment {
-            prefix,
-            organisation,
-        })
+        Ok(Assignment { prefix, organisation })
     })
     .collect()
 }
@@ -67,30 +62,19 @@ fn parse_prefix(text: &str) -> Option<Vec<u8>> {
     if !matches!(text.len(), 6 | 7 | 9) {
         return None;
     }
-    let mut nibbles: Vec<u8> = text
-        .chars()
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect::<Option<_>>()?;
+    let mut nibbles: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
     if nibbles.len() % 2 == 1 {
         nibbles.push(0);
     }
-    Some(
-        nibbles
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|[high, low]| high << 4 | low)
-            .collect(),
-    )
+    Some(nibbles.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// Writes the table. Of several rows for one prefix the first one counts.
 pub fn write_table(assignments: &[Assignment]) -> Result<Vec<u8>, BuildError> {
     let mut shortened: HashMap<&str, String> = HashMap::new();
     for row in assignments {
-        shortened
-            .entry(&row.organisation)
-            .or_insert_with(|| shorten(&row.organisation));
+        shortened.entry(&row.organisation).or_insert_with(|| shorten(&row.organisation));
     }
     // Name 0 is the empty one, which `BTreeSet` puts first.
     let names: BTreeSet<&str> = shortened.values().map(String::as_str).chain([""]).collect();
@@ -102,9 +86,7 @@ pub fn write_table(assignments: &[Assignment]) -> Result<Vec<u8>, BuildError> {
 
     let mut rows: BTreeMap<&[u8], u16> = BTreeMap::new();
     for row in assignments {
-        let name = shortened
-            .get(row.organisation.as_str())
-            .map_or("", String::as_str);
+        let name = shortened.get(row.organisation.as_str()).map_or("", String::as_str);
         let number = numbers.get(name).copied().unwrap_or_default() as u16;
         rows.entry(&row.prefix).or_insert(number);
     }
@@ -127,10 +109,7 @@ pub fn write_table(assignments: &[Assignment]) -> Result<Vec<u8>, BuildError> {
     }
 
     let mut body = Vec::with_capacity(sections.len() + text.len() + HEADER);
-    for count in counts
-        .into_iter()
-        .chain([names.len() as u32, text.len() as u32])
-    {
+    for count in counts.into_iter().chain([names.len() as u32, text.len() as u32]) {
         body.extend_from_slice(&count.to_le_bytes());
     }
     body.extend_from_slice(&sections);

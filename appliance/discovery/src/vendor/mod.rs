@@ -47,9 +47,7 @@ pub fn lookup(mac: Mac) -> Option<&'static str> {
 /// All names of the table.
 #[cfg(test)]
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    TABLE
-        .iter()
-        .flat_map(|table| (0..table.ends.len()).filter_map(|n| table.name(n)))
+    TABLE.iter().flat_map(|table| (0..table.ends.len()).filter_map(|n| table.name(n)))
 }
 
 /// Why a vendor table was refused.
@@ -84,9 +82,7 @@ impl<'a> Table<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, TableError> {
         let (header, body) = bytes.split_at_checked(HEADER).ok_or(TableError::Foreign)?;
         let word = |at: usize| {
-            header[at..]
-                .first_chunk()
-                .map_or(0, |octets| u32::from_le_bytes(*octets)) as usize
+            header[at..].first_chunk().map_or(0, |octets| u32::from_le_bytes(*octets)) as usize
         };
         if &header[..4] != MAGIC || word(4) != LAYOUT as usize {
             return Err(TableError::Foreign);
@@ -105,13 +101,7 @@ impl<'a> Table<'a> {
             return Err(TableError::Length);
         }
         let names = std::str::from_utf8(names).map_err(|_| TableError::Section("names"))?;
-        let table = Self {
-            large,
-            medium,
-            small,
-            ends,
-            names,
-        };
+        let table = Self { large, medium, small, ends, names };
         table.check()?;
         Ok(table)
     }
@@ -151,8 +141,7 @@ impl<'a> Table<'a> {
             Some(before) => number(self.ends.get(before)?) as usize,
             None => 0,
         };
-        self.names
-            .get(start..number(self.ends.get(index)?) as usize)
+        self.names.get(start..number(self.ends.get(index)?) as usize)
     }
 
     /// How many prefixes are registered, of all lengths.
@@ -177,10 +166,7 @@ fn section<'a>(rest: &mut &'a [u8], count: usize, width: usize) -> Result<&'a [u
 }
 
 fn number(octets: &[u8]) -> u64 {
-    octets
-        .iter()
-        .rev()
-        .fold(0, |n, octet| n << 8 | u64::from(*octet))
+    octets.iter().rev().fold(0, |n, octet| n << 8 | u64::from(*octet))
 }
 
 /// The name's number of one prefix of `P` octets in rows of `P` + 2.
@@ -196,11 +182,7 @@ fn check_prefixes<const P: usize, const R: usize>(
 ) -> Result<(), TableError> {
     let sorted = rows.is_sorted_by(|a, b| a[..P] < b[..P]);
     let inside = rows.iter().all(|row| (number(&row[P..]) as usize) < names);
-    if sorted && inside {
-        Ok(())
-    } else {
-        Err(TableError::Section(what))
-    }
+    if sorted && inside { Ok(()) } else { Err(TableError::Section(what)) }
 }
 
 /// FNV-1a, 64 bit (draft-eastlake-fnv); guards against damage, not against malice.

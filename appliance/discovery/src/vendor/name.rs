@@ -141,67 +141,45 @@ const PLAIN_WORDS: &[&str] = &[
 ];
 
 /// Words that join others.
-const JOINING: &[&str] = &[
-    "and", "de", "del", "des", "di", "du", "et", "for", "of", "the", "und",
-];
+const JOINING: &[&str] = &["and", "de", "del", "des", "di", "du", "et", "for", "of", "the", "und"];
 
 /// Shortens a registry name, such as `HUAWEI TECHNOLOGIES CO.,LTD` to `Huawei Technologies`.
 ///
 /// Gives an empty name for owners who asked not to be named (`Private`) and for blocks that IEEE
 /// keeps to hand out in smaller pieces.
 pub fn shorten(organisation: &str) -> String {
-    let organisation = organisation
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
+    let organisation = organisation.split_whitespace().collect::<Vec<_>>().join(" ");
     if organisation.eq_ignore_ascii_case("private")
         || organisation.eq_ignore_ascii_case("ieee registration authority")
     {
         return String::new();
     }
     let head = without_owner(&organisation);
-    let mut words: Vec<&str> = head
-        .split([' ', ',', '\u{ff0c}', '\u{3000}'])
-        .filter(|word| !word.is_empty())
-        .collect();
+    let mut words: Vec<&str> =
+        head.split([' ', ',', '\u{ff0c}', '\u{3000}']).filter(|word| !word.is_empty()).collect();
     strip_legal_forms(&mut words);
     if words.iter().all(|word| is_legal_form(word)) {
         return organisation.trim_matches(['"', '.', ',', ' ']).to_owned();
     }
-    let shouted = !words
-        .iter()
-        .any(|word| word.chars().any(char::is_lowercase));
-    let cased: Vec<_> = words
-        .iter()
-        .enumerate()
-        .map(|(at, word)| recase(word, shouted, at == 0))
-        .collect();
+    let shouted = !words.iter().any(|word| word.chars().any(char::is_lowercase));
+    let cased: Vec<_> =
+        words.iter().enumerate().map(|(at, word)| recase(word, shouted, at == 0)).collect();
     let text = cased.join(" ");
     // A quoted or bracketed tail that lost its end is cut at its start.
     let text = match (text.rfind('('), text.rfind(')')) {
         (Some(open), close) if close.is_none_or(|close| close < open) => &text[..open],
         _ => &text,
     };
-    text.trim_matches(['"', ',', ';', '-', '\u{201c}', '\u{201d}', ' '])
-        .trim()
-        .to_owned()
+    text.trim_matches(['"', ',', ';', '-', '\u{201c}', '\u{201d}', ' ']).trim().to_owned()
 }
 
 /// `Aruba, a Hewlett Packard Enterprise Company` without the part after the comma.
 fn without_owner(name: &str) -> &str {
     let lower = name.to_ascii_lowercase();
-    let clause = [
-        ", a ",
-        ", an ",
-        " - a ",
-        ", part of ",
-        ", a division of ",
-        " d/b/a ",
-        " dba ",
-    ]
-    .iter()
-    .filter_map(|mark| lower.find(mark))
-    .min();
+    let clause = [", a ", ", an ", " - a ", ", part of ", ", a division of ", " d/b/a ", " dba "]
+        .iter()
+        .filter_map(|mark| lower.find(mark))
+        .min();
     match clause {
         Some(at) if at >= 3 => &name[..at],
         _ => name,
@@ -244,11 +222,7 @@ fn is_legal_form(word: &str) -> bool {
 }
 
 fn recase(word: &str, shouted: bool, first: bool) -> String {
-    let own = |part: &str| {
-        OWN_SPELLING
-            .iter()
-            .find(|own| own.eq_ignore_ascii_case(part))
-    };
+    let own = |part: &str| OWN_SPELLING.iter().find(|own| own.eq_ignore_ascii_case(part));
     if let Some(own) = own(word) {
         return (*own).to_owned();
     }
@@ -298,10 +272,7 @@ mod tests {
             ("zte corporation", "ZTE"),
             ("TP-LINK TECHNOLOGIES CO.,LTD.", "TP-Link Technologies"),
             ("Hon Hai Precision Ind. Co.,Ltd.", "Hon Hai Precision Ind"),
-            (
-                "Motorola Mobility LLC, a Lenovo Company",
-                "Motorola Mobility",
-            ),
+            ("Motorola Mobility LLC, a Lenovo Company", "Motorola Mobility"),
             ("Aruba, a Hewlett Packard Enterprise Company", "Aruba"),
             (
                 "AVM Audiovisuelles Marketing und Computersysteme GmbH",

@@ -73,10 +73,8 @@ fn the_longest_prefix_wins_even_when_its_owner_is_not_named() {
 #[test]
 fn a_registry_file_is_read_with_its_quotes_and_bad_rows_are_named() {
     let head = "Registry,Assignment,Organization Name,Organization Address\r\n";
-    let rows = read_registry(&format!(
-        "{head}MA-M,741AE09,\"Foo, \"\"Bar\"\" Ltd\",x\r\n"
-    ))
-    .unwrap();
+    let rows =
+        read_registry(&format!("{head}MA-M,741AE09,\"Foo, \"\"Bar\"\" Ltd\",x\r\n")).unwrap();
     assert_eq!(rows[0].prefix, [0x74, 0x1a, 0xe0, 0x90]);
     assert_eq!(rows[0].organisation, "Foo, \"Bar\" Ltd");
     let error = read_registry(&format!("{head}MA-L,74-1A,Foo,x\n")).unwrap_err();
@@ -86,10 +84,7 @@ fn a_registry_file_is_read_with_its_quotes_and_bad_rows_are_named() {
 
 #[test]
 fn damage_anywhere_is_refused() {
-    let good = table_of(&[
-        (&[0, 0, 12], "Cisco Systems, Inc"),
-        (&[0, 0, 13], "Fibronics Ltd."),
-    ]);
+    let good = table_of(&[(&[0, 0, 12], "Cisco Systems, Inc"), (&[0, 0, 13], "Fibronics Ltd.")]);
     assert!(Table::parse(&good).is_ok());
     for at in 0..good.len() {
         let mut bad = good.clone();
@@ -107,10 +102,7 @@ fn a_lookup_is_quick_enough_for_every_frame() {
     let mut found = 0;
     for n in 0..u64::from(rounds) {
         found += usize::from(
-            lookup(Mac::from_u64(
-                n.wrapping_mul(0x9e37_79b9_7f4a) & 0xfcff_ffff_ffff,
-            ))
-            .is_some(),
+            lookup(Mac::from_u64(n.wrapping_mul(0x9e37_79b9_7f4a) & 0xfcff_ffff_ffff)).is_some(),
         );
     }
     let each = start.elapsed() / rounds;

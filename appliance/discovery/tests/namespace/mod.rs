@@ -44,10 +44,7 @@ pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
 
 /// Runs `ip` in the namespace and returns what it prints.
 pub(crate) fn ip(arguments: &str) -> String {
-    let output = Command::new("ip")
-        .args(arguments.split(' '))
-        .output()
-        .expect("iproute2");
+    let output = Command::new("ip").args(arguments.split(' ')).output().expect("iproute2");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {arguments}: {error}");
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -56,9 +53,7 @@ pub(crate) fn ip(arguments: &str) -> String {
 /// Adds a VLAN; false when this kernel has none.
 pub(crate) fn add_vlan(parent: &str, name: &str, number: u16) -> bool {
     let output = Command::new("ip")
-        .args([
-            "link", "add", "link", parent, "name", name, "type", "vlan", "id",
-        ])
+        .args(["link", "add", "link", parent, "name", name, "type", "vlan", "id"])
         .arg(number.to_string())
         .output()
         .expect("iproute2");
@@ -79,22 +74,14 @@ pub(crate) fn ip_batch(commands: &str) {
         .stderr(Stdio::null())
         .spawn()
         .expect("iproute2");
-    child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(commands.as_bytes())
-        .expect("ip reads");
+    child.stdin.take().expect("piped").write_all(commands.as_bytes()).expect("ip reads");
     child.wait().expect("ip ends");
 }
 
 /// The index of an interface.
 pub(crate) fn index(name: &str) -> u32 {
     let line = ip(&format!("-o link show {name}"));
-    line.split(':')
-        .next()
-        .and_then(|number| number.parse().ok())
-        .expect("an index")
+    line.split(':').next().and_then(|number| number.parse().ok()).expect("an index")
 }
 
 /// Sends one frame from the hosts' side.
@@ -119,12 +106,7 @@ pub(crate) struct Responder {
 
 impl Responder {
     pub(crate) fn start(interface: u32, hosts: BTreeSet<Ipv4Addr>) -> Self {
-        let everything = [Instruction {
-            code: 0x06,
-            jump_true: 0,
-            jump_false: 0,
-            operand: 1_518,
-        }];
+        let everything = [Instruction { code: 0x06, jump_true: 0, jump_false: 0, operand: 1_518 }];
         let socket = PacketSocket::open(interface, &everything).expect("a packet socket");
         let stop = Arc::new(AtomicBool::new(false));
         let theirs = Arc::clone(&stop);
@@ -151,10 +133,7 @@ impl Responder {
                 }
             }
         });
-        Self {
-            stop,
-            thread: Some(thread),
-        }
+        Self { stop, thread: Some(thread) }
     }
 
     pub(crate) fn mac(ip: Ipv4Addr) -> Mac {

@@ -2,9 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const DUID: &[u8] = &[
-    0xff, 1, 2, 3, 4, 0, 2, 0, 0, 0xab, 0x11, 0x5c, 0x7e, 0x1d, 0x90, 0x33, 0x21, 0x8f, 0x02,
-];
+const DUID: &[u8] =
+    &[0xff, 1, 2, 3, 4, 0, 2, 0, 0, 0xab, 0x11, 0x5c, 0x7e, 0x1d, 0x90, 0x33, 0x21, 0x8f, 0x02];
 
 fn trace(mac: u64, client_id: Option<&[u8]>, hostname: Option<&str>) -> Trace {
     Trace {
@@ -17,11 +16,7 @@ fn trace(mac: u64, client_id: Option<&[u8]>, hostname: Option<&str>) -> Trace {
 }
 
 fn offline(device: i64, trace: Trace) -> Candidate {
-    Candidate {
-        device: DeviceId(device),
-        online: false,
-        trace,
-    }
+    Candidate { device: DeviceId(device), online: false, trace }
 }
 
 #[test]
@@ -30,38 +25,23 @@ fn a_phone_that_rotates_its_address_stays_one_device_by_its_name() {
     let merge = same_device(&trace(2, None, Some("johns-iphone.local")), &[old]).unwrap();
     assert_eq!(merge.device, DeviceId(7));
     assert!(merge.reason.contains("johns-iphone"), "{}", merge.reason);
-    assert!(
-        merge.reason.contains("02:00:00:00:00:01"),
-        "{}",
-        merge.reason
-    );
+    assert!(merge.reason.contains("02:00:00:00:00:01"), "{}", merge.reason);
 }
 
 #[test]
 fn a_laptop_that_rotates_its_address_stays_one_device_by_its_client_id() {
-    for (old_name, new_name) in [
-        (None, None),
-        (Some("ada"), None),
-        (Some("ada"), Some("ADA")),
-    ] {
+    for (old_name, new_name) in [(None, None), (Some("ada"), None), (Some("ada"), Some("ADA"))] {
         let old = offline(3, trace(1, Some(DUID), old_name));
         let merge = same_device(&trace(2, Some(DUID), new_name), &[old]).unwrap();
         assert_eq!(merge.device, DeviceId(3));
-        assert!(
-            merge.reason.contains("client identifier"),
-            "{}",
-            merge.reason
-        );
+        assert!(merge.reason.contains("client identifier"), "{}", merge.reason);
     }
 }
 
 #[test]
 fn a_client_id_with_two_different_names_is_two_devices() {
     let old = offline(3, trace(1, Some(DUID), Some("ada")));
-    assert_eq!(
-        same_device(&trace(2, Some(DUID), Some("bob")), &[old]),
-        None
-    );
+    assert_eq!(same_device(&trace(2, Some(DUID), Some("bob")), &[old]), None);
 }
 
 #[test]
@@ -78,25 +58,15 @@ fn an_online_device_that_fits_as_well_stops_the_merge() {
     let away = offline(3, trace(1, Some(DUID), None));
     let mut here = offline(4, trace(5, Some(DUID), None));
     here.online = true;
-    assert_eq!(
-        same_device(&trace(2, Some(DUID), None), &[away, here]),
-        None
-    );
+    assert_eq!(same_device(&trace(2, Some(DUID), None), &[away, here]), None);
 }
 
 #[test]
 fn the_newcomers_own_row_is_no_reason_against_merging() {
     let new = trace(2, Some(DUID), Some("johns-iphone"));
-    let own = Candidate {
-        device: DeviceId(9),
-        online: true,
-        trace: new.clone(),
-    };
+    let own = Candidate { device: DeviceId(9), online: true, trace: new.clone() };
     let old = offline(3, trace(1, Some(DUID), None));
-    assert_eq!(
-        same_device(&new, &[own, old]).map(|merge| merge.device),
-        Some(DeviceId(3))
-    );
+    assert_eq!(same_device(&new, &[own, old]).map(|merge| merge.device), Some(DeviceId(3)));
 }
 
 #[test]
@@ -104,10 +74,7 @@ fn a_device_that_is_online_under_another_address_is_never_merged() {
     let old = offline(3, trace(1, None, Some("johns-iphone")));
     let mut other = offline(3, trace(5, None, None));
     other.online = true;
-    assert_eq!(
-        same_device(&trace(2, None, Some("johns-iphone")), &[old, other]),
-        None
-    );
+    assert_eq!(same_device(&trace(2, None, Some("johns-iphone")), &[old, other]), None);
 }
 
 #[test]
@@ -144,19 +111,9 @@ fn names_that_many_devices_have_merge_nothing() {
     ] {
         assert!(is_generic_name(name), "{name}");
         let old = offline(1, trace(1, None, Some(name)));
-        assert_eq!(
-            same_device(&trace(2, None, Some(name)), &[old]),
-            None,
-            "{name}"
-        );
+        assert_eq!(same_device(&trace(2, None, Some(name)), &[old]), None, "{name}");
     }
-    for name in [
-        "johns-iphone",
-        "DESKTOP-4F7G2K1",
-        "Ada",
-        "iPad-von-Ömer",
-        "anna-pixel-7",
-    ] {
+    for name in ["johns-iphone", "DESKTOP-4F7G2K1", "Ada", "iPad-von-Ömer", "anna-pixel-7"] {
         assert!(!is_generic_name(name), "{name}");
     }
 }
@@ -177,10 +134,7 @@ fn the_same_name_with_two_stable_client_ids_is_two_devices() {
     let mut other = DUID.to_vec();
     other[12] ^= 0xff;
     let old = offline(1, trace(1, Some(&other), Some("johns-thing")));
-    assert_eq!(
-        same_device(&trace(2, Some(DUID), Some("johns-thing")), &[old]),
-        None
-    );
+    assert_eq!(same_device(&trace(2, Some(DUID), Some("johns-thing")), &[old]), None);
 }
 
 #[test]
