@@ -68,10 +68,7 @@ pub(crate) fn statistics(socket: BorrowedFd<'_>) -> io::Result<Statistics> {
     // SAFETY: it consists of two integers, for which every bit pattern is valid, and was zeroed
     // before, so that it is initialised whatever the kernel wrote.
     let counters = unsafe { counters.assume_init() };
-    Ok(Statistics {
-        frames: counters.tp_packets,
-        dropped: counters.tp_drops,
-    })
+    Ok(Statistics { frames: counters.tp_packets, dropped: counters.tp_drops })
 }
 
 /// Sets a packet option; `T` must be the plain C type that the option takes.
@@ -90,9 +87,5 @@ fn set<T: Copy>(socket: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<
 }
 
 fn checked(result: c_int) -> io::Result<()> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
