@@ -1,13 +1,10 @@
-// Enhancements only: every page and form works without this file.
-(() => {
-'use strict';
+// Enhancements: every page and form works without.
 const $ = (s, r = document) => r.querySelector(s), $$ = (s, r = document) => [...r.querySelectorAll(s)];
 const set = document.body.dataset, skew = set.now ? set.now - Date.now() : 0, now = () => Date.now() + skew;
 const make = (tag, props, ...kids) => { const e = Object.assign(document.createElement(tag), props); e.append(...kids); return e };
 const post = (url, data) => fetch(url, { method: 'POST', headers: { accept: 'application/json' }, body: new URLSearchParams({ csrf: set.csrf, ...data }) });
-const parse = html => { const t = make('template'); t.innerHTML = html; return t.content };
 
-// Relative times, in the same words as the server's.
+// Relative times, worded as the server's.
 const ages = () => $$('time[data-relative]').forEach(t => {
   const ms = now() - Date.parse(t.dateTime), s = Math.abs(ms) / 1000 | 0;
   const age = s < 60 ? s + ' s' : s < 3600 ? (s / 60 | 0) + ' min' : s < 86400 ? (s / 3600 | 0) + ' h' : (s / 86400 | 0) + ' d';
@@ -29,7 +26,7 @@ let socket, wait = 1, busy;
 const state = (tone, text) => { const e = $('#live'); if (e) { e.hidden = false; e.className = 'st ' + tone; e.textContent = text } };
 addEventListener('input', e => { busy ||= !!e.target.closest('main form') });
 const resync = async () => {
-  if (busy || document.activeElement.closest('main form')) return toast('info', 'This page has news. Load it again', location.href);
+  if (busy || document.activeElement.closest('main form')) return toast('info', 'This page has news: load it', location.href);
   const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), 'text/html');
   const main = page.getElementById('main');
   if (main) { $('#main').replaceChildren(...main.childNodes); charts() }
@@ -38,7 +35,8 @@ const row = p => {
   const list = $(`[data-list="${p.list}"]`), old = document.getElementById(p.list.replace(/s$/, '') + '-' + p.id);
   if (!p.html) return old?.remove();
   if (!list || p.keep && !old) return;
-  const fresh = parse(p.html).firstElementChild, parts = 'a,input,button,summary';
+  // Rows come from our own templates, which escape; scripts set this way never run.
+  const fresh = make('template', { innerHTML: p.html }).content.firstElementChild, parts = 'a,input,button,summary';
   if (!fresh) return;
   if (old) {
     const at = $$(parts, old).indexOf(document.activeElement);
@@ -76,7 +74,7 @@ const connect = () => {
   const s = socket = new WebSocket(new URL(set.live, location.href.replace(/^http/, 'ws')));
   s.onopen = () => {
     s.send(JSON.stringify({ v: 1, page: location.pathname + location.search }));
-    if (s.again = wait > 1) resync();
+    if (wait > 1) resync();
     wait = 1;
     state('ok', 'Live');
   };
@@ -107,14 +105,14 @@ $('#theme')?.addEventListener('submit', e => {
   post('/theme', { theme: t });
 });
 
-// Menus close like menus.
+// Menus close.
 addEventListener('click', e => $$('.menu[open]').forEach(d => d.contains(e.target) || (d.open = false)));
 addEventListener('keydown', e => {
   const open = e.key == 'Escape' && $$('.menu[open]').pop();
   if (open) { open.open = false; $('summary', open).focus() }
 });
 
-// Command palette, fetched when first asked for.
+// Command palette, fetched when asked for.
 if ($('.find') && set.palette) {
   $('.find kbd').hidden = false;
   addEventListener('keydown', e => {
@@ -130,13 +128,13 @@ const charts = () => $$('.chart').forEach(f => {
   let at = all.length - 1;
   const read = i => {
     at = Math.max(0, Math.min(all.length - 1, i));
-    const time = new Date(+from + at * step).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+    const time = new Date(+from + at * step).toISOString().slice(11, 16);
     $('output', f).textContent = `${time} · ${all[at]} ${unit}`;
     $('.cursor', f).setAttribute('d', `M${at / Math.max(1, all.length - 1) * 600} 0V150`);
   };
   const clear = () => { $('output', f).textContent = ''; $('.cursor', f).setAttribute('d', '') };
   if (!all.length) return;
-  svg.onpointermove = e => read(Math.round((e.clientX - svg.getScreenCTM().e) / svg.getScreenCTM().a / 600 * (all.length - 1)));
+  svg.onpointermove = e => { const m = svg.getScreenCTM(); read(Math.round((e.clientX - m.e) / m.a / 600 * (all.length - 1))) };
   svg.onfocus = () => read(at);
   svg.onkeydown = e => { const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key]; if (by) e.preventDefault(), read(at + by) };
   svg.onpointerleave = svg.onblur = clear;
@@ -160,4 +158,3 @@ setInterval(() => {
   };
   warned.showModal();
 }, 5000);
-})();

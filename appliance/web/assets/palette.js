@@ -1,6 +1,6 @@
 // The command palette: go to a room, or search everything, by keyboard alone.
 const make = (tag, props, ...kids) => { const e = Object.assign(document.createElement(tag), props); e.append(...kids); return e };
-const box = make('input', { type: 'search', placeholder: 'Go to or search', ariaLabel: 'Go to or search', role: 'combobox', autocomplete: 'off', ariaExpanded: 'true' });
+const box = make('input', { placeholder: 'Go to or search', ariaLabel: 'Go to or search', role: 'combobox', autocomplete: 'off', ariaExpanded: 'true' });
 const list = make('ul', { id: 'found', role: 'listbox', ariaLabel: 'Found' });
 const dialog = make('dialog', { ariaLabel: 'Command palette' }, box, list);
 let at = 0, asked = 0, links = [];

@@ -1,8 +1,5 @@
-// The map: move around, zoom, drag to pin. The table on the page says the same without it.
-(() => {
-'use strict';
+// The map: move, zoom, drag to pin. The tables below say the same.
 const map = document.getElementById('map');
-if (!map) return;
 const save = map.parentNode.dataset.save, home = map.getAttribute('viewBox').split(' ').map(Number);
 let view = [...home], held, moved;
 const fingers = new Map();
@@ -14,13 +11,12 @@ const zoom = (by, c) => {
   draw();
 };
 const spot = n => n.getAttribute('transform').match(/-?[\d.]+/g).map(Number);
-const find = k => map.querySelector(`[data-key="${CSS.escape(k)}"]`);
 const place = (n, x, y) => {
   n.setAttribute('transform', `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
   n.classList.add('pinned');
   map.querySelectorAll('.edge').forEach(e => {
-    const { a, b } = e.dataset, key = n.dataset.key;
-    if (a == key || b == key) e.setAttribute('d', `M${spot(find(a))}L${spot(find(b))}`);
+    const ends = [e.dataset.a, e.dataset.b];
+    if (ends.includes(n.dataset.key)) e.setAttribute('d', 'M' + ends.map(k => spot(map.querySelector(`[data-key="${k}"]`))).join('L'));
   });
 };
 const keep = n => {
@@ -54,7 +50,7 @@ map.onpointerup = map.onpointercancel = e => {
   held = null;
 };
 map.addEventListener('click', e => { if (moved) e.preventDefault(), moved = false }, true);
-map.addEventListener('wheel', e => { if (e.ctrlKey || document.activeElement == document.body || map.contains(document.activeElement)) e.preventDefault(), zoom(e.deltaY > 0 ? 1.12 : .89, point(e)) }, { passive: false });
+map.addEventListener('wheel', e => { e.preventDefault(); zoom(e.deltaY > 0 ? 1.12 : .89, point(e)) }, { passive: false });
 map.onkeydown = e => {
   const n = e.target.closest('.node'), step = { ArrowLeft: [-10, 0], ArrowRight: [10, 0], ArrowUp: [0, -10], ArrowDown: [0, 10] }[e.key];
   if (!step || !n) return;
@@ -66,7 +62,6 @@ const bar = document.getElementById('zoom');
 bar.hidden = false;
 bar.onclick = e => {
   const by = +e.target.dataset.zoom;
-  if (by) zoom(by, { x: view[0] + view[2] / 2, y: view[1] + view[3] / 2 });
-  else { view = [...home]; draw() }
+  if (!by) view = [...home];
+  zoom(by || 1, { x: view[0] + view[2] / 2, y: view[1] + view[3] / 2 });
 };
-})();

@@ -12,10 +12,14 @@ use std::path::PathBuf;
 use samples::{Mood, pages};
 
 fn main() -> std::io::Result<()> {
-    let folder = std::env::args_os().nth(1).map_or_else(|| PathBuf::from("var/gallery"), PathBuf::from);
-    for (mood, name) in
-        [(Mood::Empty, "empty"), (Mood::One, "one"), (Mood::Many, "many"), (Mood::Hostile, "hostile")]
-    {
+    let folder =
+        std::env::args_os().nth(1).map_or_else(|| PathBuf::from("var/gallery"), PathBuf::from);
+    for (mood, name) in [
+        (Mood::Empty, "empty"),
+        (Mood::One, "one"),
+        (Mood::Many, "many"),
+        (Mood::Hostile, "hostile"),
+    ] {
         fs::create_dir_all(folder.join(name))?;
         for (page, html) in pages(mood) {
             println!("{name:8}{page:16}{:>8} bytes", html.len());

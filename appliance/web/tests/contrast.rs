@@ -1,7 +1,7 @@
 //! Computes the contrast of every documented pair of colours of the style sheet, in both themes,
 //! as WCAG 2.2 defines it, and holds them to 7:1.
 
-#![allow(missing_docs, clippy::pedantic)]
+#![allow(missing_docs, clippy::pedantic, clippy::needless_range_loop)]
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,14 @@ fn colours() -> BTreeMap<&'static str, [[f64; 3]; 2]> {
 
 fn channels(hex: &str) -> Option<[f64; 3]> {
     let digits = hex.strip_prefix('#').filter(|d| d.len() == 6)?;
-    let channel = |i: usize| u8::from_str_radix(&digits[i..i + 2], 16).ok().map(|c| f64::from(c) / 255.0);
+    let channel =
+        |i: usize| u8::from_str_radix(&digits[i..i + 2], 16).ok().map(|c| f64::from(c) / 255.0);
     Some([channel(0)?, channel(2)?, channel(4)?])
 }
 
 fn luminance(colour: [f64; 3]) -> f64 {
-    let [r, g, b] = colour.map(|c| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) });
+    let [r, g, b] =
+        colour.map(|c| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) });
     0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
@@ -44,7 +46,8 @@ fn all_text_has_a_contrast_of_7_to_1_in_both_themes() {
     let colours = colours();
     let mut pairs = 0;
     for line in CSS.lines().filter_map(|l| l.trim().strip_prefix("contrast: ")) {
-        let (texts, grounds) = line.trim_end_matches("*/").split_once(" ON ").expect("texts ON grounds");
+        let (texts, grounds) =
+            line.trim_end_matches("*/").split_once(" ON ").expect("texts ON grounds");
         for text in texts.split_whitespace() {
             for ground in grounds.split_whitespace() {
                 for (theme, i) in [("light", 0), ("dark", 1)] {

@@ -29,10 +29,7 @@ pub struct AlertsPage {
 impl AlertsPage {
     /// The confirm page for deleting all that the filter shows.
     fn delete_href(&self) -> String {
-        self.query
-            .without("before")
-            .href()
-            .replacen("/alerts", "/alerts/delete", 1)
+        self.query.without("before").href().replacen("/alerts", "/alerts/delete", 1)
     }
 
     /// What to say when there is no active alert.

@@ -28,11 +28,7 @@ impl Sparkline {
     pub fn new(values: &[f64], label: impl Into<String>) -> Self {
         let top = values.iter().copied().fold(1.0, f64::max);
         let points = points(values, top, Self::WIDTH, Self::HEIGHT - 2.0, 1.0);
-        Self {
-            line: line(&points),
-            area: area(&points, Self::HEIGHT),
-            label: label.into(),
-        }
+        Self { line: line(&points), area: area(&points, Self::HEIGHT), label: label.into() }
     }
 }
 
@@ -90,10 +86,7 @@ impl PortionRing {
         let parts: Vec<_> = parts.iter().filter(|p| p.weight > 0.0).collect();
         let total: f64 = parts.iter().map(|p| p.weight).sum();
         if total <= 0.0 {
-            return Self {
-                score: 0.0,
-                arcs: Vec::new(),
-            };
+            return Self { score: 0.0, arcs: Vec::new() };
         }
         let mut at = 0.0;
         let mut score = 0.0;
@@ -253,13 +246,16 @@ impl Chart {
         }
     }
 
+    /// The first value's time by the router's wall clock, in milliseconds as if that were UTC: the
+    /// script's read-out then agrees with the axis in any browser's zone.
+    fn wall_clock(&self) -> i64 {
+        let text = format!("{}Z", self.from.local().replace(' ', "T"));
+        Timestamp::parse_rfc3339(&text).unwrap_or(self.from).0
+    }
+
     /// All values as the script reads them.
     fn series(&self) -> String {
-        self.values
-            .iter()
-            .map(|v| number(*v))
-            .collect::<Vec<_>>()
-            .join(" ")
+        self.values.iter().map(|v| number(*v)).collect::<Vec<_>>().join(" ")
     }
 
     /// At most 13 rows for the table twin: time of day and value.
@@ -270,10 +266,7 @@ impl Chart {
             .enumerate()
             .step_by(every)
             .map(|(i, v)| {
-                let at = self
-                    .from
-                    .0
-                    .saturating_add(self.step_ms.saturating_mul(i as i64));
+                let at = self.from.0.saturating_add(self.step_ms.saturating_mul(i as i64));
                 (clock(Timestamp(at)), number(*v))
             })
             .collect()
@@ -323,11 +316,7 @@ fn points(values: &[f64], top: f64, width: f64, height: f64, pad: f64) -> Vec<(f
         .iter()
         .enumerate()
         .map(|(i, v)| {
-            let v = if v.is_finite() {
-                v.clamp(0.0, top)
-            } else {
-                0.0
-            };
+            let v = if v.is_finite() { v.clamp(0.0, top) } else { 0.0 };
             (i as f64 / last * width, pad + height * (1.0 - v / top))
         })
         .collect()
@@ -336,13 +325,7 @@ fn points(values: &[f64], top: f64, width: f64, height: f64, pad: f64) -> Vec<(f
 fn line(points: &[(f64, f64)]) -> String {
     let mut out = String::with_capacity(points.len() * 9);
     for (i, (x, y)) in points.iter().enumerate() {
-        let _ = write!(
-            out,
-            "{}{} {}",
-            if i == 0 { 'M' } else { 'L' },
-            short(*x),
-            short(*y)
-        );
+        let _ = write!(out, "{}{} {}", if i == 0 { 'M' } else { 'L' }, short(*x), short(*y));
     }
     out
 }
@@ -405,14 +388,8 @@ mod tests {
 
     #[test]
     fn the_score_is_the_weighted_mean_and_all_means_all() {
-        assert_eq!(
-            PortionRing::new(&[part(3.0, 1.0), part(1.0, 0.0)]).whole(),
-            75
-        );
-        assert_eq!(
-            PortionRing::new(&[part(0.7, 1.0), part(0.3, 1.0)]).whole(),
-            100
-        );
+        assert_eq!(PortionRing::new(&[part(3.0, 1.0), part(1.0, 0.0)]).whole(), 75);
+        assert_eq!(PortionRing::new(&[part(0.7, 1.0), part(0.3, 1.0)]).whole(), 100);
         assert_eq!(PortionRing::new(&[part(1.0, 0.999)]).whole(), 99);
         assert_eq!(PortionRing::new(&[]).whole(), 0);
         assert_eq!(PortionRing::new(&[part(1.0, f64::NAN)]).whole(), 0);
@@ -428,18 +405,10 @@ mod tests {
 
     #[test]
     fn charts_survive_nothing_one_point_and_nonsense() {
-        for values in [
-            vec![],
-            vec![3.0],
-            vec![f64::NAN, f64::INFINITY, -4.0],
-            vec![0.0; 60],
-        ] {
+        for values in [vec![], vec![3.0], vec![f64::NAN, f64::INFINITY, -4.0], vec![0.0; 60]] {
             let chart = Chart::new("c", "t", "u", Timestamp(0), 60_000, values.clone());
             let html = chart.to_string();
-            assert!(
-                !html.contains("NaN") || values.iter().any(|v| v.is_nan()),
-                "{html}"
-            );
+            assert!(!html.contains("NaN") || values.iter().any(|v| v.is_nan()), "{html}");
             assert!(!chart.line.contains("NaN") && !chart.line.contains("inf"));
             let _ = Sparkline::new(&values, "").to_string();
         }
@@ -455,9 +424,6 @@ mod tests {
 
     #[test]
     fn coordinates_are_short() {
-        assert_eq!(
-            [0.04, -0.04, 1.25, -3.0].map(short),
-            ["0", "0", "1.3", "-3"]
-        );
+        assert_eq!([0.04, -0.04, 1.25, -3.0].map(short), ["0", "0", "1.3", "-3"]);
     }
 }

@@ -77,12 +77,11 @@ impl DevicesPage {
 
     /// The link to the same selection as a file.
     fn export_href(&self, format: &str) -> String {
-        self.query
-            .without("view")
-            .without("before")
-            .with("format", format)
-            .href()
-            .replacen("/devices", "/devices/export", 1)
+        self.query.without("view").without("before").with("format", format).href().replacen(
+            "/devices",
+            "/devices/export",
+            1,
+        )
     }
 
     /// Whether anything narrows the list besides the tab.
@@ -213,16 +212,9 @@ impl DeviceDetailPage {
     /// Whether the form came back with an error, and so should be open.
     fn form_refused(&self) -> bool {
         let form = &self.form;
-        [
-            &form.name,
-            &form.os,
-            &form.brand,
-            &form.model,
-            &form.tags,
-            &form.notes,
-        ]
-        .iter()
-        .any(|field| !field.error.is_empty())
+        [&form.name, &form.os, &form.brand, &form.model, &form.tags, &form.notes]
+            .iter()
+            .any(|field| !field.error.is_empty())
     }
 }
 

@@ -93,13 +93,7 @@ impl KindShare {
             .into_iter()
             .map(|(label, icon, count, href)| {
                 let bar = (count.saturating_mul(100) / largest).min(100) as u8;
-                Self {
-                    label,
-                    icon,
-                    count,
-                    bar,
-                    href,
-                }
+                Self { label, icon, count, bar, href }
             })
             .collect()
     }

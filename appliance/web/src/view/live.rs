@@ -101,9 +101,6 @@ mod tests {
             ..Patch::default()
         };
         let json = serde_json::to_string(&patch).unwrap_or_default();
-        assert_eq!(
-            json,
-            r#"{"v":1,"rows":[{"list":"devices","id":12,"html":"<tr></tr>"}]}"#
-        );
+        assert_eq!(json, r#"{"v":1,"rows":[{"list":"devices","id":12,"html":"<tr></tr>"}]}"#);
     }
 }

@@ -37,7 +37,8 @@
 //! | `GET`, `POST /alerts/delete` | all that the filter shows |
 //! | `POST /alerts/mute` | `device` (empty: everything), `hours`, `back` |
 //! | `POST /alerts/unmute` | `id`, `back` |
-//! | `POST /settings/{section}` | `scanning`, `presence`, `retention`, `sessions`, `names` |
+//! | `POST /settings/{section}` | `scanning`, `presence`, `alerts`, `retention`, `sessions` |
+//! | `GET /settings/ca.crt`, `GET /settings/ca.mobileconfig` | |
 //! | `POST /settings/vacuum`, `POST /settings/backup` | |
 //! | `POST /settings/people` | `name`, `role`, `password` |
 //! | `POST /settings/people/{id}/role` | `role` |
@@ -84,7 +85,7 @@ pub use plain::{
 };
 pub use query::Query;
 pub use settings::{
-    BackupLine, NamesForm, PeoplePage, PersonLine, RetentionForm, ScanningForm, SessionsForm,
+    AlertsForm, BackupLine, NamesView, PeoplePage, PersonLine, RetentionForm, ScanningForm, SessionsForm,
     SettingsPage, StorageView,
 };
 pub use shell::{Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Whom};

@@ -135,11 +135,7 @@ impl Choice {
             .into_iter()
             .map(|(value, label)| {
                 let value = value.into();
-                Self {
-                    chosen: value == chosen,
-                    value,
-                    label: label.into(),
-                }
+                Self { chosen: value == chosen, value, label: label.into() }
             })
             .collect()
     }
@@ -167,11 +163,7 @@ impl Filter {
         let chosen = query.get(name).unwrap_or_default();
         let mut choices = Choice::list([("", "Any")], chosen);
         choices.extend(Choice::list(options, chosen));
-        Self {
-            name: name.to_owned(),
-            label: label.to_owned(),
-            choices,
-        }
+        Self { name: name.to_owned(), label: label.to_owned(), choices }
     }
 }
 
@@ -189,11 +181,7 @@ pub struct Column {
 impl Column {
     /// A column that cannot be sorted by.
     pub fn plain(label: &str) -> Self {
-        Self {
-            label: label.to_owned(),
-            href: String::new(),
-            sorted: "",
-        }
+        Self { label: label.to_owned(), href: String::new(), sorted: "" }
     }
 
     /// A column sorted by `sort=key` or, descending, `sort=-key`. `default` is the order when the
@@ -209,11 +197,7 @@ impl Column {
             ("", key)
         };
         let href = query.without("before").with("sort", next).href();
-        Self {
-            label: label.to_owned(),
-            href,
-            sorted,
-        }
+        Self { label: label.to_owned(), href, sorted }
     }
 }
 
@@ -239,13 +223,8 @@ impl Pager {
         shown: String,
     ) -> Self {
         Self {
-            first: query
-                .get("before")
-                .map(|_| query.without("before").href())
-                .unwrap_or_default(),
-            next: cursor
-                .map(|c| query.with("before", c).href())
-                .unwrap_or_default(),
+            first: query.get("before").map(|_| query.without("before").href()).unwrap_or_default(),
+            next: cursor.map(|c| query.with("before", c).href()).unwrap_or_default(),
             next_label,
             shown,
         }
@@ -268,21 +247,13 @@ pub struct Empty {
 impl Empty {
     /// Puts one together.
     pub fn new(icon: &'static str, title: &str, text: impl Into<String>) -> Self {
-        Self {
-            icon,
-            title: title.to_owned(),
-            text: text.into(),
-            action: None,
-        }
+        Self { icon, title: title.to_owned(), text: text.into(), action: None }
     }
 
     /// The same with a way on.
     #[must_use]
     pub fn with_action(mut self, label: &str, href: impl Into<String>) -> Self {
-        self.action = Some(Link {
-            label: label.to_owned(),
-            href: href.into(),
-        });
+        self.action = Some(Link { label: label.to_owned(), href: href.into() });
         self
     }
 
@@ -325,18 +296,12 @@ pub struct Field {
 impl Field {
     /// A value without an error.
     pub fn new(value: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            error: String::new(),
-        }
+        Self { value: value.into(), error: String::new() }
     }
 
     /// A value that was refused, and why.
     pub fn refused(value: impl Into<String>, error: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            error: error.into(),
-        }
+        Self { value: value.into(), error: error.into() }
     }
 }
 
@@ -348,15 +313,9 @@ mod tests {
     fn a_sorted_column_turns_round_and_paging_starts_anew() {
         let query = Query::parse("/devices", "sort=name&before=k&q=tv");
         let name = Column::sortable(&query, "Name", "name", "name");
-        assert_eq!(
-            (name.sorted, name.href.as_str()),
-            ("ascending", "/devices?q=tv&sort=-name")
-        );
+        assert_eq!((name.sorted, name.href.as_str()), ("ascending", "/devices?q=tv&sort=-name"));
         let seen = Column::sortable(&query, "Seen", "seen", "name");
-        assert_eq!(
-            (seen.sorted, seen.href.as_str()),
-            ("", "/devices?q=tv&sort=seen")
-        );
+        assert_eq!((seen.sorted, seen.href.as_str()), ("", "/devices?q=tv&sort=seen"));
     }
 
     #[test]
@@ -371,16 +330,9 @@ mod tests {
     #[test]
     fn the_pager_offers_only_pages_that_exist() {
         let first = Pager::keyset(&Query::new("/events"), Some("42"), "Older", String::new());
-        assert_eq!(
-            (first.first.as_str(), first.next.as_str()),
-            ("", "/events?before=42")
-        );
-        let last = Pager::keyset(
-            &Query::parse("/events", "before=42"),
-            None,
-            "Older",
-            String::new(),
-        );
+        assert_eq!((first.first.as_str(), first.next.as_str()), ("", "/events?before=42"));
+        let last =
+            Pager::keyset(&Query::parse("/events", "before=42"), None, "Older", String::new());
         assert_eq!((last.first.as_str(), last.next.as_str()), ("/events", ""));
     }
 }

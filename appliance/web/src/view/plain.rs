@@ -132,12 +132,7 @@ impl Problem {
                 "Overview",
                 "/",
             ),
-            401 => (
-                "Please sign in",
-                "Your session has ended.",
-                "Sign in",
-                "/sign-in",
-            ),
+            401 => ("Please sign in", "Your session has ended.", "Sign in", "/sign-in"),
             403 => (
                 "Not for your role",
                 "Your role does not allow this. An administrator can change it under Settings, People.",
@@ -156,12 +151,9 @@ impl Problem {
                 "Overview",
                 "/",
             ),
-            413 => (
-                "That is too large",
-                "The form sent more than this page takes.",
-                "Overview",
-                "/",
-            ),
+            413 => {
+                ("That is too large", "The form sent more than this page takes.", "Overview", "/")
+            }
             429 => (
                 "Too many requests",
                 "Wait a minute, then try again. The limit protects the router.",
@@ -185,10 +177,7 @@ impl Problem {
             status,
             title: title.to_owned(),
             text: if text.is_empty() { usual } else { text }.to_owned(),
-            links: vec![Link {
-                label: label.to_owned(),
-                href: href.to_owned(),
-            }],
+            links: vec![Link { label: label.to_owned(), href: href.to_owned() }],
             reference: String::new(),
         }
     }
@@ -197,17 +186,9 @@ impl Problem {
     pub fn page(self, mut shell: Shell) -> Result<String, askama::Error> {
         shell.title.clone_from(&self.title);
         if shell.person.is_some() {
-            ProblemPage {
-                shell,
-                problem: self,
-            }
-            .render()
+            ProblemPage { shell, problem: self }.render()
         } else {
-            BareProblemPage {
-                shell,
-                problem: self,
-            }
-            .render()
+            BareProblemPage { shell, problem: self }.render()
         }
     }
 }

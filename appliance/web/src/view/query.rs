@@ -13,10 +13,7 @@ pub struct Query {
 impl Query {
     /// A path without parameters.
     pub fn new(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            pairs: Vec::new(),
-        }
+        Self { path: path.into(), pairs: Vec::new() }
     }
 
     /// A path and the raw text after its `?`; empty values are dropped, so that an unset filter
@@ -29,10 +26,7 @@ impl Query {
                 (!value.is_empty()).then(|| (decode(key), decode(value)))
             })
             .collect();
-        Self {
-            path: path.into(),
-            pairs,
-        }
+        Self { path: path.into(), pairs }
     }
 
     /// The path without any parameter.
@@ -42,10 +36,7 @@ impl Query {
 
     /// The first value of a parameter.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.pairs
-            .iter()
-            .find(|(k, _)| k == key)
-            .map(|(_, v)| v.as_str())
+        self.pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
     /// All parameters, for hidden fields of a form.
@@ -66,16 +57,8 @@ impl Query {
     /// This query without one parameter.
     #[must_use]
     pub fn without(&self, key: &str) -> Self {
-        let pairs = self
-            .pairs
-            .iter()
-            .filter(|(k, _)| k != key)
-            .cloned()
-            .collect();
-        Self {
-            path: self.path.clone(),
-            pairs,
-        }
+        let pairs = self.pairs.iter().filter(|(k, _)| k != key).cloned().collect();
+        Self { path: self.path.clone(), pairs }
     }
 
     /// The address, percent-encoded.
@@ -145,16 +128,7 @@ mod tests {
 
     #[test]
     fn what_goes_in_comes_out_whatever_it_is() {
-        for text in [
-            "a&b=c",
-            "100 %",
-            "<script>\"'",
-            "Küche",
-            "%zz",
-            "+",
-            "%",
-            "a%2",
-        ] {
+        for text in ["a&b=c", "100 %", "<script>\"'", "Küche", "%zz", "+", "%", "a%2"] {
             let href = Query::new("/x").with("q", text).href();
             let raw = href.strip_prefix("/x?").unwrap_or_default();
             assert_eq!(Query::parse("/x", raw).get("q"), Some(text), "{href}");

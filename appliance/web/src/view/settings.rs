@@ -14,6 +14,8 @@ pub struct SettingsPage {
     pub scanning: ScanningForm,
     /// Seconds without a sighting until a device counts as offline.
     pub grace: Field,
+    /// What becomes an alert.
+    pub alerts: AlertsForm,
     /// How long things are kept.
     pub retention: RetentionForm,
     /// What the disk holds.
@@ -21,37 +23,62 @@ pub struct SettingsPage {
     /// How long people stay signed in.
     pub sessions: SessionsForm,
     /// The router's names and certificate.
-    pub names: NamesForm,
+    pub names: NamesView,
 }
 
-/// `POST /settings/scanning`: `subnets`, `interval`, `sweep`, `passive`.
+/// `POST /settings/scanning`: `enabled`, `subnets`, `interval`, `rate`, `sweep`, `services`, `names`.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools)] // one tick box each
 pub struct ScanningForm {
+    /// Whether to ask every address; what devices say by themselves is always heard.
+    pub enabled: bool,
     /// Subnets, one a line; empty for all of the LAN interfaces.
     pub subnets: Field,
     /// What an empty list means just now, such as `192.168.1.0/24 on eth1`.
     pub automatic: String,
     /// Seconds between scans.
     pub interval: Field,
+    /// ARP requests a second.
+    pub rate: Field,
     /// Whether to send ICMP echo too.
     pub sweep: bool,
-    /// Whether to listen to what devices say by themselves.
-    pub passive: bool,
+    /// Whether to ask for services by mDNS and SSDP.
+    pub services: bool,
+    /// Whether to ask the resolver for names.
+    pub names: bool,
     /// The interfaces and whether they are watched.
     pub interfaces: Vec<InterfaceLine>,
 }
 
-/// `POST /settings/retention`: `events`, `presence`, `audit`, `cap`.
+/// `POST /settings/alerts`: `offline`, `window`, `flapping`, `group`.
+#[derive(Debug, Clone, Default)]
+pub struct AlertsForm {
+    /// Whose absence is an alert.
+    pub offline: Vec<Choice>,
+    /// Minutes within which a cause counts as the same one.
+    pub window: Field,
+    /// Changes an hour above which a device flaps.
+    pub flapping: Field,
+    /// Alerts of one kind in ten minutes above which they are told as one.
+    pub group: Field,
+}
+
+/// `POST /settings/retention`: `events`, `presence`, `alerts`, `unanswered`, `audit`,
+/// `maintenance`.
 #[derive(Debug, Clone, Default)]
 pub struct RetentionForm {
     /// Days to keep events.
     pub events: Field,
     /// Days to keep presence.
     pub presence: Field,
+    /// Days to keep alerts that somebody has seen to.
+    pub alerts: Field,
+    /// Days to keep alerts that nobody has seen to.
+    pub unanswered: Field,
     /// Days to keep the audit log.
     pub audit: Field,
-    /// The most that all databases may take, in MiB.
-    pub cap: Field,
+    /// Days to keep the log of maintenance.
+    pub maintenance: Field,
 }
 
 /// What the disk holds.
@@ -65,7 +92,7 @@ pub struct StorageView {
     pub of: String,
     /// Free on the disk.
     pub free: String,
-    /// What is kept, by kind: words and size.
+    /// What takes the room, and when it was tidied last: words and numbers.
     pub kinds: Vec<(String, String)>,
     /// Where backups go.
     pub backup_dir: String,
@@ -82,8 +109,6 @@ pub struct BackupLine {
     pub size: String,
     /// When it was made.
     pub at: Moment,
-    /// Whether it was opened and checked after it was made.
-    pub checked: bool,
 }
 
 /// `POST /settings/sessions`: `idle`, `longest`.
@@ -95,11 +120,11 @@ pub struct SessionsForm {
     pub longest: Field,
 }
 
-/// `POST /settings/names`: `name`.
+/// The router's names and its certificate; the names are set in the configuration file.
 #[derive(Debug, Clone, Default)]
-pub struct NamesForm {
+pub struct NamesView {
     /// The name by which browsers should call this site.
-    pub name: Field,
+    pub name: String,
     /// All names and addresses in the certificate.
     pub covered: Vec<String>,
     /// The SHA-256 fingerprint of the appliance's own authority.
@@ -108,6 +133,8 @@ pub struct NamesForm {
     pub expires: Option<Moment>,
     /// Where the authority's certificate can be downloaded; empty when there is none.
     pub ca_href: String,
+    /// The same as a profile for Apple's systems.
+    pub profile_href: String,
 }
 
 /// `GET /settings/people`.
@@ -156,10 +183,6 @@ pub struct PersonLine {
 impl PersonLine {
     /// The words and colour of their state.
     fn state(&self) -> (Tone, &'static str) {
-        if self.enabled {
-            (Tone::Ok, "May sign in")
-        } else {
-            (Tone::Quiet, "Disabled")
-        }
+        if self.enabled { (Tone::Ok, "May sign in") } else { (Tone::Quiet, "Disabled") }
     }
 }

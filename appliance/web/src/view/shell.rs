@@ -40,26 +40,21 @@ pub struct Shell {
 impl Shell {
     /// The navigation for this person.
     pub fn nav(&self) -> impl Iterator<Item = NavItem> + '_ {
-        Place::ALL
-            .into_iter()
-            .filter(|place| self.can.see(*place))
-            .map(|place| NavItem {
-                label: place.label(),
-                icon: place.icon(),
-                href: place.href(),
-                current: self.here == Some(place),
-                badge: match place {
-                    Place::Alerts => self.bell.unread,
-                    _ => 0,
-                },
-            })
+        Place::ALL.into_iter().filter(|place| self.can.see(*place)).map(|place| NavItem {
+            label: place.label(),
+            icon: place.icon(),
+            href: place.href(),
+            current: self.here == Some(place),
+            badge: match place {
+                Place::Alerts => self.bell.unread,
+                _ => 0,
+            },
+        })
     }
 
     /// The role's name, for "your role may not".
     pub fn role(&self) -> &str {
-        self.person
-            .as_ref()
-            .map_or("nobody", |whom| whom.role.as_str())
+        self.person.as_ref().map_or("nobody", |whom| whom.role.as_str())
     }
 }
 
@@ -75,11 +70,7 @@ pub struct Whom {
 impl Whom {
     /// The first letter of the name, for the badge.
     pub fn initial(&self) -> String {
-        self.name
-            .chars()
-            .next()
-            .map(|c| c.to_uppercase().collect())
-            .unwrap_or_default()
+        self.name.chars().next().map(|c| c.to_uppercase().collect()).unwrap_or_default()
     }
 }
 
@@ -240,13 +231,11 @@ impl Theme {
 
     /// From the cookie; anything unknown is dark.
     pub fn from_cookie(word: &str) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|theme| theme.as_str() == word)
-            .unwrap_or_default()
+        Self::ALL.into_iter().find(|theme| theme.as_str() == word).unwrap_or_default()
     }
 
     /// What the toggle turns to next.
+    #[must_use]
     pub const fn next(self) -> Self {
         match self {
             Self::Dark => Self::Light,
@@ -274,11 +263,7 @@ pub struct Bell {
 impl Bell {
     /// The number as the badge shows it: at most two digits.
     pub fn badge(&self) -> String {
-        if self.unread > 99 {
-            "99+".to_owned()
-        } else {
-            self.unread.to_string()
-        }
+        if self.unread > 99 { "99+".to_owned() } else { self.unread.to_string() }
     }
 }
 
@@ -326,22 +311,8 @@ mod tests {
 
     #[test]
     fn the_bell_shows_at_most_two_digits() {
-        assert_eq!(
-            Bell {
-                unread: 7,
-                items: vec![]
-            }
-            .badge(),
-            "7"
-        );
-        assert_eq!(
-            Bell {
-                unread: 100,
-                items: vec![]
-            }
-            .badge(),
-            "99+"
-        );
+        assert_eq!(Bell { unread: 7, items: vec![] }.badge(), "7");
+        assert_eq!(Bell { unread: 100, items: vec![] }.badge(), "99+");
     }
 
     #[test]

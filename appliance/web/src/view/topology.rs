@@ -147,12 +147,7 @@ pub fn arrange(router: &Spot, groups: &[SpotGroup], saved: &BTreeMap<String, (f6
     for (group, span) in groups.iter().zip(&spans) {
         let span = span * scale;
         let middle = at + span / 2.0;
-        let hub = place(
-            saved,
-            &group.spot.key,
-            inner * middle.cos(),
-            inner * middle.sin(),
-        );
+        let hub = place(saved, &group.spot.key, inner * middle.cos(), inner * middle.sin());
         nodes.push(node(&group.spot, "group", 17, hub, None));
         edges.push(edge(router, centre, &group.spot, hub, None));
         for (i, device) in group.devices.iter().enumerate() {
@@ -174,11 +169,7 @@ pub fn arrange(router: &Spot, groups: &[SpotGroup], saved: &BTreeMap<String, (f6
     }
     Map {
         view: view(&nodes),
-        orbits: if nodes.len() > 1 {
-            vec![inner as i64, outer as i64]
-        } else {
-            Vec::new()
-        },
+        orbits: if nodes.len() > 1 { vec![inner as i64, outer as i64] } else { Vec::new() },
         edges,
         nodes,
     }
@@ -223,7 +214,7 @@ fn place(saved: &BTreeMap<String, (f64, f64)>, key: &str, x: f64, y: f64) -> Pla
 }
 
 fn node(spot: &Spot, kind: &'static str, radius: i64, at: Placed, angle: Option<f64>) -> Node {
-    let degrees = angle.map_or(0.0, |a| a.to_degrees());
+    let degrees = angle.map_or(0.0, f64::to_degrees);
     let left = angle.is_some_and(|a| a.cos() < -1e-9);
     let turn = if left { degrees + 180.0 } else { degrees };
     let short = if spot.label.chars().count() > 22 {
@@ -244,28 +235,17 @@ fn node(spot: &Spot, kind: &'static str, radius: i64, at: Placed, angle: Option<
     }
 }
 
-fn edge(a: &Spot, from: Placed, b: &Spot, to: Placed, bends: Option<[(f64, f64); 2]>) -> Edge {
-    let r = |v: f64| v.round() as i64;
-    let path = match bends {
-        Some([p, q]) => format!(
-            "M{} {}C{} {} {} {} {} {}",
-            r(from.0),
-            r(from.1),
-            r(p.0),
-            r(p.1),
-            r(q.0),
-            r(q.1),
-            r(to.0),
-            r(to.1)
-        ),
-        None => format!("M{} {}L{} {}", r(from.0), r(from.1), r(to.0), r(to.1)),
-    };
+fn edge(near: &Spot, from: Placed, far: &Spot, to: Placed, bends: Option<[(f64, f64); 2]>) -> Edge {
+    let at = |x: f64, y: f64| format!("{x:.0} {y:.0}");
+    let bends = bends
+        .map_or_else(|| "L".to_owned(), |[p, q]| format!("C{} {} ", at(p.0, p.1), at(q.0, q.1)));
+    let path = format!("M{}{bends}{}", at(from.0, from.1), at(to.0, to.1));
     Edge {
-        from: a.key.clone(),
-        to: b.key.clone(),
+        from: near.key.clone(),
+        to: far.key.clone(),
         path,
-        tone: b.tone,
-        width: width(b.bps),
+        tone: far.tone,
+        width: width(far.bps),
     }
 }
 
@@ -331,10 +311,7 @@ mod tests {
 
     fn group(key: &str, n: usize) -> SpotGroup {
         let devices = (0..n).map(|i| spot(&format!("{key}-{i}"))).collect();
-        SpotGroup {
-            spot: spot(key),
-            devices,
-        }
+        SpotGroup { spot: spot(key), devices }
     }
 
     fn nearest(map: &Map) -> f64 {
@@ -349,19 +326,11 @@ mod tests {
 
     #[test]
     fn nothing_lies_on_top_of_anything() {
-        for sizes in [
-            vec![1],
-            vec![40],
-            vec![40, 2],
-            vec![3, 3, 3],
-            vec![150, 80, 1, 0],
-            vec![5000],
-        ] {
-            let groups: Vec<_> = sizes
-                .iter()
-                .enumerate()
-                .map(|(i, n)| group(&format!("g{i}"), *n))
-                .collect();
+        for sizes in
+            [vec![1], vec![40], vec![40, 2], vec![3, 3, 3], vec![150, 80, 1, 0], vec![5000]]
+        {
+            let groups: Vec<_> =
+                sizes.iter().enumerate().map(|(i, n)| group(&format!("g{i}"), *n)).collect();
             let map = arrange(&spot("router"), &groups, &BTreeMap::new());
             assert!(nearest(&map) > 18.0, "{sizes:?}: {}", nearest(&map));
         }
@@ -381,34 +350,17 @@ mod tests {
             ("g-2".to_owned(), (f64::NAN, 0.0)),
         ]);
         let map = arrange(&spot("router"), &[group("g", 3)], &saved);
-        let find = |key: &str| {
-            map.nodes
-                .iter()
-                .find(|n| n.spot.key == key)
-                .expect("a node")
-        };
-        assert_eq!(
-            (find("g-1").x, find("g-1").y, find("g-1").pinned),
-            (12, -340, true)
-        );
+        let find = |key: &str| map.nodes.iter().find(|n| n.spot.key == key).expect("a node");
+        assert_eq!((find("g-1").x, find("g-1").y, find("g-1").pinned), (12, -340, true));
         assert!(!find("g-2").pinned);
     }
 
     #[test]
     fn labels_never_stand_on_their_head() {
-        let map = arrange(
-            &spot("router"),
-            &[group("a", 30), group("b", 30)],
-            &BTreeMap::new(),
-        );
+        let map = arrange(&spot("router"), &[group("a", 30), group("b", 30)], &BTreeMap::new());
         for node in &map.nodes {
             let turn = f64::from(node.turn as i32).to_radians();
-            assert!(
-                turn.cos() > -0.02,
-                "{} is turned by {}",
-                node.short,
-                node.turn
-            );
+            assert!(turn.cos() > -0.02, "{} is turned by {}", node.short, node.turn);
         }
     }
 

@@ -33,23 +33,13 @@ impl Moment {
                 age => format!("{age} ago"),
             }
         };
-        Self {
-            iso: short_iso(at),
-            exact: at.local(),
-            text,
-            relative: true,
-        }
+        Self { iso: short_iso(at), exact: at.local(), text, relative: true }
     }
 
     /// Date and time of day in the router's zone.
     pub fn exact(at: Timestamp) -> Self {
         let exact = at.local();
-        Self {
-            iso: short_iso(at),
-            text: exact.clone(),
-            exact,
-            relative: false,
-        }
+        Self { iso: short_iso(at), text: exact.clone(), exact, relative: false }
     }
 }
 
@@ -79,7 +69,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push('\u{202f}');
         }
         out.push(digit);
@@ -91,8 +81,10 @@ pub fn count(n: u64) -> String {
 /// all, nor nearly nothing to nothing.
 pub fn percent(share: f64) -> String {
     let p = (share * 100.0).clamp(0.0, 100.0);
-    if p == 0.0 || p == 100.0 || p.is_nan() {
-        format!("{:.0} %", if p.is_nan() { 0.0 } else { p })
+    if p.is_nan() || p <= 0.0 {
+        "0 %".to_owned()
+    } else if p >= 100.0 {
+        "100 %".to_owned()
     } else if p > 99.0 {
         format!("{:.2} %", p.min(99.99))
     } else if p < 1.0 {
@@ -119,11 +111,7 @@ pub fn span(length: Duration) -> String {
             break;
         }
     }
-    if words.is_empty() {
-        "0 s".to_owned()
-    } else {
-        words.join(" ")
-    }
+    if words.is_empty() { "0 s".to_owned() } else { words.join(" ") }
 }
 
 #[cfg(test)]

@@ -82,10 +82,7 @@ pub(crate) fn shell(mood: Mood, title: &str, here: Option<Place>, path: &str) ->
         csrf: "vQ3xkq0jPzqk2m6Xo8cJdF0aE1y9S4tLwR7uBhGnIiM".to_owned(),
         person: Some(Whom { name: mood.t("robert"), role: "administrator".to_owned() }),
         can: Can::everything(),
-        bell: Bell {
-            unread: if mood == Mood::Many { 3 } else { 0 },
-            items: bell(mood, 8),
-        },
+        bell: Bell { unread: if mood == Mood::Many { 3 } else { 0 }, items: bell(mood, 8) },
         flash: if mood == Mood::Hostile {
             vec![Flash { tone: Tone::Bad, text: mood.t("") }]
         } else {
@@ -135,15 +132,14 @@ pub(crate) fn device(mood: Mood, i: usize) -> DeviceRow {
         6 if i > 7 => Presence::Unknown,
         _ => Presence::Online,
     };
-    let spans: Vec<_> = (0..48)
-        .map(|s| if s < 6 { None } else { Some((s + i * 5) % 23 > i % 11) })
-        .collect();
+    let spans: Vec<_> =
+        (0..48).map(|s| if s < 6 { None } else { Some((s + i * 5) % 23 > i % 11) }).collect();
     DeviceRow {
         id: i as i64 + 1,
         name: mood.t(name),
         icon: icon.to_owned(),
         presence,
-        new: i % 6 == 0,
+        new: i.is_multiple_of(6),
         favourite: i == 2,
         randomised: vendor.is_empty(),
         address: mood.t(&format!("192.168.{}.{}", 1 + i % 2 * 19, 20 + i)),
@@ -151,7 +147,7 @@ pub(crate) fn device(mood: Mood, i: usize) -> DeviceRow {
         mac: format!("a4:83:e7:{:02x}:20:{:02x}", i, i * 7 % 256),
         vendor: mood.t(vendor),
         kind: kind.to_owned(),
-        interface: if i % 2 == 0 { "eth1" } else { "eth1.20" }.to_owned(),
+        interface: if i.is_multiple_of(2) { "eth1" } else { "eth1.20" }.to_owned(),
         strip: Strip::new(&spans, ""),
         seen: (presence != Presence::Unknown).then(|| ago(3 + 37 * i as u64)),
     }
@@ -161,7 +157,12 @@ fn filters(query: &Query, mood: Mood) -> Vec<Filter> {
     let own = mood.t("Apple, Inc.");
     vec![
         Filter::of(query, "type", "Type", [("phone", "Phone"), ("laptop", "Laptop"), ("tv", "TV")]),
-        Filter::of(query, "interface", "Interface", [("eth1", "eth1 · LAN"), ("eth1.20", "eth1.20 · Guests")]),
+        Filter::of(
+            query,
+            "interface",
+            "Interface",
+            [("eth1", "eth1 · LAN"), ("eth1.20", "eth1.20 · Guests")],
+        ),
         Filter::of(query, "vendor", "Vendor", [(own.clone(), own)]),
     ]
 }
@@ -196,8 +197,14 @@ fn devices(mood: Mood, cards: bool) -> DevicesPage {
             Column::sortable(&query, "Last seen", "seen", "name"),
         ],
         rows: (0..mood.n(50)).map(|i| device(mood, i)).collect(),
-        empty: mood.empty(50, if cards { DevicesPage::first_scan() } else { DevicesPage::nothing_yet() }),
-        pager: Pager::keyset(&query, (mood == Mood::Many).then_some("k50"), "Next", "50 of 1 204".into()),
+        empty: mood
+            .empty(50, if cards { DevicesPage::first_scan() } else { DevicesPage::nothing_yet() }),
+        pager: Pager::keyset(
+            &query,
+            (mood == Mood::Many).then_some("k50"),
+            "Next",
+            "50 of 1 204".into(),
+        ),
         cards,
         scanning: if cards { mood.t("192.168.1.0/24, 40 %") } else { String::new() },
         query,
@@ -220,7 +227,11 @@ fn story(mood: Mood) -> Vec<StoryLine> {
                 text: mood.t(text),
                 icon: icon.to_owned(),
                 tone,
-                href: if i % 2 == 0 { format!("/events#event-{i}") } else { String::new() },
+                href: if i.is_multiple_of(2) {
+                    format!("/events#event-{i}")
+                } else {
+                    String::new()
+                },
             }
         })
         .collect()
@@ -238,22 +249,33 @@ fn detail(mood: Mood) -> DeviceDetailPage {
         confidence: confidence.to_owned(),
         by_person: confidence.is_empty(),
     };
-    let port = |port: &str, service: &str, version: &str, risk: &str, tone, reason: &str| PortLine {
-        port: port.to_owned(),
-        service: service.to_owned(),
-        version: mood.t(version),
-        risk: risk.to_owned(),
-        tone,
-        reason: reason.to_owned(),
-    };
+    let port =
+        |port: &str, service: &str, version: &str, risk: &str, tone, reason: &str| PortLine {
+            port: port.to_owned(),
+            service: service.to_owned(),
+            version: mood.t(version),
+            risk: risk.to_owned(),
+            tone,
+            reason: reason.to_owned(),
+        };
     DeviceDetailPage {
         shell: shell(mood, "Device", Some(Place::Devices), "/devices/5"),
         first_seen: (mood != Mood::Empty).then(|| ago(8_000_000)),
         identity: vec![
-            evidence("Name", "diskstation", "mDNS answer diskstation.local, DHCP option 12", "sure"),
+            evidence(
+                "Name",
+                "diskstation",
+                "mDNS answer diskstation.local, DHCP option 12",
+                "sure",
+            ),
             evidence("Type", "NAS", "Announces _adisk._tcp and _smb._tcp", "likely"),
             evidence("Operating system", "Linux, DSM 7", "A person said so", ""),
-            evidence("Brand", "Synology", "Hardware address block of Synology Incorporated", "sure"),
+            evidence(
+                "Brand",
+                "Synology",
+                "Hardware address block of Synology Incorporated",
+                "sure",
+            ),
         ]
         .into_iter()
         .take(n(4))
@@ -261,9 +283,15 @@ fn detail(mood: Mood) -> DeviceDetailPage {
         corrected: mood == Mood::Many,
         addresses: (0..n(4))
             .map(|i| AddressLine {
-                address: mood.t(["192.168.1.57", "2001:db8:4:1:211:32ff:feaa:bbcc", "fe80::211:32ff:feaa:bbcc", "192.168.1.20"][i]),
+                address: mood.t([
+                    "192.168.1.57",
+                    "2001:db8:4:1:211:32ff:feaa:bbcc",
+                    "fe80::211:32ff:feaa:bbcc",
+                    "192.168.1.20",
+                ][i]),
                 kind: ["IPv4", "IPv6", "link-local", "IPv4"][i].to_owned(),
-                subnet: ["192.168.1.0/24", "2001:db8:4:1::/64", "fe80::/10", "192.168.1.0/24"][i].to_owned(),
+                subnet: ["192.168.1.0/24", "2001:db8:4:1::/64", "fe80::/10", "192.168.1.0/24"][i]
+                    .to_owned(),
                 interface: "eth1".to_owned(),
                 current: i < 3,
                 since: ago(90_000),
@@ -278,7 +306,8 @@ fn detail(mood: Mood) -> DeviceDetailPage {
             ticks: ["24 h ago", "18 h", "12 h", "6 h", "now"].map(str::to_owned).into(),
             spells: (0..n(6))
                 .map(|i| {
-                    let state = if i % 2 == 0 { Presence::Online } else { Presence::Offline };
+                    let state =
+                        if i.is_multiple_of(2) { Presence::Online } else { Presence::Offline };
                     (ago(4000 * i as u64), state, span(Duration::from_secs(4000)))
                 })
                 .collect(),
@@ -294,10 +323,25 @@ fn detail(mood: Mood) -> DeviceDetailPage {
             .collect(),
         ports: PortScan {
             at: (mood != Mood::Empty).then(|| ago(7200)),
-            running: if mood == Mood::One { "412 of 1 000 ports".to_owned() } else { String::new() },
-            wait: if mood == Mood::Many { "Wait 40 s between scans.".to_owned() } else { String::new() },
+            running: if mood == Mood::One {
+                "412 of 1 000 ports".to_owned()
+            } else {
+                String::new()
+            },
+            wait: if mood == Mood::Many {
+                "Wait 40 s between scans.".to_owned()
+            } else {
+                String::new()
+            },
             lines: [
-                port("22/tcp", "ssh", "OpenSSH 8.2", "Medium", Tone::Warn, "Remote control; use keys, not passwords."),
+                port(
+                    "22/tcp",
+                    "ssh",
+                    "OpenSSH 8.2",
+                    "Medium",
+                    Tone::Warn,
+                    "Remote control; use keys, not passwords.",
+                ),
                 port("80/tcp", "http", "nginx", "High", Tone::Bad, "Web page without encryption."),
                 port("443/tcp", "https", "", "Low", Tone::Ok, ""),
             ]
@@ -306,14 +350,26 @@ fn detail(mood: Mood) -> DeviceDetailPage {
             .collect(),
             risk: if mood == Mood::Empty { String::new() } else { "Medium".to_owned() },
             tone: Tone::Warn,
-            reasons: if mood == Mood::Empty { vec![] } else { vec![mood.t("A web page without encryption asks for a password.")] },
+            reasons: if mood == Mood::Empty {
+                vec![]
+            } else {
+                vec![mood.t("A web page without encryption asks for a password.")]
+            },
         },
-        notes: if mood == Mood::Empty { String::new() } else { mood.t("In the cellar, behind the boiler.\nDisk 2 replaced in March.") },
+        notes: if mood == Mood::Empty {
+            String::new()
+        } else {
+            mood.t("In the cellar, behind the boiler.\nDisk 2 replaced in March.")
+        },
         tags: (0..n(2)).map(|i| mood.t(["backup", "cellar"][i])).collect(),
         criticality: "High".to_owned(),
         story: story(mood),
         form: DeviceForm {
-            name: if mood == Mood::Hostile { Field::refused(HOSTILE, HOSTILE) } else { Field::new("") },
+            name: if mood == Mood::Hostile {
+                Field::refused(HOSTILE, HOSTILE)
+            } else {
+                Field::new("")
+            },
             automatic_name: mood.t("diskstation"),
             icons: Choice::list([("", "Automatic"), ("nas", "NAS")], ""),
             kinds: Choice::list([("", "Automatic"), ("nas", "NAS")], "nas"),
@@ -326,7 +382,10 @@ fn detail(mood: Mood) -> DeviceDetailPage {
             known: true,
             favourite: false,
         },
-        merge_choices: Choice::list((0..n(3)).map(|i| (i.to_string(), mood.t("diskstation-lan2"))), ""),
+        merge_choices: Choice::list(
+            (0..n(3)).map(|i| (i.to_string(), mood.t("diskstation-lan2"))),
+            "",
+        ),
         device: d,
     }
 }
@@ -350,9 +409,19 @@ fn home(mood: Mood) -> HomePage {
     let wave: Vec<f64> = if mood == Mood::Empty {
         vec![]
     } else {
-        (0..60).map(|i| 31.0 + f64::from((i * 7 + i * i / 9) % 6) - f64::from(i % 23 / 20)).collect()
+        (0..60)
+            .map(|i| 31.0 + f64::from((i * 7 + i * i / 9) % 6) - f64::from(i % 23 / 20))
+            .collect()
     };
-    let card = |key, title: &str, icon, href: &str, value: &str, unit: &str, tone, facts: &[(&str, &str)], spark| StatCard {
+    let card = |key,
+                title: &str,
+                icon,
+                href: &str,
+                value: &str,
+                unit: &str,
+                tone,
+                facts: &[(&str, &str)],
+                spark| StatCard {
         key,
         title: title.to_owned(),
         icon,
@@ -395,7 +464,8 @@ fn interfaces(mood: Mood) -> Vec<InterfaceLine> {
         .map(|i| InterfaceLine {
             name: ["eth1", "eth1.20", "eth1.30"][i].to_owned(),
             description: mood.t(["LAN", "Guests", "Things"][i]),
-            addresses: ["192.168.1.1/24, 2001:db8:4:1::1/64", "192.168.20.1/24", "10.30.0.1/22"][i].to_owned(),
+            addresses: ["192.168.1.1/24, 2001:db8:4:1::1/64", "192.168.20.1/24", "10.30.0.1/22"][i]
+                .to_owned(),
             state: mood.t(["Watched", "Watched", "Not watched: raw sockets are missing"][i]),
             tone: [Tone::Ok, Tone::Ok, Tone::Warn][i],
             devices: [22, 9, 3][i],
@@ -417,11 +487,25 @@ fn topology(mood: Mood) -> TopologyPage {
     };
     let router = spot("router".into(), "gw", "", "brand", Tone::Ok, 0);
     let group = |g: usize, n: usize| SpotGroup {
-        spot: spot(format!("net-{g}"), ["LAN", "Guests", "Things"][g], ["192.168.1.0/24", "192.168.20.0/24", "10.30.0.0/22"][g], "network", Tone::Ok, 4_000_000),
+        spot: spot(
+            format!("net-{g}"),
+            ["LAN", "Guests", "Things"][g],
+            ["192.168.1.0/24", "192.168.20.0/24", "10.30.0.0/22"][g],
+            "network",
+            Tone::Ok,
+            4_000_000,
+        ),
         devices: (0..n)
             .map(|i| {
                 let (name, icon, ..) = THINGS[(i + g * 5) % THINGS.len()];
-                spot(format!("device-{g}-{i}"), name, "192.168.1.20", icon, if i % 7 == 4 { Tone::Quiet } else { Tone::Ok }, 10_u64.pow(i as u32 % 9))
+                spot(
+                    format!("device-{g}-{i}"),
+                    name,
+                    "192.168.1.20",
+                    icon,
+                    if i % 7 == 4 { Tone::Quiet } else { Tone::Ok },
+                    10_u64.pow(i as u32 % 9),
+                )
             })
             .collect(),
     };
@@ -430,18 +514,30 @@ fn topology(mood: Mood) -> TopologyPage {
         Mood::One | Mood::Hostile => vec![group(0, 14)],
         Mood::Many => vec![group(0, 40), group(1, 14), group(2, 6)],
     };
-    let saved = if mood == Mood::Many { BTreeMap::from([("device-1-3".to_owned(), (-260.0, -300.0))]) } else { BTreeMap::new() };
+    let saved = if mood == Mood::Many {
+        BTreeMap::from([("device-1-3".to_owned(), (-260.0, -300.0))])
+    } else {
+        BTreeMap::new()
+    };
     TopologyPage {
         shell: shell(mood, "Topology", Some(Place::Topology), "/topology"),
         map: arrange(&router, &groups, &saved),
         groups,
         moved: mood == Mood::Many,
-        empty: mood.empty(1, Empty::new("topology", "Nothing to draw yet", "The map fills itself as devices appear.")),
+        empty: mood.empty(
+            1,
+            Empty::new(
+                "topology",
+                "Nothing to draw yet",
+                "The map fills itself as devices appear.",
+            ),
+        ),
     }
 }
 
 fn events(mood: Mood) -> EventsPage {
-    let query = Query::parse("/events", if mood == Mood::Hostile { "q=%22%3E&from=%22" } else { "" });
+    let query =
+        Query::parse("/events", if mood == Mood::Hostile { "q=%22%3E&from=%22" } else { "" });
     EventsPage {
         shell: shell(mood, "Events", Some(Place::Events), "/events"),
         filters: vec![
@@ -470,8 +566,17 @@ fn events(mood: Mood) -> EventsPage {
 
 /// One alert of the list.
 pub(crate) fn alert(mood: Mood, i: usize) -> AlertRow {
-    let status = [AlertStatus::Active, AlertStatus::Active, AlertStatus::Acknowledged, AlertStatus::Resolved][i % 4];
-    let said = || Said { who: mood.t("robert"), at: ago(300), note: mood.t("That is the neighbour's boy.") };
+    let status = [
+        AlertStatus::Active,
+        AlertStatus::Active,
+        AlertStatus::Acknowledged,
+        AlertStatus::Resolved,
+    ][i % 4];
+    let said = || Said {
+        who: mood.t("robert"),
+        at: ago(300),
+        note: mood.t("That is the neighbour's boy."),
+    };
     AlertRow {
         id: i as i64,
         title: mood.t("New device Nintendo Switch on eth1.20"),
@@ -484,11 +589,12 @@ pub(crate) fn alert(mood: Mood, i: usize) -> AlertRow {
         first: ago(9000),
         last: ago(60 * (i as u64 + 1)),
         device: Some(mood.link("Nintendo Switch", "/devices/7")),
-        assignee: if i % 3 == 0 { mood.t("robert") } else { String::new() },
+        assignee: if i.is_multiple_of(3) { mood.t("robert") } else { String::new() },
         acknowledged: (status != AlertStatus::Active).then(said),
         resolved: (status == AlertStatus::Resolved).then(said),
         evidence: vec![mood.link("ARP request at 14:02", "/events#event-1")],
-        recommendation: mood.t("If you know it, mark it as known. If not, look at who may use the guest password."),
+        recommendation: mood
+            .t("If you know it, mark it as known. If not, look at who may use the guest password."),
     }
 }
 
@@ -509,9 +615,19 @@ fn alerts(mood: Mood) -> AlertsPage {
         ],
         rows: (0..mood.n(25)).map(|i| alert(mood, i)).collect(),
         empty: mood.empty(25, AlertsPage::all_quiet()),
-        pager: Pager::keyset(&query, (mood == Mood::Many).then_some("x"), "Older", "25 of 53".into()),
+        pager: Pager::keyset(
+            &query,
+            (mood == Mood::Many).then_some("x"),
+            "Older",
+            "25 of 53".into(),
+        ),
         mutes: (0..mood.n(1))
-            .map(|i| MuteLine { id: i as i64, what: mood.t("living-room-tv"), until: Moment::ago(NOW.plus(Duration::from_secs(7000)), NOW), by: mood.t("robert") })
+            .map(|i| MuteLine {
+                id: i as i64,
+                what: mood.t("living-room-tv"),
+                until: Moment::ago(NOW.plus(Duration::from_secs(7000)), NOW),
+                by: mood.t("robert"),
+            })
             .collect(),
         query,
     }
@@ -533,57 +649,106 @@ fn audit(mood: Mood) -> AuditPage {
                 outcome: ["done", "done", "refused"][i % 3].to_owned(),
                 tone: [Tone::Ok, Tone::Ok, Tone::Bad][i % 3],
                 detail: mood.t("{\n  \"name\": [\"tv\", \"living-room-tv\"]\n}"),
-                commands: if i % 5 == 0 { vec![mood.t("ip neigh flush dev eth1")] } else { vec![] },
+                commands: if i.is_multiple_of(5) {
+                    vec![mood.t("ip neigh flush dev eth1")]
+                } else {
+                    vec![]
+                },
                 hash: "9f2c6b1d0a".repeat(6),
             })
             .collect(),
-        empty: mood.empty(50, Empty::new("audit", "Nothing written yet", "Every sign-in and every change is kept here.")),
+        empty: mood.empty(
+            50,
+            Empty::new(
+                "audit",
+                "Nothing written yet",
+                "Every sign-in and every change is kept here.",
+            ),
+        ),
         pager: Pager::keyset(&query, Some("x"), "Older", "50 shown".into()),
         chain: match mood {
             Mood::Empty => Chain { tone: Tone::Quiet, text: "Never verified".into(), at: None },
             Mood::Hostile => Chain { tone: Tone::Bad, text: mood.t(""), at: Some(ago(5)) },
-            _ => Chain { tone: Tone::Ok, text: "The chain holds: 1 204 entries".into(), at: Some(ago(60)) },
+            _ => Chain {
+                tone: Tone::Ok,
+                text: "The chain holds: 1 204 entries".into(),
+                at: Some(ago(60)),
+            },
         },
         query,
     }
 }
 
 fn settings(mood: Mood) -> SettingsPage {
-    let field = |value: &str| if mood == Mood::Hostile { Field::refused(HOSTILE, HOSTILE) } else { Field::new(value) };
+    let field = |value: &str| {
+        if mood == Mood::Hostile { Field::refused(HOSTILE, HOSTILE) } else { Field::new(value) }
+    };
     SettingsPage {
         shell: shell(mood, "Settings", Some(Place::Settings), "/settings"),
         scanning: ScanningForm {
             subnets: field(""),
             automatic: mood.t("192.168.1.0/24 on eth1, 192.168.20.0/24 on eth1.20"),
             interval: field("60"),
+            rate: field("500"),
+            enabled: true,
             sweep: true,
-            passive: true,
+            services: true,
+            names: false,
             interfaces: interfaces(mood),
         },
         grace: field("300"),
-        retention: RetentionForm { events: field("90"), presence: field("365"), audit: field("2557"), cap: field("1024") },
+        alerts: AlertsForm {
+            offline: Choice::list([("important", "Favourites'"), ("all", "Everybody's")], "all"),
+            window: field("60"),
+            flapping: field("6"),
+            group: field("20"),
+        },
+        retention: RetentionForm {
+            events: field("90"),
+            presence: field("365"),
+            alerts: field("90"),
+            unanswered: field("365"),
+            audit: field("2557"),
+            maintenance: field("90"),
+        },
         storage: StorageView {
             size: bytes(88_000_000),
             used: 8,
             of: "84 MiB of 1.0 GiB".to_owned(),
             free: bytes(7_400_000_000),
-            kinds: (0..mood.n(3)).map(|i| (mood.t(["Events", "Presence", "Audit log"][i]), "12 MiB".to_owned())).collect(),
+            kinds: (0..mood.n(3))
+                .map(|i| (mood.t(["Events", "Presence", "Audit log"][i]), "12 MiB".to_owned()))
+                .collect(),
             backup_dir: mood.t("/config/panoptikon/backup"),
-            backups: (0..mood.n(4)).map(|i| BackupLine { name: mood.t("panoptikon-2026-11-21T14.db"), size: bytes(14_000_000), at: ago(3600 * i as u64), checked: i > 0 }).collect(),
+            backups: (0..mood.n(4))
+                .map(|i| BackupLine {
+                    name: mood.t("panoptikon-2026-11-21T14.db"),
+                    size: bytes(14_000_000),
+                    at: ago(3600 * i as u64),
+                })
+                .collect(),
         },
         sessions: SessionsForm { idle: field("12"), longest: field("7") },
-        names: NamesForm {
-            name: field("gw.home.internal"),
-            covered: (0..mood.n(3)).map(|i| mood.t(["gw.home.internal", "router.internal", "192.168.1.1"][i])).collect(),
+        names: NamesView {
+            name: mood.t("gw.home.internal"),
+            covered: (0..mood.n(3))
+                .map(|i| mood.t(["gw.home.internal", "router.internal", "192.168.1.1"][i]))
+                .collect(),
             fingerprint: "AB:CD:".repeat(10) + "EF",
             expires: Some(Moment::ago(NOW.plus(Duration::from_secs(30_000_000)), NOW)),
-            ca_href: "/settings/ca.pem".to_owned(),
+            ca_href: "/settings/ca.crt".to_owned(),
+            profile_href: "/settings/ca.mobileconfig".to_owned(),
         },
     }
 }
 
 fn people(mood: Mood) -> PeoplePage {
-    let roles = |now| Choice::list(["administrator", "analyst", "responder", "viewer", "auditor"].map(|r| (r, r)), now);
+    let roles = |now| {
+        Choice::list(
+            ["administrator", "analyst", "responder", "viewer", "auditor"].map(|r| (r, r)),
+            now,
+        )
+    };
     PeoplePage {
         shell: shell(mood, "People", Some(Place::Settings), "/settings/people"),
         people: (0..mood.n(4))
@@ -598,7 +763,11 @@ fn people(mood: Mood) -> PeoplePage {
                 last_admin: i == 0,
             })
             .collect(),
-        name: if mood == Mood::Hostile { Field::refused(HOSTILE, HOSTILE) } else { Field::default() },
+        name: if mood == Mood::Hostile {
+            Field::refused(HOSTILE, HOSTILE)
+        } else {
+            Field::default()
+        },
         roles: roles("viewer"),
         password_error: if mood == Mood::Hostile { HOSTILE.to_owned() } else { String::new() },
         password_min: 8,
@@ -618,14 +787,33 @@ fn account(mood: Mood) -> AccountPage {
         password_error: String::new(),
         password_min: 8,
         sessions: (0..mood.n(3))
-            .map(|i| SessionLine { id: format!("s{i}"), agent: mood.t("Firefox on Linux"), address: "192.168.1.20".into(), since: ago(90_000), seen: ago(10), current: i == 0 })
+            .map(|i| SessionLine {
+                id: format!("s{i}"),
+                agent: mood.t("Firefox on Linux"),
+                address: "192.168.1.20".into(),
+                since: ago(90_000),
+                seen: ago(10),
+                current: i == 0,
+            })
             .collect(),
         keys: (0..mood.n(2))
-            .map(|i| KeyLine { id: i as i64, name: mood.t("prometheus"), prefix: "pnk_4f9a".into(), scope: "metrics:read".into(), expires: (i == 0).then(|| Moment::ago(NOW.plus(Duration::from_secs(7_000_000)), NOW)), used: None })
+            .map(|i| KeyLine {
+                id: i as i64,
+                name: mood.t("prometheus"),
+                prefix: "pnk_4f9a".into(),
+                scope: "metrics:read".into(),
+                expires: (i == 0)
+                    .then(|| Moment::ago(NOW.plus(Duration::from_secs(7_000_000)), NOW)),
+                used: None,
+            })
             .collect(),
         scopes: Choice::list([("read", "Read everything")], ""),
         days: Choice::list([("30", "in 30 days"), ("365", "in a year")], "30"),
-        fresh_key: if mood == Mood::Many { "pnk_4f9a2c1e88d04b7f9a2c1e88d04b7f9a2c1e88d0".into() } else { String::new() },
+        fresh_key: if mood == Mood::Many {
+            "pnk_4f9a2c1e88d04b7f9a2c1e88d04b7f9a2c1e88d0".into()
+        } else {
+            String::new()
+        },
         themes: Choice::list(Theme::ALL.map(|t| (t.as_str(), t.as_str())), "dark"),
         refresh: Choice::list([("0", "never"), ("30", "every 30 s")], "0"),
         rows: Choice::list([("25", "25"), ("50", "50")], "50"),
@@ -641,7 +829,14 @@ fn search(mood: Mood) -> SearchPage {
         groups: (0..mood.n(2))
             .map(|g| SearchGroup {
                 label: ["Devices", "Alerts"][g].into(),
-                items: (0..mood.n(4)).map(|i| SearchHit { text: mood.t(THINGS[i].0), hint: mood.t("192.168.1.20 · Apple, Inc."), href: "/devices/1".into(), icon: THINGS[i].1.into() }).collect(),
+                items: (0..mood.n(4))
+                    .map(|i| SearchHit {
+                        text: mood.t(THINGS[i].0),
+                        hint: mood.t("192.168.1.20 · Apple, Inc."),
+                        href: "/devices/1".into(),
+                        icon: THINGS[i].1.into(),
+                    })
+                    .collect(),
                 more: "/devices?q=appl".into(),
             })
             .collect(),
@@ -651,14 +846,35 @@ fn search(mood: Mood) -> SearchPage {
 fn about(mood: Mood) -> AboutPage {
     AboutPage {
         shell: shell(mood, "About", None, "/about"),
-        facts: vec![("Version".into(), "0.1.0".into()), ("Commit".into(), "80b711a".into()), ("Running".into(), mood.t("12 d 4 h")), ("Memory".into(), "31 MiB".into())],
+        facts: vec![
+            ("Version".into(), "0.1.0".into()),
+            ("Commit".into(), "80b711a".into()),
+            ("Running".into(), mood.t("12 d 4 h")),
+            ("Memory".into(), "31 MiB".into()),
+        ],
         components: (0..mood.n(5))
-            .map(|i| ComponentLine { name: ["discovery", "events", "store", "detect", "web"][i].into(), state: if i == 3 { "degraded" } else { "running" }.into(), tone: if i == 3 { Tone::Warn } else { Tone::Ok }, text: mood.t("212 frames/s on 3 interfaces") })
+            .map(|i| ComponentLine {
+                name: ["discovery", "events", "store", "detect", "web"][i].into(),
+                state: if i == 3 { "degraded" } else { "running" }.into(),
+                tone: if i == 3 { Tone::Warn } else { Tone::Ok },
+                text: mood.t("212 frames/s on 3 interfaces"),
+            })
             .collect(),
         capabilities: (0..mood.n(3))
-            .map(|i| CapabilityLine { name: ["Raw sockets", "Netlink", "Clock in sync"][i].into(), have: i != 2, text: mood.t("Needed to see and ask devices."), fix: if i == 2 { mood.t("Turn on NTP: set service ntp server …") } else { String::new() } })
+            .map(|i| CapabilityLine {
+                name: ["Raw sockets", "Netlink", "Clock in sync"][i].into(),
+                have: i != 2,
+                text: mood.t("Needed to see and ask devices."),
+                fix: if i == 2 {
+                    mood.t("Turn on NTP: set service ntp server …")
+                } else {
+                    String::new()
+                },
+            })
             .collect(),
-        licences: (0..mood.n(6)).map(|i| (format!("crate-{i}"), mood.t("MIT OR Apache-2.0"))).collect(),
+        licences: (0..mood.n(6))
+            .map(|i| (format!("crate-{i}"), mood.t("MIT OR Apache-2.0")))
+            .collect(),
     }
 }
 
@@ -666,7 +882,15 @@ fn confirm(mood: Mood) -> ConfirmPage {
     ConfirmPage {
         shell: shell(mood, "Forget a device", Some(Place::Devices), "/devices/5/forget"),
         question: mood.t("Forget diskstation?"),
-        consequences: (0..mood.n(3)).map(|i| mood.t(["Its addresses, presence and notes are deleted for good.", "Its events stay until they expire.", "If it is still attached it comes back as new."][i])).collect(),
+        consequences: (0..mood.n(3))
+            .map(|i| {
+                mood.t([
+                    "Its addresses, presence and notes are deleted for good.",
+                    "Its events stay until they expire.",
+                    "If it is still attached it comes back as new.",
+                ][i])
+            })
+            .collect(),
         action: "/devices/5/forget".into(),
         fields: (0..mood.n(1)).map(|_| ("seen".to_owned(), mood.t("1"))).collect(),
         button: mood.t("Forget it"),
@@ -676,7 +900,13 @@ fn confirm(mood: Mood) -> ConfirmPage {
 }
 
 fn bare(mood: Mood, title: &str) -> Shell {
-    Shell { person: None, live: false, expires: None, can: Can::default(), ..shell(mood, title, None, "/") }
+    Shell {
+        person: None,
+        live: false,
+        expires: None,
+        can: Can::default(),
+        ..shell(mood, title, None, "/")
+    }
 }
 
 /// Every page, by name.
@@ -698,13 +928,67 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
         ("confirm", confirm(mood).render()),
     ];
     let story = story(mood);
-    list.push(("alert", AlertPage { shell: shell(mood, "Alert", Some(Place::Alerts), "/alerts/1"), alert: alert(mood, 0), device_id: Some(7), people: Choice::list([("", "nobody"), ("1", "robert")], ""), story }.render()));
+    list.push((
+        "alert",
+        AlertPage {
+            shell: shell(mood, "Alert", Some(Place::Alerts), "/alerts/1"),
+            alert: alert(mood, 0),
+            device_id: Some(7),
+            people: Choice::list([("", "nobody"), ("1", "robert")], ""),
+            story,
+        }
+        .render(),
+    ));
     let hostile = mood == Mood::Hostile;
     let field = |v: &str| if hostile { Field::refused(HOSTILE, HOSTILE) } else { Field::new(v) };
-    list.push(("device-new", DeviceNewPage { shell: shell(mood, "Add a device", Some(Place::Devices), "/devices/new"), mac: field(""), name: field(""), kinds: Choice::list([("", "Automatic")], ""), notes: field(""), existing: (mood != Mood::Empty).then(|| mood.link("diskstation", "/devices/5")) }.render()));
-    list.push(("setup", SetupPage { shell: bare(mood, "Welcome"), token: field(""), name: field(""), password_error: if hostile { HOSTILE.into() } else { String::new() }, password_min: 8 }.render()));
-    list.push(("sign-in", SignInPage { shell: bare(mood, "Sign in"), name: mood.t(""), error: if mood == Mood::One { "Name or password is wrong.".into() } else if hostile { HOSTILE.into() } else { String::new() }, next: "/".into(), wait: if mood == Mood::Many { 42 } else { 0 }, fingerprint: "AB:CD:".repeat(10) + "EF" }.render()));
-    for (name, status) in [("problem-403", 403), ("problem-404", 404), ("problem-409", 409), ("problem-429", 429), ("problem-500", 500)] {
+    list.push((
+        "device-new",
+        DeviceNewPage {
+            shell: shell(mood, "Add a device", Some(Place::Devices), "/devices/new"),
+            mac: field(""),
+            name: field(""),
+            kinds: Choice::list([("", "Automatic")], ""),
+            notes: field(""),
+            existing: (mood != Mood::Empty).then(|| mood.link("diskstation", "/devices/5")),
+        }
+        .render(),
+    ));
+    list.push((
+        "setup",
+        SetupPage {
+            shell: bare(mood, "Welcome"),
+            token: field(""),
+            name: field(""),
+            password_error: if hostile { HOSTILE.into() } else { String::new() },
+            password_min: 8,
+        }
+        .render(),
+    ));
+    list.push((
+        "sign-in",
+        SignInPage {
+            shell: bare(mood, "Sign in"),
+            name: mood.t(""),
+            error: if mood == Mood::One {
+                "Name or password is wrong.".into()
+            } else if hostile {
+                HOSTILE.into()
+            } else {
+                String::new()
+            },
+            next: "/".into(),
+            wait: if mood == Mood::Many { 42 } else { 0 },
+            fingerprint: "AB:CD:".repeat(10) + "EF",
+        }
+        .render(),
+    ));
+    for (name, status) in [
+        ("problem-403", 403),
+        ("problem-404", 404),
+        ("problem-409", 409),
+        ("problem-429", 429),
+        ("problem-500", 500),
+    ] {
         let mut problem = Problem::of(status, if hostile { HOSTILE } else { "" });
         problem.reference = mood.t("req-4f9a2c");
         list.push((name, problem.page(shell(mood, "", None, "/x"))));
@@ -715,5 +999,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
     viewer.shell.can = Can::default();
     viewer.shell.person = Some(Whom { name: "guest".into(), role: "viewer".into() });
     list.push(("device-viewer", viewer.render()));
-    list.into_iter().map(|(name, html)| (name, html.unwrap_or_else(|e| panic!("{name}: {e}")))).collect()
+    list.into_iter()
+        .map(|(name, html)| (name, html.unwrap_or_else(|e| panic!("{name}: {e}"))))
+        .collect()
 }
