@@ -280,7 +280,12 @@ mod tests {
     #[test]
     fn banners_tell_service_and_version() {
         let table: &[(&str, &[u8], Option<&str>, Option<&str>)] = &[
-            ("ssh", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", Some("ssh"), Some("OpenSSH 9.2p1 Debian-2")),
+            (
+                "ssh",
+                b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+                Some("ssh"),
+                Some("OpenSSH 9.2p1 Debian-2"),
+            ),
             ("http", b"SSH-2.0-dropbear\r\n", Some("ssh"), Some("dropbear")),
             (
                 "http",
@@ -292,16 +297,30 @@ mod tests {
             ("ftp", b"220 (vsFTPd 3.0.3)\r\n", Some("ftp"), Some("(vsFTPd 3.0.3)")),
             ("smtp", b"220 mx ESMTP Postfix\r\n", Some("smtp"), Some("mx ESMTP Postfix")),
             ("vnc", b"RFB 003.008\n", Some("vnc"), Some("protocol 003.008")),
-            ("mysql", b"J\0\0\0\n5.5.5-10.11.6-MariaDB\0abc", Some("mysql"), Some("10.11.6-MariaDB")),
+            (
+                "mysql",
+                b"J\0\0\0\n5.5.5-10.11.6-MariaDB\0abc",
+                Some("mysql"),
+                Some("10.11.6-MariaDB"),
+            ),
             ("mysql", b"\xff\xff", None, None),
             ("pop3", b"+OK Dovecot ready.\r\n", Some("pop3"), Some("Dovecot ready.")),
             ("imap", b"* OK IMAP4rev1\r\n", Some("imap"), Some("IMAP4rev1")),
-            ("telnet", b"\xff\xfd\x01\xff\xfb\x03\r\nBusyBox v1.2\r\nlogin: ", None, Some("BusyBox v1.2")),
+            (
+                "telnet",
+                b"\xff\xfd\x01\xff\xfb\x03\r\nBusyBox v1.2\r\nlogin: ",
+                None,
+                Some("BusyBox v1.2"),
+            ),
             ("echo", b"", None, None),
         ];
         for (usual, bytes, service, version) in table {
             let banner = parse_banner(usual, bytes);
-            assert_eq!((banner.service, banner.version.as_deref()), (*service, *version), "{usual}");
+            assert_eq!(
+                (banner.service, banner.version.as_deref()),
+                (*service, *version),
+                "{usual}"
+            );
         }
     }
 

@@ -74,3 +74,38 @@ pub(crate) fn segment(index: u32, name: &str, own: &str) -> Segment {
         }],
     }
 }
+
+/// Runs a test on a thread in a new, empty network namespace.
+///
+/// Without the right to make one the test fails, unless `PANOPTIKON_NO_NETNS=1` says that this
+/// machine cannot have any.
+pub(crate) fn in_namespace(test: impl FnOnce() + Send + 'static) {
+    if std::env::var("PANOPTIKON_NO_NETNS").is_ok_and(|value| value == "1") {
+        eprintln!("skipped: PANOPTIKON_NO_NETNS=1");
+        return;
+    }
+    let run = std::thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)
+            .expect("a new network namespace: run as root, or set PANOPTIKON_NO_NETNS=1");
+        test();
+    });
+    if let Err(panic) = run.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Runs `ip` in the namespace and returns what it prints.
+pub(crate) fn ip(arguments: &str) -> String {
+    let output =
+        std::process::Command::new("ip").args(arguments.split(' ')).output().expect("iproute2");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {arguments}: {error}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The index of an interface of the namespace.
+pub(crate) fn index(name: &str) -> u32 {
+    let line = ip(&format!("-o link show {name}"));
+    let number = line.split(':').next().and_then(|n| n.parse().ok());
+    number.expect("an index")
+}

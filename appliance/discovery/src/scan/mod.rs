@@ -311,10 +311,7 @@ fn event(device: &Device, scan: &PortScan, last: Option<&PortScan>) -> NewEvent 
 }
 
 fn failed(why: &str) -> DiscoveryError {
-    DiscoveryError::Network {
-        attempt: "scan the ports",
-        why: why.to_owned(),
-    }
+    DiscoveryError::Network { attempt: "scan the ports", why: why.to_owned() }
 }
 
 /// A scan under way; over when this is dropped.
@@ -333,10 +330,7 @@ impl Running {
             running.insert((whose, id));
             return Ok(Self(whose, id));
         };
-        Err(DiscoveryError::TooSoon {
-            what,
-            seconds: A_SCAN,
-        })
+        Err(DiscoveryError::TooSoon { what, seconds: A_SCAN })
     }
 }
 

@@ -22,11 +22,7 @@ struct Results {
 
 /// Stores a scan and forgets old ones; false where the device is gone.
 pub(super) fn save(conn: &Connection, scan: &PortScan) -> Result<bool, StoreError> {
-    let results = Results {
-        ports: scan.ports.clone(),
-        closed: scan.closed,
-        silent: scan.silent,
-    };
+    let results = Results { ports: scan.ports.clone(), closed: scan.closed, silent: scan.silent };
     let stored = conn
         .prepare_cached(
             "INSERT INTO port_scans (device, at, duration_ms, ip, asked, results)

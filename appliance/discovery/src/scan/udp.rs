@@ -58,7 +58,7 @@ fn sys_descr(answer: &[u8]) -> Option<String> {
     let (length, rest) = match &answer[at + SYS_DESCR.len()..] {
         [4, 0x81, length, rest @ ..] => (usize::from(*length), rest),
         [4, 0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-        [4, length @ ..0x80, rest @ ..] => (usize::from(*length), rest),
+        [4, length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
         _ => return None,
     };
     text(&rest[..length.min(rest.len())])
