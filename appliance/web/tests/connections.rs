@@ -1,5 +1,7 @@
 //! How connections are taken, framed, timed and ended.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+
 mod common;
 
 use std::net::Ipv4Addr;
@@ -22,6 +24,7 @@ fn hasty() -> Options {
         headers: Duration::from_millis(300),
         idle: Duration::from_millis(700),
         stalled: Duration::from_millis(900),
+        answer: Duration::from_millis(1200),
         drain: Duration::from_millis(1500),
         ..Limits::default()
     };
@@ -83,7 +86,7 @@ async fn headers_without_end_are_refused_early() {
         sent += 16 * 1024;
     }
     assert!(sent < 20 << 20, "{sent} bytes of one header were taken");
-    let many: String = (0..65).map(|n| format!("x{n}: y\r\n")).collect();
+    let many = ["x: y\r\n"; 65].concat();
     let answer = door
         .raw(
             request("GET /health", &[], "")
@@ -151,6 +154,45 @@ async fn a_body_that_never_comes_ends_the_connection() {
                 Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
     stream.write_all(head.as_bytes()).await.unwrap();
     assert!(closed_within(&mut stream, Duration::from_secs(3)).await);
+}
+
+#[tokio::test]
+async fn whoever_reads_an_answer_too_slowly_is_cut_off_but_not_a_download() {
+    let door = open(hasty()).await;
+    for (path, cut) in [("/large", true), ("/download", false)] {
+        let mut stream = TcpStream::connect(door.plain).await.unwrap();
+        stream.write_all(request(&format!("GET {path}"), &[], "").as_bytes()).await.unwrap();
+        let (mut part, mut taken) = (vec![0; 1 << 20], 0);
+        while let Ok(n @ 1..) = stream.read(&mut part).await {
+            taken += n;
+            // About 10 MB/s: three seconds for all of it.
+            tokio::time::sleep(Duration::from_millis(n as u64 / 10_000)).await;
+        }
+        assert_eq!(taken < 32 << 20, cut, "{path} {taken} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_of_requests_never_holds_up_the_clock() {
+    let door = open(Options { per_minute: 0, ..Options::default() }).await;
+    let crowd = async {
+        let asks = (0..200).map(|_| door.ask("GET /health", &[], ""));
+        let answers = futures_util::future::join_all(asks).await;
+        assert!(answers.iter().all(|a| a.status == 200));
+    };
+    let clock = async {
+        let mut worst = Duration::ZERO;
+        loop {
+            let before = Instant::now();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            worst = worst.max(before.elapsed());
+            assert!(worst < Duration::from_millis(500), "a worker was blocked for {worst:?}");
+        }
+    };
+    tokio::select! {
+        () = crowd => {}
+        () = clock => {}
+    }
 }
 
 #[tokio::test]

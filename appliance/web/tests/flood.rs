@@ -4,6 +4,8 @@
 //! The door runs in a process of its own (this test program again), so that its file limit and its
 //! memory are its own.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+
 mod common;
 
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,7 @@
 //! What the front door lets through, and in which shape it refuses.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+
 mod common;
 
 use access::{NewKey, NewPerson, Permission, Role, Secret};
@@ -218,11 +220,18 @@ async fn a_foreign_name_for_our_address_is_refused_with_help() {
 
 #[tokio::test]
 async fn too_many_requests_are_told_when_to_come_again() {
-    let door = open(Options { per_minute: 20, ..Options::default() }).await;
+    let proxies = Proxies::new(vec!["127.0.0.1".parse().unwrap()]);
+    let door = open(Options { per_minute: 20, proxies, ..Options::default() }).await;
+    let one = [("x-forwarded-for", "192.0.2.9")];
     for _ in 0..20 {
-        assert_eq!(door.ask("GET /health", &[], "").await.status, 200);
+        assert_eq!(door.ask("GET /health", &one, "").await.status, 200);
     }
-    let answer = door.ask("GET /api/v1/numbers", &[], "").await;
+    let other = [("x-forwarded-for", "192.0.2.10")];
+    assert_eq!(door.ask("GET /health", &other, "").await.status, 200, "another client");
+    for _ in 0..30 {
+        assert_eq!(door.ask("GET /health", &[], "").await.status, 200, "the router itself");
+    }
+    let answer = door.ask("GET /api/v1/numbers", &one, "").await;
     assert_eq!((answer.status, &answer.json()["code"]), (429, &"too_many_requests".into()));
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=3).contains(&wait));

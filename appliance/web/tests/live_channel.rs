@@ -1,5 +1,7 @@
 //! The live channel over a real WebSocket, spoken by hand.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+
 mod common;
 
 use std::sync::Arc;
@@ -67,9 +69,8 @@ impl Tab {
     /// The code of the closing frame.
     async fn close_code(&mut self) -> Option<u16> {
         loop {
-            match self.next().await? {
-                (8, payload) => return payload.first_chunk().map(|b| u16::from_be_bytes(*b)),
-                _ => {}
+            if let (8, payload) = self.next().await? {
+                return payload.first_chunk().map(|b| u16::from_be_bytes(*b));
             }
         }
     }

@@ -33,7 +33,8 @@ pub struct FrontOptions {
     pub proxies: Arc<Proxies>,
     /// Who may read `/metrics` without a key.
     pub scrapers: Vec<Network>,
-    /// Requests a minute for each client; zero lifts the limit, for benches.
+    /// Requests a minute for each client; zero lifts the limit. Programs on the router itself that
+    /// come through the plain listener are never limited; those for whom they speak are.
     pub requests_per_minute: u32,
     /// Whether the certificate is the operator's own, as [`crate::tls::Tls::trusted`] says.
     pub trusted_certificate: Arc<AtomicBool>,
@@ -81,6 +82,11 @@ impl Front {
         Arc::clone(&self.0.requests) as Arc<dyn Metrics>
     }
 
+    /// The names that it answers to.
+    pub fn hosts(&self) -> Arc<Hosts> {
+        Arc::clone(&self.0.hosts)
+    }
+
     pub(crate) fn access(&self) -> &access::Access {
         &self.0.access
     }
@@ -110,7 +116,8 @@ impl Front {
         if !door.hosts.allows(host) {
             return Err(misdirected(&door.hosts));
         }
-        if let Some(rate) = &door.rate {
+        let local = !peer.tls && client.address.is_loopback();
+        if let Some(rate) = door.rate.as_ref().filter(|_| !local) {
             let mut rate = rate.lock().unwrap_or_else(PoisonError::into_inner);
             let verdict = rate.take(&address_group(client.address), Timestamp::now());
             if let Verdict::Refused { retry_after, .. } = verdict {
@@ -154,8 +161,8 @@ fn framed(request: &Request) -> Result<(), Failure> {
 fn misdirected(hosts: &Hosts) -> Failure {
     let names = hosts.names().join(", ");
     let message = format!(
-        "This appliance does not answer to that name. Use its address or one of: {names}. To add a \
-         name, put it under `names` in the configuration."
+        "This appliance does not answer to that name. Use its address or one of: {names}. To \
+         use another, set `hostname` in the configuration."
     );
     Failure::new(StatusCode::MISDIRECTED_REQUEST, Explained::new("misdirected", message))
 }

@@ -28,6 +28,10 @@ const TOKEN_FIELD: &str = "csrf";
 /// Longest time a handler may take, its body included.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 
+/// Marks the answer of a route that may take as long as bytes move.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patient;
+
 /// What one route demands.
 #[derive(Clone)]
 pub(crate) struct Rule {
@@ -54,7 +58,9 @@ pub(crate) async fn check(State(rule): State<Rule>, request: Request, next: Next
         }
     };
     if patient {
-        return answer.await;
+        let mut response = answer.await;
+        response.extensions_mut().insert(Patient);
+        return response;
     }
     match tokio::time::timeout(REQUEST_TIME, answer).await {
         Ok(response) => response,

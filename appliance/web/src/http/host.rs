@@ -2,22 +2,31 @@
 //! that is how DNS rebinding reaches a router: the attacker's name, our address.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{PoisonError, RwLock};
 
-/// The accepted names. Address literals and `localhost` are always accepted: no name server
+/// The accepted names, which may change while the program runs. Address literals and `localhost` are always accepted: no name server
 /// stands behind them, so nothing can be rebound.
-#[derive(Debug, Clone, Default)]
-pub struct Hosts(Vec<String>);
+#[derive(Debug, Default)]
+pub struct Hosts(RwLock<Vec<String>>);
 
 impl Hosts {
     /// Accepts these names, whatever their case.
     pub fn new<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Self {
+        let hosts = Self::default();
+        hosts.set(names);
+        hosts
+    }
+
+    /// Accepts these names from now on, and no others.
+    pub fn set<T: AsRef<str>>(&self, names: impl IntoIterator<Item = T>) {
         let clean = |n: T| n.as_ref().trim_end_matches('.').to_ascii_lowercase();
-        Self(names.into_iter().map(clean).filter(|n| !n.is_empty()).collect())
+        let names = names.into_iter().map(clean).filter(|n| !n.is_empty()).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = names;
     }
 
     /// The accepted names, first the one to show.
-    pub fn names(&self) -> &[String] {
-        &self.0
+    pub fn names(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a `Host` header names this appliance; the port is not looked at.
@@ -31,7 +40,12 @@ impl Hosts {
         let name = name.strip_suffix('.').unwrap_or(name);
         name.parse::<IpAddr>().is_ok_and(|a| a.is_ipv4())
             || name.eq_ignore_ascii_case("localhost")
-            || self.0.iter().any(|n| n.eq_ignore_ascii_case(name))
+            || self.knows(name)
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().any(|n| n.eq_ignore_ascii_case(name))
     }
 }
 
@@ -96,6 +110,14 @@ mod tests {
         ] {
             assert!(!hosts.allows(foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn another_set_of_names_replaces_the_old_one() {
+        let hosts = Hosts::new(["old.lan"]);
+        hosts.set(["new.lan"]);
+        assert!(hosts.allows("new.lan") && !hosts.allows("old.lan"));
+        assert_eq!(hosts.names(), ["new.lan"]);
     }
 
     proptest! {

@@ -17,6 +17,7 @@ pub use caller::{FORM_COOKIE, SESSION_COOKIE, Visitor, cookie, set_cookie};
 pub use client::{Client, Network, ParseNetworkError, Peer, Proxies};
 pub use failure::Failure;
 pub use front::{Front, FrontOptions, Requests};
+pub(crate) use guard::Patient;
 pub use host::Hosts;
 pub use paging::{Cursor, Page, PageQuery};
 pub use route::{Declared, Entry, Param, Route, Routes, Schema};

@@ -19,7 +19,7 @@ use tracing::debug;
 
 use super::watched::{Answer, Phase, Place, Watch, Watched};
 use super::{Limits, Shared, Stage, hint};
-use crate::http::Peer;
+use crate::http::{Patient, Peer};
 
 /// Most bytes of one request's line and headers.
 const MAX_HEAD: usize = 64 * 1024;
@@ -85,13 +85,15 @@ where
     let service = {
         let watch = watch.clone();
         hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            watch.set(Phase::Busy);
+            watch.begin();
             request.extensions_mut().insert(peer);
             let (mut router, watch) = (router.clone(), watch.clone());
             async move {
                 let Ok(response) = Service::call(&mut router, request).await;
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     watch.set(Phase::Upgraded);
+                } else if response.extensions().get::<Patient>().is_some() {
+                    watch.be_patient();
                 }
                 Ok::<_, Infallible>(response.map(|body| Answer::new(body, watch)))
             }
@@ -127,7 +129,7 @@ where
                 alarm.as_mut().reset(Instant::now() + wait);
             }
             () = pulse.evicted() => {
-                if !matches!(watch.phase(), Phase::Busy) {
+                if !pulse.is_busy() {
                     return;
                 }
                 connection.as_mut().graceful_shutdown();
@@ -144,14 +146,21 @@ where
 
 /// Time until the connection has to be looked at again; `None` when its time is up.
 fn left(watch: &Watch, limits: &Limits) -> Option<Duration> {
-    let (since, most) = match watch.phase() {
-        Phase::Headers(since) => (since, limits.headers),
-        Phase::Idle(since) => (since, limits.idle),
-        Phase::Busy => (watch.last_moved(), limits.stalled),
-        Phase::Upgraded => return Some(limits.idle),
+    let now = watch.now();
+    let left = |since: u64, most: Duration| {
+        let passed = Duration::from_millis(now.saturating_sub(since));
+        most.checked_sub(passed).filter(|left| !left.is_zero())
     };
-    let passed = Duration::from_millis(watch.now().saturating_sub(since));
-    // A phase that begins while this sleeps may have a nearer deadline than this one.
-    let nearest = limits.headers.min(limits.idle).min(limits.stalled);
-    most.checked_sub(passed).filter(|left| !left.is_zero()).map(|left| left.min(nearest))
+    let left = match watch.phase() {
+        Phase::Headers(since) => left(since, limits.headers),
+        Phase::Idle(since) => left(since, limits.idle),
+        Phase::Busy { since, patient, .. } => {
+            let answer = if patient { Duration::MAX } else { limits.answer };
+            left(since, answer).min(left(watch.last_moved(), limits.stalled))
+        }
+        Phase::Upgraded => Some(limits.idle),
+    };
+    // A phase that begins while the watchdog sleeps may have a nearer deadline than this one.
+    let nearest = limits.headers.min(limits.idle).min(limits.stalled).min(limits.answer);
+    left.map(|left| left.min(nearest))
 }

@@ -59,7 +59,19 @@ fn target(head: &[u8], hosts: &Hosts) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_or_split_the_answer(tail in "\\PC{0,40}", host in "\\PC{0,20}") {
+            let head = format!("GET /{tail} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            let answer = hint(head.as_bytes(), &Hosts::new(["router.lan"]));
+            let head = answer.split("\r\n\r\n").next().unwrap_or_default();
+            prop_assert!(head.lines().count() <= 6);
+        }
+    }
 
     #[test]
     fn a_page_asked_for_without_tls_is_named_with_https() {

@@ -27,6 +27,9 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a busy connection may move no byte; longer than a request may take.
     pub stalled: Duration,
+    /// Time from a request to the last byte of its answer, but for answers that a route declared
+    /// as patient: whoever reads slower than that holds a place for nothing.
+    pub answer: Duration,
     /// How long open requests may take to finish when the server stops.
     pub drain: Duration,
 }
@@ -40,6 +43,7 @@ impl Default for Limits {
             headers: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             stalled: Duration::from_secs(40),
+            answer: Duration::from_secs(90),
             drain: Duration::from_secs(5),
         }
     }

@@ -74,7 +74,14 @@ pub(crate) enum Phase {
     /// Between two requests.
     Idle(u64),
     /// Answering.
-    Busy,
+    Busy {
+        /// When the request came.
+        since: u64,
+        /// Whether the answer may take as long as bytes move, as a download.
+        patient: bool,
+        /// Whether all of it has been written, though maybe not yet to the kernel.
+        written: bool,
+    },
     /// Handed to a WebSocket, which keeps its own time.
     Upgraded,
 }
@@ -101,7 +108,7 @@ impl Watch {
 
     pub(crate) fn set(&self, phase: Phase) {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
-        self.pulse.set_busy(matches!(phase, Phase::Busy | Phase::Upgraded), self.door.now());
+        self.pulse.set_busy(matches!(phase, Phase::Busy { .. } | Phase::Upgraded), self.door.now());
     }
 
     fn bytes_came(&self) {
@@ -110,8 +117,36 @@ impl Watch {
         // A trickling header does not count as life, or it would outlast honest idle connections.
         match *phase {
             Phase::Idle(_) => *phase = Phase::Headers(now),
-            Phase::Busy => self.pulse.touch(now),
+            Phase::Busy { .. } => self.pulse.touch(now),
             Phase::Headers(_) | Phase::Upgraded => {}
+        }
+    }
+
+    /// A request came.
+    pub(crate) fn begin(&self) {
+        let since = self.door.now();
+        self.set(Phase::Busy { since, patient: false, written: false });
+    }
+
+    /// The answer may take its time.
+    pub(crate) fn be_patient(&self) {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Phase::Busy { patient, .. } = &mut *phase {
+            *patient = true;
+        }
+    }
+
+    fn all_written(&self) {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Phase::Busy { written, .. } = &mut *phase {
+            *written = true;
+        }
+    }
+
+    /// The kernel has taken all that was written.
+    fn flushed(&self) {
+        if let Phase::Busy { written: true, .. } = self.phase() {
+            self.set(Phase::Idle(self.door.now()));
         }
     }
 
@@ -165,7 +200,11 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let polled = Pin::new(&mut self.io).poll_flush(cx);
+        if polled.is_ready() {
+            self.watch.flushed();
+        }
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -189,7 +228,8 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Watched<Io> {
     }
 }
 
-/// An answer's body; when it has been sent, or given up, the connection is idle again.
+/// An answer's body; when it has been written, or given up, and the kernel has taken it, the
+/// connection is idle again.
 #[derive(Debug)]
 pub(crate) struct Answer {
     body: axum::body::Body,
@@ -204,9 +244,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if self.watch.phase() == Phase::Busy {
-            self.watch.set(Phase::Idle(self.watch.now()));
-        }
+        self.watch.all_written();
     }
 }
 

@@ -1,6 +1,7 @@
 //! A front door on real sockets with a few routes of its own, and raw clients for it.
 #![allow(dead_code)] // each test program uses its own part
 #![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+#![allow(unreachable_pub)] // a module of each test program
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -133,6 +134,23 @@ pub fn routes() -> Routes<App> {
             async |client: Client| client.address.to_string(),
             "Who asks",
         ))
+        .add(Route::new(
+            Method::GET,
+            "/large",
+            Entry::Public,
+            async || vec![b'x'; 32 << 20],
+            "Much",
+        ))
+        .add(
+            Route::new(
+                Method::GET,
+                "/download",
+                Entry::Public,
+                async || vec![b'x'; 32 << 20],
+                "Much, with patience",
+            )
+            .patient(),
+        )
         .add(Route::new(Method::GET, "/slow", Entry::Public, slow, "Takes a while"))
         .add(Route::new(
             Method::GET,
