@@ -30,6 +30,7 @@
 //! | `POST /topology/reset` | |
 //! | `PUT /api/v1/topology/positions/{key}` | JSON `{"x":1.5,"y":2}` with header `x-csrf` |
 //! | `POST /alerts/read` | `id` (absent: all), `back` |
+//! | `GET /alerts/{id}` | one alert, [`AlertPage`] |
 //! | `POST /alerts/{id}/acknowledge` | `note`, `back` |
 //! | `POST /alerts/{id}/assign` | `person` (empty: nobody), `back` |
 //! | `POST /alerts/{id}/resolve` | `back` |
