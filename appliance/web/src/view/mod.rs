@@ -86,8 +86,8 @@ pub use plain::{
 };
 pub use query::Query;
 pub use settings::{
-    AlertsForm, BackupLine, NamesView, PeoplePage, PersonLine, RetentionForm, ScanningForm, SessionsForm,
-    SettingsPage, StorageView,
+    AlertsForm, BackupLine, NamesView, PeoplePage, PersonLine, RetentionForm, ScanningForm,
+    SessionsForm, SettingsPage, StorageView,
 };
 pub use shell::{Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Whom};
 pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
