@@ -15,7 +15,7 @@ const fn accept(length: u32) -> [Instruction; 1] {
 const LIMIT: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);
 
-/// An Ethernet frame of an EtherType for experiments (IEEE 802), to a group nobody joined.
+/// An Ethernet frame of a type for experiments (IEEE 802), to a group nobody joined.
 fn frame(number: u8) -> Vec<u8> {
     [&[0x01, 0, 0x5e, 1, 2, 3][..], &[2, 0, 0, 0, 0, 9], &[0x88, 0xb5], &[number; 60]].concat()
 }
@@ -134,7 +134,7 @@ fn what_cannot_be_opened_or_sent_is_an_error() {
         assert!(PacketSocket::open(4_242, &accept(0)).is_err());
         assert!(PacketSocket::open(one, &[]).is_err(), "an empty filter");
         let socket = PacketSocket::open(one, &accept(0)).expect("open");
-        assert!(socket.send(&[0; 100_000]).is_err());
+        assert!(socket.send(&vec![0; 100_000]).is_err());
         assert!(socket.send(&[]).is_err());
         ip("link set one down");
         assert!(socket.send(&frame(1)).is_err());

@@ -113,6 +113,11 @@ impl Listener {
         }
     }
 
+    /// False once the thread died, which only a panicking sink can make it do.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// Interfaces that should be listened to and cannot be, and why.
     pub fn failures(&self) -> BTreeMap<u32, String> {
         lock(&self.shared.failures).clone()

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use model::Mac;
@@ -125,6 +125,7 @@ pub struct Watcher {
     stop: Arc<AtomicBool>,
     losses: Arc<AtomicU64>,
     waker: Waker,
+    thread: JoinHandle<()>,
 }
 
 /// A table that could not be read is tried again.
@@ -169,11 +170,16 @@ impl Watcher {
             awaited: None,
         };
         let theirs = Arc::clone(&stop);
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("neighbours".to_owned())
             .spawn(move || following.run(&theirs, &wake))
             .map_err(failed)?;
-        Ok(Self { stop, losses, waker })
+        Ok(Self { stop, losses, waker, thread })
+    }
+
+    /// False once the thread ended: the sink wanted no more, or panicked.
+    pub fn is_running(&self) -> bool {
+        !self.thread.is_finished()
     }
 
     /// How often messages were lost since the start, and all tables read anew.
