@@ -38,9 +38,7 @@ pub(super) fn with_status(
     status: StatusCode,
     template: &impl Template,
 ) -> Result<Response, Failure> {
-    let html = template
-        .render()
-        .map_err(|e| Failure::internal("Rendering the page", e))?;
+    let html = template.render().map_err(|e| Failure::internal("Rendering the page", e))?;
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     Ok((status, [(CONTENT_TYPE, kind)], html).into_response())
 }
@@ -55,10 +53,7 @@ pub fn see_other(path: &str) -> Response {
 pub fn done(path: &str, tone: Tone, text: &str) -> Response {
     let mut response = see_other(path);
     let value = write_flash(tone, text);
-    put_cookie(
-        &mut response,
-        &set_cookie(FLASH_COOKIE, &value, Some(FLASH_TIME)),
-    );
+    put_cookie(&mut response, &set_cookie(FLASH_COOKIE, &value, Some(FLASH_TIME)));
     response
 }
 
@@ -127,12 +122,7 @@ mod tests {
 
     #[test]
     fn only_paths_of_this_site_are_returned_to() {
-        for good in [
-            "/",
-            "/devices?q=a%20b&sort=-seen",
-            "/settings#names",
-            "/a//b",
-        ] {
+        for good in ["/", "/devices?q=a%20b&sort=-seen", "/settings#names", "/a//b"] {
             assert_eq!(local_path(good), Some(good));
         }
         for bad in [

@@ -52,10 +52,7 @@ impl From<AccessError> for Failure {
             | E::BadValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let explained = Explained::new(error.code(), sentence(&error.to_string()));
-        Self {
-            retry_after: error.retry_after(),
-            ..Self::new(status, explained)
-        }
+        Self { retry_after: error.retry_after(), ..Self::new(status, explained) }
     }
 }
 
@@ -78,10 +75,7 @@ impl From<DiscoveryError> for Failure {
             return inner.into();
         }
         let Explained { code, message } = error.explain();
-        Self {
-            retry_after,
-            ..Self::new(status, Explained::new(code, sentence(&message)))
-        }
+        Self { retry_after, ..Self::new(status, Explained::new(code, sentence(&message))) }
     }
 }
 
@@ -102,16 +96,8 @@ impl From<AlertError> for Failure {
 /// An error's text as a sentence: with a capital and a full stop.
 pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first: String = chars
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .collect();
-    let end = if text.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", chars.as_str())
 }
 
@@ -122,10 +108,8 @@ pub fn error_page(failure: &Failure) -> String {
     let mut problem = Problem::of(status, &failure.explained.message);
     if status == 507 {
         "The disk is full".clone_into(&mut problem.title);
-        problem.links = vec![Link {
-            label: "Storage".to_owned(),
-            href: "/settings#storage".to_owned(),
-        }];
+        problem.links =
+            vec![Link { label: "Storage".to_owned(), href: "/settings#storage".to_owned() }];
     }
     let shell = Shell {
         title: String::new(),
@@ -144,9 +128,7 @@ pub fn error_page(failure: &Failure) -> String {
         site: String::new(),
         build: Build::default(),
     };
-    problem
-        .page(shell)
-        .unwrap_or_else(|_| format!("{status}\n"))
+    problem.page(shell).unwrap_or_else(|_| format!("{status}\n"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a form sent.
 
 use axum::extract::{FromRequest, RawForm, Request};
+use model::Timestamp;
 
 use super::answer::local_path;
 use crate::http::Failure;
@@ -15,10 +16,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(|e| {
-            Failure::new(
-                e.status(),
-                model::Explained::new("bad_request", e.body_text()),
-            )
+            Failure::new(e.status(), model::Explained::new("bad_request", e.body_text()))
         })?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| Failure::bad_request("The form is not in UTF-8."))?;
@@ -40,9 +38,7 @@ impl Form {
     /// All values of a repeated field.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let pairs = self.0.pairs().iter();
-        pairs
-            .filter(move |(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+        pairs.filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     /// Whether a box was ticked.
@@ -53,5 +49,34 @@ impl Form {
     /// Where the form wants to return to: its `back` field, if that is a path of this site.
     pub fn back(&self) -> Option<&str> {
         local_path(self.get("back"))
+    }
+}
+
+/// Reads what a `datetime-local` field sends, such as `2026-11-21T14:00`, in the router's zone.
+pub fn local_time(text: &str) -> Option<Timestamp> {
+    let seconds = if text.len() == "2026-11-21T14:00".len() { ":00" } else { "" };
+    let as_utc = Timestamp::parse_rfc3339(&format!("{text}{seconds}Z"))?;
+    let shown =
+        |t: Timestamp| Timestamp::parse_rfc3339(&format!("{}Z", t.local().replace(' ', "T")));
+    // The zone's offset there, looked at twice in case the first guess lies across a change of clocks.
+    let guess = Timestamp(as_utc.0 - (shown(as_utc)?.0 - as_utc.0));
+    Some(Timestamp(guess.0 - (shown(guess)?.0 - as_utc.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_time_is_the_one_that_pages_show() {
+        let at = local_time("2026-11-21T14:05").expect("a time");
+        assert_eq!(at.local(), "2026-11-21 14:05:00");
+        assert_eq!(
+            local_time("2026-11-21T14:05:09").expect("a time").local(),
+            "2026-11-21 14:05:09"
+        );
+        for bad in ["", "now", "2026-11-21", "2026-13-01T00:00", "9999999"] {
+            assert_eq!(local_time(bad), None, "{bad}");
+        }
     }
 }

@@ -82,9 +82,7 @@ impl Ask {
     /// Whether the request comes from a script that reads JSON, and not from a form.
     pub fn wants_json(&self) -> bool {
         let accept = self.headers.get(axum::http::header::ACCEPT);
-        accept
-            .and_then(|v| v.to_str().ok())
-            .is_some_and(|v| v.starts_with("application/json"))
+        accept.and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/json"))
     }
 
     /// What surrounds the page of this title.
@@ -101,10 +99,7 @@ impl Ask {
             here,
             theme: self.theme(),
             csrf: session.map(|s| s.form_token.clone()).unwrap_or_default(),
-            person: Some(Whom {
-                name: actor.name().to_owned(),
-                role: role.to_owned(),
-            }),
+            person: Some(Whom { name: actor.name().to_owned(), role: role.to_owned() }),
             can: can(&self.visitor),
             bell: self.bell().await,
             flash,
@@ -159,10 +154,7 @@ impl Ask {
             unread: alert.read_at.is_none(),
             title: alert.title,
         });
-        Bell {
-            unread,
-            items: items.collect(),
-        }
+        Bell { unread, items: items.collect() }
     }
 }
 
@@ -202,10 +194,7 @@ impl FromRequestParts<Site> for Guest {
             visitor: parts.extensions.get().cloned(),
             query: Query::parse(parts.uri.path(), parts.uri.query().unwrap_or_default()),
             now: Timestamp::now(),
-            user_agent: user_agent
-                .and_then(|v| v.to_str().ok())
-                .unwrap_or_default()
-                .to_owned(),
+            user_agent: user_agent.and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned(),
             form_cookie,
             fresh,
             headers: parts.headers.clone(),
@@ -216,16 +205,17 @@ impl FromRequestParts<Site> for Guest {
 impl Guest {
     /// What surrounds the page of this title: nobody's.
     pub fn shell(&self, title: &str) -> Shell {
-        let mut flash: Vec<Flash> = standing(&self.site, self.now)
-            .into_iter()
-            .filter(|f| f.tone == Tone::Bad)
-            .collect();
+        let mut flash: Vec<Flash> =
+            standing(&self.site, self.now).into_iter().filter(|f| f.tone == Tone::Bad).collect();
         flash.extend(read_flash(&self.headers));
         Shell {
             title: title.to_owned(),
             here: None,
             theme: cookie(&self.headers, THEME_COOKIE).map_or(Theme::Dark, Theme::from_cookie),
-            csrf: csrf::token(&self.form_cookie).unwrap_or_default(),
+            csrf: match self.visitor.as_ref().and_then(|v| v.session.as_ref()) {
+                Some(session) => session.form_token.clone(),
+                None => csrf::token(&self.form_cookie).unwrap_or_default(),
+            },
             person: None,
             can: Can::default(),
             bell: Bell::default(),
@@ -248,10 +238,7 @@ impl Guest {
     ) -> Result<Response, Failure> {
         let mut response = with_status(status, template)?;
         if self.fresh {
-            put_cookie(
-                &mut response,
-                &set_cookie(FORM_COOKIE, &self.form_cookie, None),
-            );
+            put_cookie(&mut response, &set_cookie(FORM_COOKIE, &self.form_cookie, None));
         }
         if cookie(&self.headers, FLASH_COOKIE).is_some() {
             put_cookie(&mut response, &forget(FLASH_COOKIE));
