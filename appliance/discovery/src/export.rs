@@ -10,6 +10,7 @@ use store::StoreError;
 use crate::device::Device;
 use crate::discovery::Discovery;
 use crate::engine::MAX_DEVICES;
+use crate::enrich::DeviceType;
 use crate::error::DiscoveryError;
 use crate::list::{self, DeviceFilter};
 
@@ -78,7 +79,7 @@ impl From<&Device> for Row {
             hostname: device.hostname().map(str::to_owned),
             name: device.name(),
             vendor: device.vendor().map(str::to_owned),
-            kind: device.device_type().map(|t| t.as_str()),
+            kind: device.device_type().map(DeviceType::as_str),
             online: device.presence.online,
             first_seen: device.presence.first_seen.rfc3339(),
             // One that a person entered may never have been heard.

@@ -192,7 +192,7 @@ pub fn parse_banner(usual: &str, bytes: &[u8]) -> Banner {
     Banner { service: None, version: text(first_line(skip_telnet(bytes))) }
 }
 
-/// MySQL's first packet: length, number, protocol version 10, server version until a zero.
+/// The first packet of `MySQL`: length, number, protocol version 10, server version until a zero.
 fn mysql(bytes: &[u8]) -> Banner {
     let Some(([_, _, _, 0, 10], rest)) = bytes.split_first_chunk::<5>() else {
         return Banner::default();
@@ -279,7 +279,8 @@ mod tests {
 
     #[test]
     fn banners_tell_service_and_version() {
-        let table: &[(&str, &[u8], Option<&str>, Option<&str>)] = &[
+        type Case = (&'static str, &'static [u8], Option<&'static str>, Option<&'static str>);
+        let table: &[Case] = &[
             (
                 "ssh",
                 b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",

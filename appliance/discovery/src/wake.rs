@@ -81,13 +81,12 @@ fn where_to(device: &Device, segments: &[Segment]) -> Result<Vec<Segment>, Disco
         }
         return Ok(segments.to_vec());
     };
-    match segments.iter().find(|s| s.name == *name) {
-        Some(segment) => Ok(vec![segment.clone()]),
-        None => {
-            let why = format!("the interface {name}, where it was last heard, is gone or down");
-            Err(network(ATTEMPT, &why))
-        }
-    }
+    let gone = || {
+        let why = format!("the interface {name}, where it was last heard, is gone or down");
+        network(ATTEMPT, &why)
+    };
+    let segment = segments.iter().find(|s| s.name == *name).ok_or_else(gone)?;
+    Ok(vec![segment.clone()])
 }
 
 fn send(segment: &Segment, sleeper: Mac) -> Result<(), DiscoveryError> {

@@ -75,6 +75,7 @@ struct Files {
     servers: Vec<SocketAddr>,
 }
 
+#[derive(Clone)]
 struct Remembered {
     name: Option<String>,
     until: Instant,
@@ -117,7 +118,7 @@ impl Resolver {
             return None;
         }
         if let Some(known) = self.remembered(ip) {
-            return known;
+            return known.name;
         }
         let servers: Vec<SocketAddr> =
             files.servers.iter().copied().filter(|s| may_know(s.ip())).collect();
@@ -127,7 +128,7 @@ impl Resolver {
         let _slot = self.inner.slots.acquire().await.ok()?;
         // Another one may have asked while this one waited.
         if let Some(known) = self.remembered(ip) {
-            return known;
+            return known.name;
         }
         let question = Question::name_of(ip, self.id());
         let reply = timeout(PATIENCE, ask(&servers, &question)).await.unwrap_or(Reply::Failed);
@@ -164,10 +165,9 @@ impl Resolver {
         Some(answer)
     }
 
-    fn remembered(&self, ip: IpAddr) -> Option<Option<String>> {
+    fn remembered(&self, ip: IpAddr) -> Option<Remembered> {
         let known = self.known();
-        let found = known.names.get(&ip).filter(|r| r.until > Instant::now())?;
-        Some(found.name.clone())
+        known.names.get(&ip).filter(|r| r.until > Instant::now()).cloned()
     }
 
     fn remember(&self, ip: IpAddr, name: Option<String>, age: Duration) {
@@ -222,7 +222,9 @@ impl Inner {
         let mut servers =
             files::servers(&read(&self.resolv_conf), |name| if_nametoindex(name).ok());
         if let Some(port) = self.port {
-            servers.iter_mut().for_each(|server| server.set_port(port));
+            for server in &mut servers {
+                server.set_port(port);
+            }
         }
         Files { hosts: files::hosts(&read(&self.hosts)), servers }
     }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::{DeviceId, NewEvent, Severity, Timestamp};
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{StoreError, Writing};
@@ -196,7 +197,7 @@ async fn scan(
     let began = Instant::now();
     let answers = connect::ask_all(target, ports::known())
         .await
-        .map_err(|error| failed(&format!("on {}: {error}", target.interface)))?;
+        .map_err(|error| failed(&explain(&target.interface, &error)))?;
     let were_open = last.map(PortScan::open_keys).unwrap_or_default();
     let mut scan = PortScan {
         device: id,
@@ -252,9 +253,9 @@ fn finding(port: &PortInfo, answer: Answer) -> PortFinding {
 }
 
 /// What happened, for the event log: a port that is newly open is worth a look.
-fn event(device: &Device, scan: &PortScan, last: Option<&PortScan>) -> NewEvent {
+fn event(device: &Device, scan: &PortScan, before: Option<&PortScan>) -> NewEvent {
     let is = scan.open_keys();
-    let was = last.map_or_else(|| is.clone(), PortScan::open_keys);
+    let was = before.map_or_else(|| is.clone(), PortScan::open_keys);
     let opened: Vec<_> = is.difference(&was).collect();
     let closed: Vec<_> = was.difference(&is).collect();
     let name = device.name();
@@ -312,6 +313,18 @@ fn event(device: &Device, scan: &PortScan, last: Option<&PortScan>) -> NewEvent 
 
 fn failed(why: &str) -> DiscoveryError {
     DiscoveryError::Network { attempt: "scan the ports", why: why.to_owned() }
+}
+
+/// What a person can do about it.
+fn explain(interface: &str, error: &std::io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EPERM | Errno::EACCES) => format!(
+            "on {interface}: the router's firewall refuses what the router itself sends; allow it \
+             in the output rules"
+        ),
+        Some(Errno::ENODEV) => format!("on {interface}: the interface is gone"),
+        _ => format!("on {interface}: {error}"),
+    }
 }
 
 /// A scan under way; over when this is dropped.

@@ -4,8 +4,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::thread;
 
+use ring::{Instruction, PacketSocket};
+
 use super::*;
-use crate::testing::{NOW, block_on, device, in_namespace, ip, lan, segment};
+use crate::testing::{NOW, block_on, device, in_namespace, index, ip, lan, segment};
 
 fn answer(port: u16, wait: bool, say: &'static [u8]) {
     let listener = TcpListener::bind(("10.77.0.2", port)).expect("a free port");
@@ -90,7 +92,10 @@ fn an_interface_that_is_gone_is_said() {
         let lan = lan(&[device(7, "10.77.0.2", "eth9")], vec![segment(9, "eth9", "10.77.0.1/24")]);
         let error = block_on(lan.discovery.scan_ports(DeviceId(7), NOW, |_| Ok(())))
             .expect_err("no such interface");
-        assert!(error.to_string().contains("cannot scan the ports: on eth9"), "{error}");
+        assert!(
+            error.to_string().contains("cannot scan the ports: on eth9: the interface is gone"),
+            "{error}"
+        );
     });
 }
 
@@ -148,4 +153,48 @@ fn only_a_newly_open_port_is_worth_a_look() {
     assert_eq!(told(&[22, 23], Some(&[22])), ("ports_changed", Severity::Medium));
     let summary = event(&host, &scan(&[22, 23]), Some(&scan(&[22]))).summary;
     assert!(summary.ends_with("has newly opened 23/tcp (telnet)"), "{summary}");
+}
+
+#[test]
+fn nothing_ever_takes_the_default_route() {
+    in_namespace(|| {
+        for (name, peer) in [("wan0", "far0"), ("eth1", "far1")] {
+            ip(&format!("link add {name} type veth peer name {peer}"));
+            ip(&format!("link set {name} up"));
+            ip(&format!("link set {peer} up"));
+        }
+        ip("addr add 192.0.2.2/24 dev wan0");
+        ip("addr add 10.77.0.1/24 dev eth1");
+        ip("neigh add 192.0.2.1 lladdr 02:00:00:00:00:99 dev wan0");
+        ip("route add default via 192.0.2.1");
+        let arp_or_ipv4 = [
+            Instruction { code: 0x28, jump_true: 0, jump_false: 0, operand: 12 },
+            Instruction { code: 0x15, jump_true: 1, jump_false: 0, operand: 0x0800 },
+            Instruction { code: 0x15, jump_true: 0, jump_false: 1, operand: 0x0806 },
+            Instruction { code: 0x06, jump_true: 0, jump_false: 0, operand: 64 },
+            Instruction { code: 0x06, jump_true: 0, jump_false: 0, operand: 0 },
+        ];
+        let hear = |peer| PacketSocket::open(index(peer), &arp_or_ipv4).expect("a socket");
+        let (wan, one) = (hear("far0"), hear("far1"));
+        let frames = |socket: &PacketSocket| {
+            let mut buffer = [0; 64];
+            let mut count = 0;
+            while let Ok(Some(_)) = socket.receive(&mut buffer, Duration::from_millis(50)) {
+                count += 1;
+            }
+            count
+        };
+        let lan = lan(
+            // The second one has only given itself an address, to which no route leads.
+            &[device(7, "10.77.0.9", "eth1"), device(8, "169.254.3.4", "eth1")],
+            vec![segment(index("eth1"), "eth1", "10.77.0.1/24")],
+        );
+        for id in [7, 8] {
+            let scan = block_on(lan.discovery.scan_ports(DeviceId(id), NOW, |_| Ok(())))
+                .expect("nobody answers, which is an answer");
+            assert_eq!((scan.silent, scan.ports.len()), (scan.asked, 0));
+            assert!(frames(&one) > 0, "somebody is looked for");
+            assert_eq!(frames(&wan), 0);
+        }
+    });
 }

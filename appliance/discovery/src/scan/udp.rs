@@ -56,12 +56,11 @@ pub(super) fn version(port: u16, answer: &[u8]) -> Option<String> {
 fn sys_descr(answer: &[u8]) -> Option<String> {
     let at = answer.windows(SYS_DESCR.len()).position(|w| w == SYS_DESCR)?;
     let (length, rest) = match &answer[at + SYS_DESCR.len()..] {
-        [4, 0x81, length, rest @ ..] => (usize::from(*length), rest),
-        [4, 0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-        [4, length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
+        [4, 0x82, high, low, rest @ ..] => (u16::from_be_bytes([*high, *low]), rest),
+        [4, 0x81, length, rest @ ..] | [4, length @ ..=0x7f, rest @ ..] => ((*length).into(), rest),
         _ => return None,
     };
-    text(&rest[..length.min(rest.len())])
+    text(&rest[..usize::from(length).min(rest.len())])
 }
 
 #[cfg(test)]

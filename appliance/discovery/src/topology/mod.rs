@@ -1,7 +1,7 @@
 //! The network as a graph: the router, its interfaces, their subnets, the devices in them.
 //!
 //! In: segments, devices and where people have moved things. Out: nodes with coordinates and the
-//! lines between them; the same input always gives the same picture. [`layout`] places them.
+//! lines between them; the same input always gives the same picture. The coordinates come from `layout`.
 
 mod layout;
 mod positions;
@@ -15,6 +15,7 @@ use model::DeviceId;
 use serde::Serialize;
 
 use crate::device::Device;
+use crate::enrich::DeviceType;
 use crate::segment::{Network, Segment};
 use crate::tables::ip_sort;
 use layout::Placing;
@@ -349,7 +350,7 @@ fn device_node(device: &Device) -> Node {
     Node {
         detail: address.map_or_else(|| device.mac.to_string(), |ip| ip.to_string()),
         device: Some(device.id),
-        device_type: device.device_type().map(|t| t.as_str()),
+        device_type: device.device_type().map(DeviceType::as_str),
         online: Some(device.presence.online),
         devices: 1,
         devices_online: usize::from(device.presence.online),
