@@ -267,5 +267,10 @@ impl Room {
 /// Adds what is not set but found out.
 pub(crate) fn with_facts(settings: Settings) -> Settings {
     let sockets = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
-    Settings { serves_dhcp: lan::serves_dhcp(&sockets), ..settings }
+    let forwarding = std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding");
+    Settings {
+        serves_dhcp: lan::serves_dhcp(&sockets),
+        forwards_ipv6: forwarding.is_ok_and(|text| text.trim() == "1"),
+        ..settings
+    }
 }

@@ -32,6 +32,9 @@ pub struct Settings {
     /// The router itself answers DHCP, so that any other server is a stranger. Found out at start.
     #[serde(skip)]
     pub serves_dhcp: bool,
+    /// The machine routes IPv6, so that any other router is a stranger. Found out at start.
+    #[serde(skip)]
+    pub forwards_ipv6: bool,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             offline_grace_seconds: 300,
             scan_rate: 500,
             serves_dhcp: false,
+            forwards_ipv6: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a frame adds to what is known.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use model::{DeviceId, Mac, Severity, Timestamp};
 use serde_json::json;
@@ -15,6 +16,9 @@ const MAX_NAMES: usize = 8;
 const MAX_SERVICES: usize = 48;
 const MAX_TXT: usize = 64;
 const MAX_TEXTS: usize = 16;
+/// An alarm that goes on is raised again after this time.
+const ALARM_AGAIN: Duration = Duration::from_secs(3_600);
+const MAX_ALARMS: usize = 256;
 /// RFC 2132 allows 255 octets; what systems use is 7 to 40.
 const MAX_CLIENT_ID: usize = 128;
 /// TXT keys that tell what a device is. Others may change by the minute and would only wear the flash.
@@ -62,13 +66,56 @@ impl Engine {
                 }
             }
         }
+        if let (Fact::RouterAdvertisement(ra), Some(router)) = (&heard.fact, heard.ip)
+            && ra.lifetime > 0
+        {
+            self.hear_router(now, segment, speaker, router);
+        }
         self.learn_of(now, speaker, |evidence| add(evidence, heard));
     }
 
     fn hear_arp(&mut self, now: Timestamp, segment: &Segment, arp: &Arp) {
-        if !arp.is_probe() {
-            self.claim(now, segment, arp.sender, arp.sender_ip.into());
+        if arp.is_probe() {
+            return;
         }
+        let ip = IpAddr::from(arp.sender_ip);
+        self.claim(now, segment, arp.sender, ip);
+        if segment.is_own(ip)
+            && self.is_fresh_alarm(now, ("arp_spoof", ip))
+            && let Some(id) = self.by_mac.get(&arp.sender).copied()
+        {
+            let (place, mac) = (segment.name.clone(), arp.sender);
+            self.tell(id, now, "arp_spoof", Severity::Critical, |d| {
+                let name = d.name();
+                let text = format!("{name} ({mac}) claims this router's own address {ip} on {place}");
+                (text, json!({ "ip": ip, "mac": mac }))
+            });
+        }
+    }
+
+    /// On a router, whoever else announces itself as one is a stranger; elsewhere the first is not.
+    fn hear_router(&mut self, now: Timestamp, segment: &Segment, speaker: Mac, router: IpAddr) {
+        let known = self.routers.entry(segment.index).or_default();
+        if known.contains(&router) || known.len() >= MAX_TEXTS {
+            return;
+        }
+        let first = known.is_empty();
+        known.push(router);
+        if first && !self.settings.forwards_ipv6 {
+            return;
+        }
+        let Some(id) = self.by_mac.get(&speaker).copied() else { return };
+        let place = segment.name.clone();
+        self.tell(id, now, "router_advertisement_rogue", Severity::High, |d| {
+            let text = format!("{} announces itself as an IPv6 router ({router}) on {place}", d.name());
+            (text, json!({ "router": router }))
+        });
+    }
+
+    /// True unless the same alarm was raised within the hour.
+    fn is_fresh_alarm(&mut self, now: Timestamp, alarm: (&'static str, IpAddr)) -> bool {
+        self.alarms.retain(|_, at| now.since(*at) < ALARM_AGAIN);
+        self.alarms.len() < MAX_ALARMS && self.alarms.insert(alarm, now).is_none()
     }
 
     fn hear_dhcp4(

@@ -95,7 +95,11 @@ pub struct Engine {
     heard_on: HashMap<Mac, Timestamp>,
     own_macs: BTreeSet<Mac>,
     claims: Claims,
+    /// Servers and routers by interface, in the order in which they were heard.
     dhcp_servers: HashMap<u32, Vec<IpAddr>>,
+    routers: HashMap<u32, Vec<IpAddr>>,
+    /// Alarms raised of late.
+    alarms: HashMap<(&'static str, IpAddr), Timestamp>,
     settings: Settings,
     listening_since: Timestamp,
     next_id: i64,
@@ -129,6 +133,8 @@ impl Engine {
             own_macs: BTreeSet::new(),
             claims: Claims::default(),
             dhcp_servers: HashMap::new(),
+            routers: HashMap::new(),
+            alarms: HashMap::new(),
             settings,
             listening_since: now,
             next_id,

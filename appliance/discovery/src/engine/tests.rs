@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 
 use super::*;
-use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Fact, Heard};
+use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Fact, Heard, RouterAdvertisement};
 use crate::segment::Network;
 
 const START: Timestamp = Timestamp(1_800_000_000_000);
@@ -219,6 +219,37 @@ fn a_second_dhcp_server_is_a_stranger() {
     engine.hear(after(1), &lan(), &frame(OTHER, Some(ip(3)), offer(ip(3))));
     engine.hear(after(2), &lan(), &frame(OTHER, Some(ip(3)), offer(ip(3))));
     let rogues = kinds(&mut engine).iter().filter(|k| **k == "dhcp_rogue").count();
+    assert_eq!(rogues, 1);
+}
+
+#[test]
+fn whoever_claims_the_routers_own_address_is_told_of_once_an_hour() {
+    let mut engine = engine();
+    for second in 0..20 {
+        engine.hear(after(second), &lan(), &arp(OTHER, ip(1)));
+    }
+    engine.hear(after(4_000), &lan(), &arp(OTHER, ip(1)));
+    let spoofs = kinds(&mut engine).iter().filter(|k| **k == "arp_spoof").count();
+    assert_eq!(spoofs, 2);
+    assert!(engine.by_ip(ip(1).into()).is_none(), "and does not get it");
+}
+
+#[test]
+fn on_a_router_another_router_is_a_stranger() {
+    let settings = Settings { forwards_ipv6: true, ..Settings::default() };
+    let mut engine = Engine::new(Vec::new(), 1, settings, START);
+    let advertisement = RouterAdvertisement {
+        lifetime: 1800,
+        managed: false,
+        other: false,
+        source_link: Some(OTHER),
+        prefixes: Vec::new(),
+    };
+    let mut heard = frame(OTHER, None, Fact::RouterAdvertisement(advertisement));
+    heard.ip = Some("fe80::9".parse().expect("valid"));
+    engine.hear(START, &lan(), &heard);
+    engine.hear(after(1), &lan(), &heard);
+    let rogues = kinds(&mut engine).iter().filter(|k| **k == "router_advertisement_rogue").count();
     assert_eq!(rogues, 1);
 }
 
