@@ -24,9 +24,7 @@ fn main() {
 
 /// The first twelve digits of the commit, or "unknown" where there is no repository.
 fn git_hash() -> String {
-    let output = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output();
+    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
     match output {
         Ok(out) if out.status.success() => String::from_utf8_lossy(&out.stdout).trim().to_owned(),
         _ => "unknown".to_owned(),
@@ -35,13 +33,9 @@ fn git_hash() -> String {
 
 /// `YYYY-MM-DD`, in UTC.
 fn build_date() -> String {
-    let given = std::env::var("SOURCE_DATE_EPOCH")
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
     let seconds: u64 = given.unwrap_or_else(|| {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs())
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     });
     let (year, month, day) = civil(seconds / 86_400);
     format!("{year:04}-{month:02}-{day:02}")

@@ -16,6 +16,7 @@ use crate::edit::{DevicePatch, EnrichmentPatch, NewDevice};
 use crate::engine::{Changes, Engine, Tally};
 use crate::error::DiscoveryError;
 use crate::list::{self, Counts, DeviceFilter, DevicePage, Facets};
+use crate::resolver::Resolver;
 use crate::rounds::Rounds;
 use crate::segment::Segment;
 use crate::service::{Status, with_facts};
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) interfaces: watch::Sender<Arc<Vec<Interface>>>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) rounds: Rounds,
+    pub(crate) resolver: Resolver,
     /// Wakes the service to store what was not heard but found out.
     pub(crate) wake: Notify,
 }
@@ -71,6 +73,7 @@ impl Discovery {
                 interfaces: watch::Sender::new(Arc::default()),
                 status: watch::Sender::new(Status::default()),
                 rounds: Rounds::default(),
+                resolver: Resolver::default(),
                 wake: Notify::new(),
             }),
         })

@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use model::Timestamp;
 use serde::Serialize;
 
 use crate::device::Device;
@@ -184,6 +185,21 @@ pub fn matters(device: &Device) -> bool {
 }
 
 impl Discovery {
+    /// The network's health now. Asks the resolver, whose answer counts for a minute.
+    pub async fn health(&self, now: Timestamp) -> Health {
+        let store = self.inner.store.clone();
+        let sizes = tokio::task::spawn_blocking(move || store.sizes()).await.unwrap_or_default();
+        let mut facts = self.health_facts();
+        facts.dns = self.inner.resolver.probe().await;
+        facts.clock = Some(now >= self.inner.store.options().built);
+        if let Some(storage) = &mut facts.storage
+            && sizes.disk > 0
+        {
+            storage.free = Some(sizes.free as f64 / sizes.disk as f64);
+        }
+        health(&facts)
+    }
+
     /// The facts that discovery knows itself; the resolver's answer
     /// ([`Resolver::probe`](crate::resolver::Resolver::probe)), the disk's free share and the clock
     /// are for the caller to add.

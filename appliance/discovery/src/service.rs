@@ -2,6 +2,7 @@
 //! finds on its way into the tables.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,9 @@ const RETRY: [Duration; 4] = [
 ];
 /// How often the DHCP server's leases are looked at.
 const LEASES: Duration = Duration::from_secs(30);
+/// How often names are asked for, and of how many addresses at once.
+const NAMING: Duration = Duration::from_secs(20);
+const NAMES_AT_ONCE: usize = 16;
 /// How soon after the start the first round begins: the interfaces must be known by then.
 const FIRST_ROUND: Duration = Duration::from_millis(1_500);
 
@@ -86,6 +90,7 @@ impl Discovery {
             leases: LeaseFiles::default(),
         };
         let rounds = tokio::spawn(keep_asking(self.clone(), stop.clone()));
+        let names = tokio::spawn(keep_naming(self.clone()));
         let mut settings = self.inner.store.settings_changed();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -114,6 +119,7 @@ impl Discovery {
         }
         self.inner.status.send_modify(|s| s.running = false);
         rounds.abort();
+        names.abort();
         drop(watcher);
         room.retry = None;
         room.store().await;
@@ -142,6 +148,32 @@ async fn keep_asking(discovery: Discovery, mut stop: watch::Receiver<bool>) {
         }
         next = Instant::now() + rounds::pause(&discovery.settings());
         discovery.scheduled_round(number).await;
+    }
+}
+
+/// Asks the router's resolver for the names of devices that gave none.
+async fn keep_naming(discovery: Discovery) {
+    loop {
+        tokio::time::sleep(NAMING).await;
+        if !discovery.settings().reverse_dns_enabled {
+            continue;
+        }
+        let nameless: Vec<IpAddr> = discovery.with_all(|all| {
+            all.filter(|d| d.presence.online && d.hostname().is_none())
+                .filter_map(|d| d.main_address().map(|a| a.ip))
+                .collect()
+        });
+        // The resolver remembers what has no name and asks for a few at a time.
+        for some in nameless.chunks(NAMES_AT_ONCE) {
+            let asked =
+                some.iter().map(|ip| async { (*ip, discovery.inner.resolver.name_of(*ip).await) });
+            for (ip, name) in futures_util::future::join_all(asked).await {
+                if let Some(name) = name {
+                    discovery.engine().named(ip, &name);
+                }
+            }
+        }
+        discovery.inner.wake.notify_one();
     }
 }
 

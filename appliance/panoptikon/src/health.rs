@@ -71,19 +71,12 @@ impl Health {
 
     /// All parts, by name.
     pub fn components(&self) -> Vec<Component> {
-        self.lock()
-            .values()
-            .map(|entry| entry.component.clone())
-            .collect()
+        self.lock().values().map(|entry| entry.component.clone()).collect()
     }
 
     /// The worst status of all parts; [`Status::Starting`] while there is none.
     pub fn worst(&self) -> Status {
-        self.lock()
-            .values()
-            .map(|entry| entry.component.status)
-            .max()
-            .unwrap_or(Status::Starting)
+        self.lock().values().map(|entry| entry.component.status).max().unwrap_or(Status::Starting)
     }
 
     /// A part failed and will be restarted.
@@ -106,13 +99,7 @@ impl Health {
         let now = Timestamp::now();
         let mut entries = self.lock();
         let entry = entries.entry(name).or_insert_with(|| Entry {
-            component: Component {
-                name,
-                status,
-                message: None,
-                since: now,
-                restarts: 0,
-            },
+            component: Component { name, status, message: None, since: now, restarts: 0 },
             failed: false,
         });
         if entry.component.status != status {
@@ -150,10 +137,7 @@ mod tests {
         health.degraded("discovery", "no raw sockets");
         health.recovered("discovery");
         let [component] = health.components().try_into().expect("one part");
-        assert_eq!(
-            (component.status, component.restarts),
-            (Status::Degraded, 1)
-        );
+        assert_eq!((component.status, component.restarts), (Status::Degraded, 1));
         assert_eq!(component.message.as_deref(), Some("no raw sockets"));
     }
 }

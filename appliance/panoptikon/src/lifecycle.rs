@@ -54,10 +54,7 @@ struct Asked {
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self {
-            ended: Arc::new(watch::Sender::new(false)),
-            asked: Arc::default(),
-        }
+        Self { ended: Arc::new(watch::Sender::new(false)), asked: Arc::default() }
     }
 }
 
@@ -101,12 +98,7 @@ impl Lifecycle {
 
     /// What was asked for; once only.
     pub fn take(&self) -> Option<Ending> {
-        self.asked
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .ending
-            .take()
+        self.asked.0.lock().unwrap_or_else(PoisonError::into_inner).ending.take()
     }
 }
 

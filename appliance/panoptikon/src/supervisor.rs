@@ -31,11 +31,7 @@ pub struct Supervisor {
 impl Supervisor {
     /// A supervisor that reports to `health` and ends its rooms with `lifecycle`.
     pub fn new(health: Health, lifecycle: Lifecycle) -> Self {
-        Self {
-            health,
-            lifecycle,
-            rooms: JoinSet::new(),
-        }
+        Self { health, lifecycle, rooms: JoinSet::new() }
     }
 
     /// Runs a room for as long as the appliance lives. `start` is called for the first run and for
@@ -46,8 +42,7 @@ impl Supervisor {
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let (health, lifecycle) = (self.health.clone(), self.lifecycle.clone());
-        self.rooms
-            .spawn(supervise(name, Arc::new(start), health, lifecycle));
+        self.rooms.spawn(supervise(name, Arc::new(start), health, lifecycle));
     }
 
     /// Waits until all rooms have ended after [`Lifecycle::end`], at most for `limit`, and then
@@ -155,10 +150,7 @@ mod tests {
             move |_| {
                 let starts = Arc::clone(&starts);
                 async move {
-                    starts
-                        .lock()
-                        .expect("no panic in between")
-                        .push(begun.elapsed().as_secs());
+                    starts.lock().expect("no panic in between").push(begun.elapsed().as_secs());
                     panic!("a bad frame")
                 }
             }

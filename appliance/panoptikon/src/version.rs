@@ -10,11 +10,5 @@ pub const GIT_HASH: &str = env!("BUILD_GIT_HASH");
 pub const BUILD_DATE: &str = env!("BUILD_DATE");
 
 /// All three on one line, as `panoptikon --version` prints them after the name.
-pub const LINE: &str = concat!(
-    env!("CARGO_PKG_VERSION"),
-    " (",
-    env!("BUILD_GIT_HASH"),
-    " ",
-    env!("BUILD_DATE"),
-    ")"
-);
+pub const LINE: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_GIT_HASH"), " ", env!("BUILD_DATE"), ")");

@@ -11,7 +11,9 @@ use proptest::prelude::*;
 /// Two good values a key that differ from each other and from the default.
 fn good(key: &str) -> [&'static str; 3] {
     match key {
-        "data_dir" | "config_dir" | "control_socket" | "tls_certificate" | "tls_key" => ["/a", "/b/c", "/d"],
+        "data_dir" | "config_dir" | "control_socket" | "tls_certificate" | "tls_key" => {
+            ["/a", "/b/c", "/d"]
+        }
         "listen" => ["127.0.0.1:1", "[::1]:2,10.0.0.1:3", "0.0.0.0:4"],
         "plain_listen" => ["127.0.0.1:1", "[::1]:2", "127.9.9.9:3"],
         "log_level" => ["error", "debug", "trace"],
@@ -38,25 +40,16 @@ fn partner(key: &str) -> Option<(&'static str, String)> {
 }
 
 fn file(text: impl Into<String>) -> FileText {
-    FileText {
-        name: "panoptikon.toml".to_owned(),
-        text: text.into(),
-    }
+    FileText { name: "panoptikon.toml".to_owned(), text: text.into() }
 }
 
 fn in_file(key: &str, value: &str) -> String {
     let is_number = value.parse::<u64>().is_ok();
-    if is_number {
-        format!("{key} = {value}\n")
-    } else {
-        format!("{key} = \"{value}\"\n")
-    }
+    if is_number { format!("{key} = {value}\n") } else { format!("{key} = \"{value}\"\n") }
 }
 
 fn messages(sources: &Sources) -> String {
-    resolve(sources)
-        .expect_err("a mistake is found")
-        .to_string()
+    resolve(sources).expect_err("a mistake is found").to_string()
 }
 
 proptest! {
@@ -114,15 +107,8 @@ proptest! {
 fn the_defaults_are_accepted_and_complete() {
     let resolved = resolve(&Sources::default()).expect("the defaults are fine");
     assert_eq!(resolved.settings.len(), DEFINITIONS.len());
-    assert_ne!(
-        resolved.config,
-        Config::default(),
-        "the table fills the configuration"
-    );
-    assert_eq!(
-        resolved.config.data_dir,
-        PathBuf::from("/var/lib/panoptikon")
-    );
+    assert_ne!(resolved.config, Config::default(), "the table fills the configuration");
+    assert_eq!(resolved.config.data_dir, PathBuf::from("/var/lib/panoptikon"));
     assert_eq!(resolved.config.listen.len(), 2);
     assert_eq!(resolved.config.interfaces, None);
 }
@@ -130,10 +116,7 @@ fn the_defaults_are_accepted_and_complete() {
 #[test]
 fn an_unknown_key_is_shown_with_its_line_and_the_one_that_was_meant() {
     let text = "# home\n\ndata_dir = \"/data\"\n\n\n\nlisen = \"0.0.0.0:80\"\n";
-    let message = messages(&Sources {
-        file: Some(file(text)),
-        ..Sources::default()
-    });
+    let message = messages(&Sources { file: Some(file(text)), ..Sources::default() });
     let start =
         "panoptikon.toml:7: unknown key `lisen`; did you mean `listen`? accepted: data_dir, ";
     assert!(message.starts_with(start), "{message}");
@@ -141,23 +124,15 @@ fn an_unknown_key_is_shown_with_its_line_and_the_one_that_was_meant() {
 
 #[test]
 fn a_key_inside_a_table_is_unknown_as_well() {
-    let message = messages(&Sources {
-        file: Some(file("[web]\nlisten = 1\n")),
-        ..Sources::default()
-    });
-    assert!(
-        message.starts_with("panoptikon.toml:1: unknown key `web`;"),
-        "{message}"
-    );
+    let message =
+        messages(&Sources { file: Some(file("[web]\nlisten = 1\n")), ..Sources::default() });
+    assert!(message.starts_with("panoptikon.toml:1: unknown key `web`;"), "{message}");
 }
 
 #[test]
 fn a_bad_value_is_shown_with_its_line_and_the_accepted_ones() {
     let text = "log_format = \"text\"\nlog_level = \"loud\"\n";
-    let message = messages(&Sources {
-        file: Some(file(text)),
-        ..Sources::default()
-    });
+    let message = messages(&Sources { file: Some(file(text)), ..Sources::default() });
     let expected = "panoptikon.toml:2: log_level: `loud` is not one of them; accepted: error, warn, \
                     info, debug or trace";
     assert_eq!(message, expected);
@@ -167,20 +142,11 @@ fn a_bad_value_is_shown_with_its_line_and_the_accepted_ones() {
 fn a_value_of_another_type_is_refused() {
     for (text, says) in [
         ("threads = \"4\"", "threads: is a string, not a number"),
-        (
-            "data_dir = 4",
-            "data_dir: is a number, not a string in quotes",
-        ),
+        ("data_dir = 4", "data_dir: is a number, not a string in quotes"),
         ("listen = [1]", "listen: an entry is a number, not a string"),
-        (
-            "interfaces = true",
-            "interfaces: is true or false, not a list of strings",
-        ),
+        ("interfaces = true", "interfaces: is true or false, not a list of strings"),
     ] {
-        let message = messages(&Sources {
-            file: Some(file(text)),
-            ..Sources::default()
-        });
+        let message = messages(&Sources { file: Some(file(text)), ..Sources::default() });
         assert!(message.contains(says), "{message}");
     }
 }
@@ -197,23 +163,14 @@ fn every_mistake_is_shown_at_once_even_where_a_flag_overrules_it() {
     };
     let message = messages(&sources);
     assert_eq!(message.lines().count(), 3, "{message}");
-    assert!(
-        message.contains("panoptikon.toml:1: threads: 65 is out of range"),
-        "{message}"
-    );
-    assert!(
-        message.contains("PANOPTIKON_LISTEN: listen: `localhost` is no address"),
-        "{message}"
-    );
+    assert!(message.contains("panoptikon.toml:1: threads: 65 is out of range"), "{message}");
+    assert!(message.contains("PANOPTIKON_LISTEN: listen: `localhost` is no address"), "{message}");
 }
 
 #[test]
 fn an_unknown_variable_of_ours_is_an_error_with_its_near_miss() {
     let environment = vec![("PANOPTIKON_DATADIR".to_owned(), "/x".to_owned())];
-    let message = messages(&Sources {
-        environment,
-        ..Sources::default()
-    });
+    let message = messages(&Sources { environment, ..Sources::default() });
     let expected = "PANOPTIKON_DATADIR: unknown variable `PANOPTIKON_DATADIR`; did you mean \
                     `PANOPTIKON_DATA_DIR`?";
     assert!(message.starts_with(expected), "{message}");
@@ -222,10 +179,7 @@ fn an_unknown_variable_of_ours_is_an_error_with_its_near_miss() {
 #[test]
 fn what_is_no_toml_is_shown_with_its_line() {
     let text = "data_dir = \"/a\"\nlisten = [\n";
-    let message = messages(&Sources {
-        file: Some(file(text)),
-        ..Sources::default()
-    });
+    let message = messages(&Sources { file: Some(file(text)), ..Sources::default() });
     assert!(message.contains("this is no TOML"), "{message}");
     assert!(message.starts_with("panoptikon.toml:"), "{message}");
 }
@@ -233,32 +187,17 @@ fn what_is_no_toml_is_shown_with_its_line() {
 #[test]
 fn a_certificate_needs_its_key() {
     let flags = vec![("tls_certificate", "/c".to_owned())];
-    let message = messages(&Sources {
-        flags: flags.clone(),
-        ..Sources::default()
-    });
+    let message = messages(&Sources { flags: flags.clone(), ..Sources::default() });
     assert!(message.starts_with("--tls-certificate: "), "{message}");
     let with_key = [flags, vec![("tls_key", "/k".to_owned())]].concat();
-    assert!(
-        resolve(&Sources {
-            flags: with_key,
-            ..Sources::default()
-        })
-        .is_ok()
-    );
+    assert!(resolve(&Sources { flags: with_key, ..Sources::default() }).is_ok());
 }
 
 #[test]
 fn lists_may_be_arrays_or_text_with_commas() {
-    for text in [
-        "interfaces = [\"eth1\", \"eth2\"]",
-        "interfaces = \"eth1, eth2\"",
-    ] {
-        let resolved = resolve(&Sources {
-            file: Some(file(text)),
-            ..Sources::default()
-        })
-        .expect(text);
+    for text in ["interfaces = [\"eth1\", \"eth2\"]", "interfaces = \"eth1, eth2\""] {
+        let resolved =
+            resolve(&Sources { file: Some(file(text)), ..Sources::default() }).expect(text);
         let expected = vec!["eth1".to_owned(), "eth2".to_owned()];
         assert_eq!(resolved.config.interfaces, Some(expected));
     }
@@ -267,32 +206,19 @@ fn lists_may_be_arrays_or_text_with_commas() {
 #[test]
 fn the_examples_of_the_reference_page_are_accepted_as_they_stand() {
     let page = reference();
-    let blocks: Vec<&str> = page
-        .split("```toml\n")
-        .skip(1)
-        .filter_map(|b| b.split("```").next())
-        .collect();
+    let blocks: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|b| b.split("```").next()).collect();
     assert_eq!(blocks.len(), DEFINITIONS.len());
     let all = blocks.concat();
-    let resolved = resolve(&Sources {
-        file: Some(file(all)),
-        ..Sources::default()
-    })
-    .expect("accepted");
-    assert_eq!(
-        resolved.config,
-        resolve(&Sources::default()).expect("fine").config
-    );
+    let resolved =
+        resolve(&Sources { file: Some(file(all)), ..Sources::default() }).expect("accepted");
+    assert_eq!(resolved.config, resolve(&Sources::default()).expect("fine").config);
 }
 
 #[test]
 fn the_reference_page_is_what_the_table_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
     let page = std::fs::read_to_string(path).expect("docs/configuration.md exists");
-    assert_eq!(
-        page,
-        reference(),
-        "run: panoptikon config-reference > docs/configuration.md"
-    );
+    assert_eq!(page, reference(), "run: panoptikon config-reference > docs/configuration.md");
     assert!(definition("listen").is_some_and(|d| page.contains(d.help)));
 }

@@ -15,7 +15,8 @@ struct Row {
 
 fn rows() -> Vec<Row> {
     let text = std::fs::read_to_string(root().join("docs/features.md")).expect("the ledger");
-    let cells = |line: &str| line.split(" | ").map(|c| c.trim_matches(['|', ' ']).to_owned()).collect();
+    let cells =
+        |line: &str| line.split(" | ").map(|c| c.trim_matches(['|', ' ']).to_owned()).collect();
     text.lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| ID"))
         .map(|line| {

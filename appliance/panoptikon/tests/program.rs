@@ -20,9 +20,7 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().expect("a folder"),
-        }
+        Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -49,11 +47,7 @@ impl Site {
 
     fn start(&self) -> Running<'_> {
         let log = File::create(self.path("log")).expect("a log");
-        let child = self
-            .command(&["serve"])
-            .stderr(log)
-            .spawn()
-            .expect("the program starts");
+        let child = self.command(&["serve"]).stderr(log).spawn().expect("the program starts");
         let running = Running { site: self, child };
         running.wait_until_open();
         running
@@ -74,10 +68,7 @@ impl Running<'_> {
                 return;
             }
             let log = fs::read_to_string(self.site.path("log")).unwrap_or_default();
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "it does not start: {log}"
-            );
+            assert!(begun.elapsed() < Duration::from_secs(20), "it does not start: {log}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -122,14 +113,8 @@ fn the_version_names_commit_and_day() {
     let line = text(&output.stdout);
     let (version, rest) = line.trim().split_once(" (").expect("a bracket");
     assert_eq!(version, format!("panoptikon {}", env!("CARGO_PKG_VERSION")));
-    let (hash, day) = rest
-        .trim_end_matches(')')
-        .split_once(' ')
-        .expect("hash and day");
-    assert!(
-        hash == "unknown" || hash.bytes().all(|b| b.is_ascii_hexdigit()),
-        "{hash}"
-    );
+    let (hash, day) = rest.trim_end_matches(')').split_once(' ').expect("hash and day");
+    assert!(hash == "unknown" || hash.bytes().all(|b| b.is_ascii_hexdigit()), "{hash}");
     assert!(day.len() == 10 && day.starts_with("20"), "{day}");
 }
 
@@ -152,11 +137,7 @@ fn a_wrong_configuration_stops_start_and_check_with_code_2() {
     assert!(text(&missing.stderr).contains("/nowhere/x.toml"));
     let accepted = site.run(&["check-config", "--threads", "3"]);
     assert_eq!(accepted.status.code(), Some(0));
-    assert!(
-        text(&accepted.stdout).contains("--threads"),
-        "{}",
-        text(&accepted.stdout)
-    );
+    assert!(text(&accepted.stdout).contains("--threads"), "{}", text(&accepted.stdout));
 }
 
 #[test]
@@ -168,24 +149,14 @@ fn it_starts_answers_and_stops_within_five_seconds() {
 
     let mut running = site.start();
     for name in ["data", "config"] {
-        let mode = fs::metadata(site.path(name))
-            .expect("made")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(site.path(name)).expect("made").permissions().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");
     }
     let status = json(&site.run(&["status", "--json"]));
     assert_eq!(status["pid"], running.child.id());
-    assert!(
-        status["components"]
-            .as_array()
-            .is_some_and(|parts| !parts.is_empty())
-    );
+    assert!(status["components"].as_array().is_some_and(|parts| !parts.is_empty()));
     let people = text(&site.run(&["status"]).stdout);
-    assert!(
-        people.contains("PART") && people.contains("store"),
-        "{people}"
-    );
+    assert!(people.contains("PART") && people.contains("store"), "{people}");
 
     let second = site.run(&["serve"]);
     assert_eq!(second.status.code(), Some(1));
@@ -193,12 +164,7 @@ fn it_starts_answers_and_stops_within_five_seconds() {
 
     running.signal(Signal::SIGTERM);
     let (code, took) = running.wait();
-    assert_eq!(
-        code,
-        Some(0),
-        "{}",
-        fs::read_to_string(site.path("log")).expect("a log")
-    );
+    assert_eq!(code, Some(0), "{}", fs::read_to_string(site.path("log")).expect("a log"));
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(!site.path("control.sock").exists());
 }
@@ -231,10 +197,7 @@ fn a_restart_keeps_the_process_and_starts_anew() {
                 break;
             }
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "it does not come back"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not come back");
         std::thread::sleep(Duration::from_millis(50));
     }
     running.signal(Signal::SIGTERM);
@@ -252,11 +215,7 @@ fn a_backup_comes_back_while_running_and_while_stopped() {
     fs::write(&bad, "hello").expect("written");
     let refused = site.run(&["restore", &bad.display().to_string()]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(
-        text(&refused.stderr).contains("not a backup"),
-        "{}",
-        text(&refused.stderr)
-    );
+    assert!(text(&refused.stderr).contains("not a backup"), "{}", text(&refused.stderr));
     running.wait_until_open();
 
     let restored = site.run(&["restore", &backup]);
@@ -269,11 +228,7 @@ fn a_backup_comes_back_while_running_and_while_stopped() {
     fs::write(site.path("data/panoptikon.db"), "damaged").expect("written");
     let damaged = site.run(&["serve"]);
     assert_eq!(damaged.status.code(), Some(1));
-    assert!(
-        text(&damaged.stderr).contains("panoptikon restore"),
-        "{}",
-        text(&damaged.stderr)
-    );
+    assert!(text(&damaged.stderr).contains("panoptikon restore"), "{}", text(&damaged.stderr));
     let restored = site.run(&["restore", &backup]);
     assert!(restored.status.success(), "{}", text(&restored.stderr));
     site.start();
@@ -290,10 +245,7 @@ fn a_reset_asks_first_and_empties_the_database() {
     let done = site.run(&["db", "reset", "-f"]);
     assert!(done.status.success(), "{}", text(&done.stderr));
     running.wait_until_open();
-    assert!(
-        Path::new(made["path"].as_str().expect("a path")).exists(),
-        "backups stay"
-    );
+    assert!(Path::new(made["path"].as_str().expect("a path")).exists(), "backups stay");
 }
 
 #[test]
@@ -305,12 +257,7 @@ fn doctor_without_capabilities_says_what_is_missing_and_how_to_get_it() {
     let (data, config) = (folder.path().join("data"), folder.path().join("config"));
     let mut command = if nix::unistd::geteuid().is_root() {
         let mut command = Command::new("setpriv");
-        let drop = [
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "--bounding-set=-all",
-        ];
+        let drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"];
         command.args(drop).arg(&program);
         command
     } else {
@@ -328,20 +275,11 @@ fn doctor_without_capabilities_says_what_is_missing_and_how_to_get_it() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["verdict"], "missing");
     let checks = report["checks"].as_array().expect("a list");
-    let raw = checks
-        .iter()
-        .find(|check| check["name"] == "raw sockets")
-        .expect("looked at");
+    let raw = checks.iter().find(|check| check["name"] == "raw sockets").expect("looked at");
     assert_eq!(raw["state"], "missing");
     let remedy = raw["remedy"].as_str().expect("a remedy");
-    assert!(
-        remedy.contains("setcap cap_net_raw,cap_net_admin"),
-        "{remedy}"
-    );
+    assert!(remedy.contains("setcap cap_net_raw,cap_net_admin"), "{remedy}");
     assert!(remedy.ends_with(&program.display().to_string()), "{remedy}");
-    let folder = checks
-        .iter()
-        .find(|check| check["name"] == "data directory")
-        .expect("looked at");
+    let folder = checks.iter().find(|check| check["name"] == "data directory").expect("looked at");
     assert_eq!(folder["state"], "ok");
 }

@@ -87,7 +87,8 @@ impl Engine {
             let (place, mac) = (segment.name.clone(), arp.sender);
             self.tell(id, now, "arp_spoof", Severity::Critical, |d| {
                 let name = d.name();
-                let text = format!("{name} ({mac}) claims this router's own address {ip} on {place}");
+                let text =
+                    format!("{name} ({mac}) claims this router's own address {ip} on {place}");
                 (text, json!({ "ip": ip, "mac": mac }))
             });
         }
@@ -107,7 +108,8 @@ impl Engine {
         let Some(id) = self.by_mac.get(&speaker).copied() else { return };
         let place = segment.name.clone();
         self.tell(id, now, "router_advertisement_rogue", Severity::High, |d| {
-            let text = format!("{} announces itself as an IPv6 router ({router}) on {place}", d.name());
+            let text =
+                format!("{} announces itself as an IPv6 router ({router}) on {place}", d.name());
             (text, json!({ "router": router }))
         });
     }

@@ -316,10 +316,9 @@ impl Engine {
 
     /// Notes a reverse-DNS name of an address.
     pub fn named(&mut self, ip: IpAddr, name: &str) {
-        let Some(id) = self.by_ip(ip).map(|d| d.id) else {
-            return;
-        };
-        self.learn(id, |evidence| hear::push_new(&mut evidence.hostnames, name, 8));
+        let named = crate::enrich::clean_hostname(name).zip(self.by_ip(ip).map(|d| d.id));
+        let Some((name, id)) = named else { return };
+        self.learn(id, |evidence| hear::push_new(&mut evidence.hostnames, &name, 8));
     }
 
     /// Heard from a station: makes it a device, brings it back online, notes the time.

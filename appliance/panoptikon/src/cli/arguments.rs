@@ -26,11 +26,9 @@ pub(super) fn command() -> Command {
             Command::new("address").about("Show where its pages are served"),
             Command::new("status").about("Show how each part of the running appliance is doing"),
             Command::new("devices").about("List the devices that were seen"),
-            Command::new("scan").about("Look for devices now").arg(
-                Arg::new("interface")
-                    .value_name("INTERFACE")
-                    .help("Only on this interface"),
-            ),
+            Command::new("scan")
+                .about("Look for devices now")
+                .arg(Arg::new("interface").value_name("INTERFACE").help("Only on this interface")),
             Command::new("setup-token").about("Show the token for the first sign-in"),
             Command::new("backup").about("Back up the database now"),
             Command::new("restore")
@@ -44,20 +42,17 @@ pub(super) fn command() -> Command {
                 ),
             Command::new("reset-auth")
                 .about("Forget all ways of signing in and make a new setup token"),
-            Command::new("db")
-                .about("The database")
-                .subcommand_required(true)
-                .subcommand(
-                    Command::new("reset")
-                        .about("Remove all data but the backups; works while stopped, too")
-                        .arg(
-                            Arg::new("force")
-                                .short('f')
-                                .long("force")
-                                .action(ArgAction::SetTrue)
-                                .help("Do not ask"),
-                        ),
-                ),
+            Command::new("db").about("The database").subcommand_required(true).subcommand(
+                Command::new("reset")
+                    .about("Remove all data but the backups; works while stopped, too")
+                    .arg(
+                        Arg::new("force")
+                            .short('f')
+                            .long("force")
+                            .action(ArgAction::SetTrue)
+                            .help("Do not ask"),
+                    ),
+            ),
             Command::new("audit")
                 .about("The record of who changed what")
                 .subcommand_required(true)
@@ -87,16 +82,10 @@ fn settings() -> Vec<Arg> {
             .global(true)
             .hide_short_help(true)
             .help_heading(heading)
-            .help(format!(
-                "The configuration file [{FILE_VARIABLE}; {DEFAULT_FILE} if it exists]"
-            )),
+            .help(format!("The configuration file [{FILE_VARIABLE}; {DEFAULT_FILE} if it exists]")),
     ];
     flags.extend(DEFINITIONS.iter().map(|d| {
-        let default = if d.default.is_empty() {
-            "empty"
-        } else {
-            d.default
-        };
+        let default = if d.default.is_empty() { "empty" } else { d.default };
         Arg::new(d.key)
             .long(d.flag)
             .value_name("VALUE")
@@ -125,9 +114,7 @@ mod tests {
     fn every_setting_has_its_flag() {
         for d in DEFINITIONS {
             let flag = format!("--{}=x", d.flag);
-            let matches = command()
-                .try_get_matches_from(["panoptikon", "doctor", &flag])
-                .unwrap();
+            let matches = command().try_get_matches_from(["panoptikon", "doctor", &flag]).unwrap();
             let (_, matches) = matches.subcommand().unwrap();
             assert_eq!(
                 matches.get_one::<String>(d.key).map(String::as_str),

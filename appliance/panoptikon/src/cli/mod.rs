@@ -67,9 +67,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
     let Some((name, matches)) = matches.subcommand() else {
-        return Err(CliError::Failed(
-            "no command given; see panoptikon --help".to_owned(),
-        ));
+        return Err(CliError::Failed("no command given; see panoptikon --help".to_owned()));
     };
     if name == "config-reference" {
         offline::print(&crate::config::reference());
@@ -95,17 +93,12 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         "setup-token" => ask(Request::Ask(Command::SetupToken)),
         "backup" => ask(Request::Ask(Command::Backup)),
         "restore" => {
-            let name = matches
-                .get_one::<String>("file")
-                .map(String::as_str)
-                .unwrap_or_default();
+            let name = matches.get_one::<String>("file").map(String::as_str).unwrap_or_default();
             online::restore(config, name, json)
         }
         "reset-auth" => ask(Request::Ask(Command::ResetAuth)),
         "db" => {
-            let force = matches
-                .subcommand()
-                .is_some_and(|(_, reset)| reset.get_flag("force"));
+            let force = matches.subcommand().is_some_and(|(_, reset)| reset.get_flag("force"));
             online::reset(config, force, json)
         }
         "audit" => ask(Request::Ask(Command::VerifyAudit)),

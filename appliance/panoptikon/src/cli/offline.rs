@@ -50,11 +50,7 @@ pub(super) fn doctor(config: &Config, json: bool) -> Result<ExitCode, CliError> 
             State::Missing => "Something that is needed is missing.\n",
         });
     }
-    Ok(if verdict == State::Missing {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if verdict == State::Missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 pub(super) fn address(config: &Config, json: bool) -> Result<ExitCode, CliError> {
@@ -82,10 +78,7 @@ pub(super) fn address(config: &Config, json: bool) -> Result<ExitCode, CliError>
 fn page_addresses(listen: &[SocketAddr], name: &str, own: &[IpAddr]) -> Vec<String> {
     let is_link_local = |ip: &IpAddr| matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
     let mut found = Vec::new();
-    for endpoint in listen
-        .iter()
-        .filter(|endpoint| endpoint.ip().is_unspecified())
-    {
+    for endpoint in listen.iter().filter(|endpoint| endpoint.ip().is_unspecified()) {
         found.push(format!("https://{name}:{}", endpoint.port()));
     }
     let reached = |loopback: bool| {
@@ -120,12 +113,7 @@ fn as_text(checks: &[Check]) -> String {
         };
         lines.push(format!("{state:<9} {:<24} {}", check.name, check.found));
         lines.extend(check.means.iter().map(|means| format!("{:34} {means}", "")));
-        lines.extend(
-            check
-                .remedy
-                .iter()
-                .map(|remedy| format!("{:34} -> {remedy}", "")),
-        );
+        lines.extend(check.remedy.iter().map(|remedy| format!("{:34} -> {remedy}", "")));
     }
     lines.push(String::new());
     lines.join("\n")

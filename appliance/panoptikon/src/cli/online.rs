@@ -23,20 +23,14 @@ pub(super) fn ask(config: &Config, request: &Request, json: bool) -> Result<Exit
         print(&as_text(request, &answer, Timestamp::now()));
     }
     let fine = *request != Request::Ask(Command::VerifyAudit) || answer["intact"] == true;
-    Ok(if fine {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Restores a backup: through the appliance if it runs, else here. A damaged database keeps the
 /// appliance from starting, and this is the way out of that.
 pub(super) fn restore(config: &Config, file: &str, json: bool) -> Result<ExitCode, CliError> {
-    let file = std::path::absolute(file).map_err(|source| CliError::Io {
-        what: format!("finding {file}"),
-        source,
-    })?;
+    let file = std::path::absolute(file)
+        .map_err(|source| CliError::Io { what: format!("finding {file}"), source })?;
     match ask(config, &Request::Restore { file: file.clone() }, json) {
         Err(CliError::Ask(AskError::NotRunning(_))) => {
             let _place = Socket::bind(&config.control_socket).map_err(anyhow::Error::new)?;
@@ -84,10 +78,9 @@ fn confirmed(config: &Config) -> Result<bool, CliError> {
     ));
     let _ = std::io::stdout().flush();
     let mut line = String::new();
-    stdin.read_line(&mut line).map_err(|source| CliError::Io {
-        what: "reading the answer".to_owned(),
-        source,
-    })?;
+    stdin
+        .read_line(&mut line)
+        .map_err(|source| CliError::Io { what: "reading the answer".to_owned(), source })?;
     Ok(line.trim() == "yes")
 }
 
@@ -133,11 +126,7 @@ fn status(answer: &Value, now: Timestamp) -> String {
 fn devices(answer: &Value, now: Timestamp) -> String {
     let rows: Vec<Vec<String>> = list(&answer["devices"])
         .map(|device| {
-            let online = if device["online"] == true {
-                "online"
-            } else {
-                "offline"
-            };
+            let online = if device["online"] == true { "online" } else { "offline" };
             let addresses: Vec<String> = list(&device["addresses"]).map(word).collect();
             vec![
                 word(&device["name"]),
@@ -152,10 +141,7 @@ fn devices(answer: &Value, now: Timestamp) -> String {
     if rows.is_empty() {
         return "No device was seen yet.\n".to_owned();
     }
-    table(
-        &["name", "state", "addresses", "mac", "vendor", "seen"],
-        &rows,
-    )
+    table(&["name", "state", "addresses", "mac", "vendor", "seen"], &rows)
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
@@ -166,18 +152,15 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 fn word(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect(),
+        Value::String(text) => {
+            text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+        }
         other => other.to_string(),
     }
 }
 
 fn age(value: &Value, now: Timestamp) -> String {
-    value
-        .as_i64()
-        .map_or_else(|| "-".to_owned(), |ms| human_age(now.since(Timestamp(ms))))
+    value.as_i64().map_or_else(|| "-".to_owned(), |ms| human_age(now.since(Timestamp(ms))))
 }
 
 #[cfg(test)]
@@ -203,20 +186,14 @@ nas       online   192.168.1.5 fe80::1  00:11:22:aa:bb:cc  Synology  5 s
 
     #[test]
     fn an_empty_list_says_so() {
-        let text = as_text(
-            &Request::Ask(Command::Devices),
-            &json!({ "devices": [] }),
-            Timestamp(0),
-        );
+        let text =
+            as_text(&Request::Ask(Command::Devices), &json!({ "devices": [] }), Timestamp(0));
         assert_eq!(text, "No device was seen yet.\n");
     }
 
     #[test]
     fn a_token_stands_alone_so_that_scripts_can_take_it() {
         let request = Request::Ask(Command::SetupToken);
-        assert_eq!(
-            as_text(&request, &json!({ "token": "abc" }), Timestamp(0)),
-            "abc\n"
-        );
+        assert_eq!(as_text(&request, &json!({ "token": "abc" }), Timestamp(0)), "abc\n");
     }
 }

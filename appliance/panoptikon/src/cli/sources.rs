@@ -10,16 +10,11 @@ use super::CliError;
 pub(super) fn gather(matches: &clap::ArgMatches) -> Result<Sources, CliError> {
     let environment: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| {
-            (
-                name.to_string_lossy().into_owned(),
-                value.to_string_lossy().into_owned(),
-            )
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         })
         .collect();
-    let by_variable = environment
-        .iter()
-        .find(|(name, _)| name == FILE_VARIABLE)
-        .map(|(_, value)| value.clone());
+    let by_variable =
+        environment.iter().find(|(name, _)| name == FILE_VARIABLE).map(|(_, value)| value.clone());
     let named = matches.get_one::<String>("config").cloned().or(by_variable);
     let file = match named {
         Some(name) => Some(read(&name)?),
@@ -28,17 +23,9 @@ pub(super) fn gather(matches: &clap::ArgMatches) -> Result<Sources, CliError> {
     };
     let flags = DEFINITIONS
         .iter()
-        .filter_map(|d| {
-            matches
-                .get_one::<String>(d.key)
-                .map(|value| (d.key, value.clone()))
-        })
+        .filter_map(|d| matches.get_one::<String>(d.key).map(|value| (d.key, value.clone())))
         .collect();
-    Ok(Sources {
-        file,
-        environment,
-        flags,
-    })
+    Ok(Sources { file, environment, flags })
 }
 
 fn read(name: &str) -> Result<FileText, CliError> {
@@ -46,8 +33,5 @@ fn read(name: &str) -> Result<FileText, CliError> {
         what: format!("reading the configuration {name}"),
         source,
     })?;
-    Ok(FileText {
-        name: name.to_owned(),
-        text,
-    })
+    Ok(FileText { name: name.to_owned(), text })
 }

@@ -26,13 +26,7 @@ pub fn reference() -> String {
     );
     for d in DEFINITIONS {
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            page,
-            "| [`{0}`](#{0}) | {1} | {2} |",
-            d.key,
-            shown(d),
-            d.help
-        );
+        let _ = writeln!(page, "| [`{0}`](#{0}) | {1} | {2} |", d.key, shown(d), d.help);
     }
     for d in DEFINITIONS {
         let _ = write!(
@@ -53,21 +47,13 @@ pub fn reference() -> String {
 }
 
 fn shown(d: &Definition) -> String {
-    if d.default.is_empty() {
-        "empty".to_owned()
-    } else {
-        format!("`{}`", d.default)
-    }
+    if d.default.is_empty() { "empty".to_owned() } else { format!("`{}`", d.default) }
 }
 
 /// The default as the file would say it.
 fn in_toml(d: &Definition) -> String {
-    let entries: Vec<String> = d
-        .default
-        .split(',')
-        .filter(|s| !s.is_empty())
-        .map(|s| format!("\"{s}\""))
-        .collect();
+    let entries: Vec<String> =
+        d.default.split(',').filter(|s| !s.is_empty()).map(|s| format!("\"{s}\"")).collect();
     match d.shape {
         Shape::Number => d.default.to_owned(),
         Shape::Text => format!("\"{}\"", d.default),

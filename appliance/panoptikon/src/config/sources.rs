@@ -123,11 +123,7 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, Problems> {
     let mut problems = Vec::new();
     let mut given: Vec<Given> = DEFINITIONS
         .iter()
-        .map(|d| Given {
-            definition: d,
-            values: split(d, d.default),
-            place: Place::Default,
-        })
+        .map(|d| Given { definition: d, values: split(d, d.default), place: Place::Default })
         .collect();
     if let Some(file) = &sources.file {
         from_file(file, &mut given, &mut problems);
@@ -136,47 +132,29 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, Problems> {
     for (key, text) in &sources.flags {
         if let Some(d) = definition(key) {
             let place = Place::Flag(d.flag.to_owned());
-            given.push(Given {
-                definition: d,
-                values: split(d, text),
-                place,
-            });
+            given.push(Given { definition: d, values: split(d, text), place });
         }
     }
 
     let mut config = Config::default();
     let mut settings: Vec<Setting> = Vec::with_capacity(DEFINITIONS.len());
-    for Given {
-        definition,
-        values,
-        place,
-    } in given
-    {
+    for Given { definition, values, place } in given {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         match (definition.set)(&mut config, &values) {
             Ok(()) => {
-                let setting = Setting {
-                    key: definition.key,
-                    value: values.join(","),
-                    place,
-                };
+                let setting = Setting { key: definition.key, value: values.join(","), place };
                 match settings.iter_mut().find(|s| s.key == definition.key) {
                     Some(earlier) => *earlier = setting,
                     None => settings.push(setting),
                 }
             }
-            Err(refusal) => problems.push(Problem {
-                place,
-                message: refused(definition, &refusal),
-            }),
+            Err(refusal) => {
+                problems.push(Problem { place, message: refused(definition, &refusal) })
+            }
         }
     }
     check_together(&config, &settings, &mut problems);
-    if problems.is_empty() {
-        Ok(Resolved { config, settings })
-    } else {
-        Err(Problems(problems))
-    }
+    if problems.is_empty() { Ok(Resolved { config, settings }) } else { Err(Problems(problems)) }
 }
 
 /// Rules that hold between settings.
@@ -196,22 +174,16 @@ fn check_together(config: &Config, settings: &[Setting], problems: &mut Vec<Prob
 }
 
 fn refused(definition: &Definition, refusal: &str) -> String {
-    format!(
-        "{}: {refusal}; accepted: {}",
-        definition.key, definition.accepts
-    )
+    format!("{}: {refusal}; accepted: {}", definition.key, definition.accepts)
 }
 
 /// Text of a variable or flag as list entries.
 fn split(definition: &Definition, text: &str) -> Vec<String> {
     match definition.shape {
         Shape::Text | Shape::Number => vec![text.trim().to_owned()],
-        Shape::List => text
-            .split(',')
-            .map(str::trim)
-            .filter(|s| !s.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        Shape::List => {
+            text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        }
     }
 }
 
@@ -226,20 +198,10 @@ fn from_environment(
         }
         let place = Place::Environment(name.clone());
         if let Some(d) = DEFINITIONS.iter().find(|d| d.variable == name) {
-            given.push(Given {
-                definition: d,
-                values: split(d, text),
-                place,
-            });
+            given.push(Given { definition: d, values: split(d, text), place });
         } else {
-            let known = DEFINITIONS
-                .iter()
-                .map(|d| d.variable)
-                .chain([FILE_VARIABLE]);
-            problems.push(Problem {
-                place,
-                message: unknown("variable", name, known),
-            });
+            let known = DEFINITIONS.iter().map(|d| d.variable).chain([FILE_VARIABLE]);
+            problems.push(Problem { place, message: unknown("variable", name, known) });
         }
     }
 }
@@ -249,26 +211,18 @@ fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Cl
     let hint = nearest(name, known.clone())
         .map_or_else(String::new, |near| format!(" did you mean `{near}`?"));
     let all: Vec<&str> = known.collect();
-    format!(
-        "unknown {what} `{name}`;{hint} accepted: {}",
-        all.join(", ")
-    )
+    format!("unknown {what} `{name}`;{hint} accepted: {}", all.join(", "))
 }
 
 fn from_file(file: &FileText, given: &mut Vec<Given>, problems: &mut Vec<Problem>) {
-    let place = |offset: usize| Place::File {
-        name: file.name.clone(),
-        line: line_of(&file.text, offset),
-    };
+    let place =
+        |offset: usize| Place::File { name: file.name.clone(), line: line_of(&file.text, offset) };
     let table = match DeTable::parse(&file.text) {
         Ok(table) => table,
         Err(error) => {
             let offset = error.span().map_or(0, |span| span.start);
             let message = format!("this is no TOML: {}", error.message().replace('\n', ", "));
-            problems.push(Problem {
-                place: place(offset),
-                message,
-            });
+            problems.push(Problem { place: place(offset), message });
             return;
         }
     };
@@ -278,23 +232,15 @@ fn from_file(file: &FileText, given: &mut Vec<Given>, problems: &mut Vec<Problem
         let name: &str = key.get_ref();
         let Some(definition) = definition(name) else {
             let message = unknown("key", name, DEFINITIONS.iter().map(|d| d.key));
-            problems.push(Problem {
-                place: place(key.span().start),
-                message,
-            });
+            problems.push(Problem { place: place(key.span().start), message });
             continue;
         };
         let place = place(value.span().start);
         match from_toml(definition, value) {
-            Ok(values) => given.push(Given {
-                definition,
-                values,
-                place,
-            }),
-            Err(refusal) => problems.push(Problem {
-                place,
-                message: refused(definition, &refusal),
-            }),
+            Ok(values) => given.push(Given { definition, values, place }),
+            Err(refusal) => {
+                problems.push(Problem { place, message: refused(definition, &refusal) })
+            }
         }
     }
 }

@@ -51,14 +51,8 @@ pub(super) fn choice<T: Copy>(values: &[&str], words: &[(&str, T)]) -> Result<T,
 /// A whole number between two bounds, both included.
 pub(super) fn number(values: &[&str], least: u64, most: u64) -> Result<u64, Refusal> {
     let value = one(values)?;
-    let n: u64 = value
-        .parse()
-        .map_err(|_| format!("`{value}` is no whole number"))?;
-    if (least..=most).contains(&n) {
-        Ok(n)
-    } else {
-        Err(format!("{n} is out of range"))
-    }
+    let n: u64 = value.parse().map_err(|_| format!("`{value}` is no whole number"))?;
+    if (least..=most).contains(&n) { Ok(n) } else { Err(format!("{n} is out of range")) }
 }
 
 /// An absolute path.
@@ -73,18 +67,12 @@ pub(super) fn path(values: &[&str]) -> Result<PathBuf, Refusal> {
 
 /// An absolute path, or nothing for empty text.
 pub(super) fn optional_path(values: &[&str]) -> Result<Option<PathBuf>, Refusal> {
-    if is_empty(values) {
-        Ok(None)
-    } else {
-        path(values).map(Some)
-    }
+    if is_empty(values) { Ok(None) } else { path(values).map(Some) }
 }
 
 /// An address with a port.
 pub(super) fn endpoint(value: &str) -> Result<SocketAddr, Refusal> {
-    value
-        .parse()
-        .map_err(|_| format!("`{value}` is no address with a port"))
+    value.parse().map_err(|_| format!("`{value}` is no address with a port"))
 }
 
 /// One endpoint or more, none twice.
@@ -97,11 +85,7 @@ pub(super) fn endpoints(values: &[&str]) -> Result<Vec<SocketAddr>, Refusal> {
         }
         found.push(endpoint);
     }
-    if found.is_empty() {
-        Err("needs at least one address".to_owned())
-    } else {
-        Ok(found)
-    }
+    if found.is_empty() { Err("needs at least one address".to_owned()) } else { Ok(found) }
 }
 
 /// A loopback endpoint, or nothing for empty text.
@@ -114,9 +98,7 @@ pub(super) fn loopback(values: &[&str]) -> Result<Option<SocketAddr>, Refusal> {
     if endpoint.ip().is_loopback() {
         Ok(Some(endpoint))
     } else {
-        Err(format!(
-            "`{value}` is no loopback address, and plain HTTP goes nowhere else"
-        ))
+        Err(format!("`{value}` is no loopback address, and plain HTTP goes nowhere else"))
     }
 }
 
@@ -128,9 +110,7 @@ pub(super) fn host_name(values: &[&str]) -> Result<Option<String>, Refusal> {
     let value = one(values)?;
     let label_is_fine = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -163,9 +143,7 @@ pub(super) fn interface_names(values: &[&str]) -> Result<Vec<String>, Refusal> {
         (1..=15).contains(&name.len())
             && name != "."
             && name != ".."
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
+            && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':')
     };
     match values.iter().find(|name| !is_fine(name)) {
         Some(name) => Err(format!("`{name}` is no interface name")),
@@ -200,10 +178,7 @@ mod tests {
 
     #[test]
     fn host_names_follow_rfc_1123() {
-        assert_eq!(
-            host_name(&["Router.Home.arpa"]),
-            Ok(Some("router.home.arpa".to_owned()))
-        );
+        assert_eq!(host_name(&["Router.Home.arpa"]), Ok(Some("router.home.arpa".to_owned())));
         for bad in ["-a", "a..b", "a_b", "a b", ".", "a."] {
             assert!(host_name(&[bad]).is_err(), "{bad}");
         }
@@ -214,9 +189,6 @@ mod tests {
         assert_eq!(interfaces(&["auto"]), Ok(None));
         assert!(interfaces(&["auto", "eth0"]).is_err());
         assert!(interfaces(&["a-name-far-too-long"]).is_err());
-        assert_eq!(
-            interfaces(&["eth1.20"]),
-            Ok(Some(vec!["eth1.20".to_owned()]))
-        );
+        assert_eq!(interfaces(&["eth1.20"]), Ok(Some(vec!["eth1.20".to_owned()])));
     }
 }

@@ -55,23 +55,17 @@ pub fn ask(socket: &Path, request: &Request) -> Result<Value, AskError> {
         io::ErrorKind::PermissionDenied => AskError::NoPermission(socket.to_owned()),
         _ => broken(socket, &error),
     })?;
-    exchange(&mut stream, request)
-        .map_err(|error| broken(socket, &error))
-        .and_then(|answer| {
-            let (status, body) =
-                parse(&answer).ok_or_else(|| broken(socket, &"the answer makes no sense"))?;
-            let body: Value =
-                serde_json::from_slice(body).map_err(|error| broken(socket, &error))?;
-            if status == 200 {
-                return Ok(body);
-            }
-            let refusal: Refusal =
-                serde_json::from_value(body).map_err(|error| broken(socket, &error))?;
-            Err(AskError::Refused {
-                code: refusal.code,
-                message: refusal.message,
-            })
-        })
+    exchange(&mut stream, request).map_err(|error| broken(socket, &error)).and_then(|answer| {
+        let (status, body) =
+            parse(&answer).ok_or_else(|| broken(socket, &"the answer makes no sense"))?;
+        let body: Value = serde_json::from_slice(body).map_err(|error| broken(socket, &error))?;
+        if status == 200 {
+            return Ok(body);
+        }
+        let refusal: Refusal =
+            serde_json::from_value(body).map_err(|error| broken(socket, &error))?;
+        Err(AskError::Refused { code: refusal.code, message: refusal.message })
+    })
 }
 
 #[derive(Deserialize)]
@@ -81,21 +75,14 @@ struct Refusal {
 }
 
 fn broken(socket: &Path, detail: &dyn ToString) -> AskError {
-    AskError::Broken {
-        path: socket.to_owned(),
-        detail: detail.to_string(),
-    }
+    AskError::Broken { path: socket.to_owned(), detail: detail.to_string() }
 }
 
 fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(request.time_out() + PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let (method, path, body) = request.to_http();
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
+    let body = if body.is_null() { String::new() } else { body.to_string() };
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -110,10 +97,7 @@ fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Vec<u8>> {
 /// Status and body of an answer that states its length.
 fn parse(answer: &[u8]) -> Option<(u16, &[u8])> {
     let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
-    let (head, body) = (
-        std::str::from_utf8(&answer[..end]).ok()?,
-        &answer[end + 4..],
-    );
+    let (head, body) = (std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]);
     let mut lines = head.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let length: usize = lines

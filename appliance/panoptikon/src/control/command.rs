@@ -94,19 +94,13 @@ impl Request {
             let body: Value = match body {
                 [] => Value::Null,
                 _ => serde_json::from_slice(body).map_err(|error| {
-                    Explained::new(
-                        "bad_request",
-                        format!("the body of {path} is no JSON: {error}"),
-                    )
+                    Explained::new("bad_request", format!("the body of {path} is no JSON: {error}"))
                 })?,
             };
             match &body[key] {
                 Value::Null => Ok(None),
                 Value::String(text) => Ok(Some(text.clone())),
-                _ => Err(Explained::new(
-                    "bad_request",
-                    format!("{path}: `{key}` is no string"),
-                )),
+                _ => Err(Explained::new("bad_request", format!("{path}: `{key}` is no string"))),
             }
         };
         Ok(match (method, path) {
@@ -114,9 +108,7 @@ impl Request {
             ("POST", "/stop") => Self::Stop,
             ("POST", "/restart") => Self::Restart,
             ("POST", "/restore") => {
-                let file = text("file")?
-                    .map(PathBuf::from)
-                    .filter(|file| file.is_absolute());
+                let file = text("file")?.map(PathBuf::from).filter(|file| file.is_absolute());
                 let file = file.ok_or_else(|| {
                     Explained::new("bad_request", "/restore needs `file`, an absolute path")
                 })?;
@@ -125,9 +117,7 @@ impl Request {
             ("POST", "/reset-database") => Self::ResetDatabase,
             ("GET", "/setup-token") => Self::Ask(Command::SetupToken),
             ("GET", "/devices") => Self::Ask(Command::Devices),
-            ("POST", "/scan") => Self::Ask(Command::Scan {
-                interface: text("interface")?,
-            }),
+            ("POST", "/scan") => Self::Ask(Command::Scan { interface: text("interface")? }),
             ("POST", "/backup") => Self::Ask(Command::Backup),
             ("POST", "/reset-auth") => Self::Ask(Command::ResetAuth),
             ("POST", "/verify-audit") => Self::Ask(Command::VerifyAudit),
@@ -179,13 +169,7 @@ mod tests {
 
     #[test]
     fn a_restore_needs_an_absolute_path() {
-        for body in [
-            &b"{}"[..],
-            b"{\"file\":\"x.db\"}",
-            b"{\"file\":3}",
-            b"[",
-            b"",
-        ] {
+        for body in [&b"{}"[..], b"{\"file\":\"x.db\"}", b"{\"file\":3}", b"[", b""] {
             let error = Request::from_http("POST", "/restore", body).expect_err("refused");
             assert_eq!(error.code, "bad_request");
         }

@@ -30,10 +30,7 @@ pub struct Heartbeat {
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        Self {
-            origin: Instant::now(),
-            last_ms: Arc::default(),
-        }
+        Self { origin: Instant::now(), last_ms: Arc::default() }
     }
 }
 
@@ -42,8 +39,7 @@ impl Heartbeat {
     pub async fn beat(self) {
         loop {
             let now = self.origin.elapsed().as_millis();
-            self.last_ms
-                .store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.last_ms.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
             tokio::time::sleep(BEAT).await;
         }
     }
@@ -76,15 +72,7 @@ impl Desk {
         facts: Value,
     ) -> Self {
         let (started, rooms) = (Timestamp::now(), OnceLock::new());
-        Self {
-            health,
-            lifecycle,
-            heartbeat,
-            runtime,
-            started,
-            facts,
-            rooms,
-        }
+        Self { health, lifecycle, heartbeat, runtime, started, facts, rooms }
     }
 
     /// Hands in the rooms once they are open. The first ones stay.
@@ -114,11 +102,7 @@ impl Desk {
     fn status(&self) -> Value {
         let silence = self.heartbeat.silence();
         let stuck = silence > STUCK;
-        let status = if stuck {
-            Status::Degraded
-        } else {
-            self.health.worst()
-        };
+        let status = if stuck { Status::Degraded } else { self.health.worst() };
         json!({
             "status": status,
             "version": version::VERSION,
@@ -156,10 +140,7 @@ impl Desk {
         }
         match outcome.recv_timeout(limit) {
             Ok(outcome) => outcome.map(|()| json!({ "message": message })),
-            Err(_) => Err(Explained::new(
-                "timeout",
-                "closing the database takes too long",
-            )),
+            Err(_) => Err(Explained::new("timeout", "closing the database takes too long")),
         }
     }
 
@@ -184,10 +165,7 @@ impl Desk {
             Err(match error {
                 RecvTimeoutError::Timeout => Explained::new(
                     "timeout",
-                    format!(
-                        "no answer within {} s; see panoptikon status",
-                        limit.as_secs()
-                    ),
+                    format!("no answer within {} s; see panoptikon status", limit.as_secs()),
                 ),
                 RecvTimeoutError::Disconnected => Explained::new(
                     "internal",

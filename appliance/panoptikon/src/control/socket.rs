@@ -99,22 +99,14 @@ impl Socket {
         let listener = UnixListener::bind(path).map_err(failed("listening at", path))?;
         std::fs::set_permissions(path, Permissions::from_mode(0o600))
             .map_err(failed("protecting", path))?;
-        Ok(Self {
-            listener,
-            path: path.to_owned(),
-            lock,
-        })
+        Ok(Self { listener, path: path.to_owned(), lock })
     }
 
     /// Starts to answer.
     pub fn serve(self, desk: Arc<Desk>) -> Result<Control, ControlError> {
         let closing = Arc::new(AtomicBool::new(false));
         let path = self.path.clone();
-        let io = |source| ControlError::Io {
-            what: "serving",
-            path: path.clone(),
-            source,
-        };
+        let io = |source| ControlError::Io { what: "serving", path: path.clone(), source };
         let first = server(&self.listener).map_err(io)?;
         thread::Builder::new()
             .name("control".to_owned())
@@ -123,11 +115,7 @@ impl Socket {
                 move || accept(first, &self.listener, &desk, &closing)
             })
             .map_err(io)?;
-        Ok(Control {
-            path: self.path,
-            closing,
-            _lock: self.lock,
-        })
+        Ok(Control { path: self.path, closing, _lock: self.lock })
     }
 }
 
@@ -170,10 +158,7 @@ fn accept(mut server: Server, listener: &UnixListener, desk: &Arc<Desk>, closing
 
 fn hand_out(mut request: tiny_http::Request, desk: &Arc<Desk>, busy: &Arc<AtomicUsize>) {
     let asked = read(&mut request);
-    let quick = matches!(
-        asked,
-        Err(_) | Ok(Request::Status | Request::Stop | Request::Restart)
-    );
+    let quick = matches!(asked, Err(_) | Ok(Request::Status | Request::Stop | Request::Restart));
     if quick {
         return respond(request, asked.and_then(|asked| desk.answer(asked)));
     }
@@ -183,12 +168,10 @@ fn hand_out(mut request: tiny_http::Request, desk: &Arc<Desk>, busy: &Arc<Atomic
         return respond(request, Err(Explained::new("busy", message)));
     }
     let (desk, done) = (Arc::clone(desk), Arc::clone(busy));
-    let spawned = thread::Builder::new()
-        .name("control-answer".to_owned())
-        .spawn(move || {
-            respond(request, asked.and_then(|asked| desk.answer(asked)));
-            done.fetch_sub(1, Ordering::Relaxed);
-        });
+    let spawned = thread::Builder::new().name("control-answer".to_owned()).spawn(move || {
+        respond(request, asked.and_then(|asked| desk.answer(asked)));
+        done.fetch_sub(1, Ordering::Relaxed);
+    });
     if let Err(error) = spawned {
         // The request went with the thread; its connection closes unanswered.
         tracing::error!(%error, "no thread for a command");
@@ -198,10 +181,7 @@ fn hand_out(mut request: tiny_http::Request, desk: &Arc<Desk>, busy: &Arc<Atomic
 
 fn read(request: &mut tiny_http::Request) -> Result<Request, Explained> {
     let mut body = Vec::new();
-    let read = request
-        .as_reader()
-        .take(LARGEST_BODY)
-        .read_to_end(&mut body);
+    let read = request.as_reader().take(LARGEST_BODY).read_to_end(&mut body);
     read.map_err(|error| Explained::new("bad_request", format!("reading the body: {error}")))?;
     Request::from_http(request.method().as_str(), request.url(), &body)
 }
@@ -222,9 +202,8 @@ fn respond(request: tiny_http::Request, answer: Result<Value, Explained>) {
             (status, body)
         }
     };
-    let mut response = Response::from_string(body)
-        .with_status_code(status)
-        .with_chunked_threshold(usize::MAX);
+    let mut response =
+        Response::from_string(body).with_status_code(status).with_chunked_threshold(usize::MAX);
     if let Ok(header) = Header::from_bytes("Content-Type", "application/json") {
         response = response.with_header(header);
     }

@@ -67,18 +67,10 @@ pub(super) fn neighbours(answer: Result<(), Errno>) -> Check {
 
 pub(super) fn interfaces(config: &Config, up: &BTreeMap<String, Vec<String>>) -> Check {
     const NAME: &str = "interfaces";
-    let list = |names: Vec<&String>| {
-        names
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let list =
+        |names: Vec<&String>| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if let Some(wanted) = &config.interfaces {
-        let absent: Vec<&String> = wanted
-            .iter()
-            .filter(|name| !up.contains_key(*name))
-            .collect();
+        let absent: Vec<&String> = wanted.iter().filter(|name| !up.contains_key(*name)).collect();
         return if absent.is_empty() {
             Check::ok(NAME, format!("{} up", list(wanted.iter().collect())))
         } else {
@@ -87,10 +79,7 @@ pub(super) fn interfaces(config: &Config, up: &BTreeMap<String, Vec<String>>) ->
                 State::Missing,
                 format!("{} missing or down", list(absent)),
                 "Nothing is discovered there.",
-                format!(
-                    "correct the setting `interfaces`; up are: {}",
-                    list(up.keys().collect())
-                ),
+                format!("correct the setting `interfaces`; up are: {}", list(up.keys().collect())),
             )
         };
     }
@@ -159,11 +148,7 @@ pub(super) fn disk(config: &Config, answer: Result<Disk, Errno>) -> Check {
             return Check::short(
                 NAME,
                 State::Degraded,
-                format!(
-                    "asking about {} failed: {}",
-                    config.data_dir.display(),
-                    errno.desc()
-                ),
+                format!("asking about {} failed: {}", config.data_dir.display(), errno.desc()),
                 "Whether data fits is unknown.",
                 format!("df {}", config.data_dir.display()),
             );
@@ -187,13 +172,7 @@ pub(super) fn disk(config: &Config, answer: Result<Disk, Errno>) -> Check {
             "Less than the database at its largest and a backup of it take ({} MiB).",
             wanted / MIB
         );
-        Check::short(
-            NAME,
-            State::Degraded,
-            found,
-            means,
-            "free space, or lower database_max_mb",
-        )
+        Check::short(NAME, State::Degraded, found, means, "free space, or lower database_max_mb")
     } else {
         Check::ok(NAME, found)
     }
@@ -249,16 +228,8 @@ pub(super) fn port(
         }
         Err(_) => "set `listen` to an address that this machine has: ip address show".to_owned(),
     };
-    let found = answer
-        .err()
-        .map_or_else(String::new, |kind| format!("{endpoint}: {kind}"));
-    Check::short(
-        NAME,
-        State::Missing,
-        found,
-        "Pages cannot be served there.",
-        remedy,
-    )
+    let found = answer.err().map_or_else(String::new, |kind| format!("{endpoint}: {kind}"));
+    Check::short(NAME, State::Missing, found, "Pages cannot be served there.", remedy)
 }
 
 pub(super) fn open_files(answer: Result<(u64, u64), Errno>) -> Check {
@@ -269,11 +240,7 @@ pub(super) fn open_files(answer: Result<(u64, u64), Errno>) -> Check {
         Ok((_, hard)) if hard >= WANTED_FILES => Check::ok(NAME, format!("up to {hard}")),
         Ok((_, hard)) => Check::short(
             NAME,
-            if hard < LEAST_FILES {
-                State::Missing
-            } else {
-                State::Degraded
-            },
+            if hard < LEAST_FILES { State::Missing } else { State::Degraded },
             format!("up to {hard}"),
             "Fewer people and collectors can be connected at the same time.",
             remedy,
@@ -299,10 +266,7 @@ pub(super) fn memory(answer: Option<u64>) -> Check {
             State::Degraded,
             format!("{} MiB available", bytes / MIB),
             "The appliance may be killed when much happens at once.",
-            format!(
-                "free memory or allow more; {} MiB are enough",
-                WANTED_MEMORY / MIB
-            ),
+            format!("free memory or allow more; {} MiB are enough", WANTED_MEMORY / MIB),
         ),
         None => Check::short(
             NAME,
@@ -323,40 +287,16 @@ mod tests {
         let check = raw_sockets(Err(Errno::EPERM), "/usr/bin/panoptikon");
         assert_eq!(check.state, State::Missing);
         let remedy = check.remedy.unwrap();
-        assert!(
-            remedy.contains("setcap cap_net_raw,cap_net_admin"),
-            "{remedy}"
-        );
+        assert!(remedy.contains("setcap cap_net_raw,cap_net_admin"), "{remedy}");
         assert!(remedy.ends_with("/usr/bin/panoptikon"), "{remedy}");
     }
 
     #[test]
     fn a_clock_in_1970_is_missing_and_an_unkept_one_degraded() {
-        assert_eq!(
-            clock(&Clock {
-                seconds: 60,
-                keeper: None
-            })
-            .state,
-            State::Missing
-        );
+        assert_eq!(clock(&Clock { seconds: 60, keeper: None }).state, State::Missing);
         let now = SANE_CLOCK + 1;
-        assert_eq!(
-            clock(&Clock {
-                seconds: now,
-                keeper: None
-            })
-            .state,
-            State::Degraded
-        );
-        assert_eq!(
-            clock(&Clock {
-                seconds: now,
-                keeper: Some(("chrony", true))
-            })
-            .state,
-            State::Ok
-        );
+        assert_eq!(clock(&Clock { seconds: now, keeper: None }).state, State::Degraded);
+        assert_eq!(clock(&Clock { seconds: now, keeper: Some(("chrony", true)) }).state, State::Ok);
     }
 
     #[test]
@@ -371,10 +311,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_missing_whether_by_bytes_or_by_inodes() {
-        let config = Config {
-            database_max_mb: 256,
-            ..Config::default()
-        };
+        let config = Config { database_max_mb: 256, ..Config::default() };
         let judged = |free, inodes| disk(&config, Ok(Disk { free, inodes })).state;
         assert_eq!(judged(10 * 1024 * MIB, Some(1_000_000)), State::Ok);
         assert_eq!(judged(10 * 1024 * MIB, None), State::Ok);
@@ -392,19 +329,13 @@ mod tests {
         };
         assert_eq!(interfaces(&with(&["eth1"]), &up).state, State::Ok);
         let check = interfaces(&with(&["eth1", "eth7"]), &up);
-        assert_eq!(
-            (check.state, check.found.as_str()),
-            (State::Missing, "eth7 missing or down")
-        );
+        assert_eq!((check.state, check.found.as_str()), (State::Missing, "eth7 missing or down"));
     }
 
     #[test]
     fn whatever_is_not_well_says_what_it_means_and_what_to_do() {
         let refused = Directory::Refused("/config".into());
-        let nowhere = Vyos {
-            release: None,
-            api: Err(io::ErrorKind::NotFound),
-        };
+        let nowhere = Vyos { release: None, api: Err(io::ErrorKind::NotFound) };
         let checks = [
             raw_sockets(Err(Errno::EPERM), "x"),
             neighbours(Err(Errno::EAFNOSUPPORT)),
@@ -418,16 +349,8 @@ mod tests {
         ];
         for check in checks {
             assert_ne!(check.state, State::Ok);
-            assert!(
-                check.means.is_some_and(|text| text.ends_with('.')),
-                "{}",
-                check.name
-            );
-            assert!(
-                check.remedy.is_some_and(|text| !text.is_empty()),
-                "{}",
-                check.name
-            );
+            assert!(check.means.is_some_and(|text| text.ends_with('.')), "{}", check.name);
+            assert!(check.remedy.is_some_and(|text| !text.is_empty()), "{}", check.name);
         }
     }
 }

@@ -39,13 +39,7 @@ pub struct Check {
 
 impl Check {
     fn ok(name: &'static str, found: impl Into<String>) -> Self {
-        Self {
-            name,
-            state: State::Ok,
-            found: found.into(),
-            means: None,
-            remedy: None,
-        }
+        Self { name, state: State::Ok, found: found.into(), means: None, remedy: None }
     }
 
     fn short(
@@ -56,33 +50,21 @@ impl Check {
         remedy: impl Into<String>,
     ) -> Self {
         let (means, remedy) = (Some(means.into()), Some(remedy.into()));
-        Self {
-            name,
-            state,
-            found: found.into(),
-            means,
-            remedy,
-        }
+        Self { name, state, found: found.into(), means, remedy }
     }
 }
 
 /// Looks at everything.
 pub fn examine(config: &Config) -> Vec<Check> {
-    let program = std::env::current_exe().map_or_else(
-        |_| "panoptikon".to_owned(),
-        |path| path.display().to_string(),
-    );
+    let program = std::env::current_exe()
+        .map_or_else(|_| "panoptikon".to_owned(), |path| path.display().to_string());
     let running = probe::answers(&config.control_socket);
     let mut checks = vec![
         judge::raw_sockets(probe::raw_socket(), &program),
         judge::neighbours(probe::neighbour_socket()),
         judge::interfaces(config, &probe::interfaces()),
         judge::vyos(&probe::vyos()),
-        judge::directory(
-            "data directory",
-            &config.data_dir,
-            &probe::directory(&config.data_dir),
-        ),
+        judge::directory("data directory", &config.data_dir, &probe::directory(&config.data_dir)),
         judge::directory(
             "configuration directory",
             &config.config_dir,
@@ -101,10 +83,8 @@ pub fn examine(config: &Config) -> Vec<Check> {
 
 /// What `serve` says at its start when it may not listen on the wire, if that is so.
 pub fn missing_capability() -> Option<Check> {
-    let program = std::env::current_exe().map_or_else(
-        |_| "panoptikon".to_owned(),
-        |path| path.display().to_string(),
-    );
+    let program = std::env::current_exe()
+        .map_or_else(|_| "panoptikon".to_owned(), |path| path.display().to_string());
     let check = judge::raw_sockets(probe::raw_socket(), &program);
     (check.state != State::Ok).then_some(check)
 }
@@ -116,9 +96,5 @@ pub fn vyos_version() -> Option<String> {
 
 /// The worst of the states.
 pub fn verdict(checks: &[Check]) -> State {
-    checks
-        .iter()
-        .map(|check| check.state)
-        .max()
-        .unwrap_or(State::Ok)
+    checks.iter().map(|check| check.state).max().unwrap_or(State::Ok)
 }

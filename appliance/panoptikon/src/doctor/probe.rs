@@ -26,13 +26,7 @@ const VYOS_API: &str = "/run/api.sock";
 
 /// Tries to open a packet socket.
 pub(super) fn raw_socket() -> Result<(), Errno> {
-    socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-    .map(drop)
+    socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).map(drop)
 }
 
 /// Tries to subscribe to the kernel's neighbour table.
@@ -43,10 +37,7 @@ pub(super) fn neighbour_socket() -> Result<(), Errno> {
         SockFlag::SOCK_CLOEXEC,
         SockProtocol::NetlinkRoute,
     )?;
-    bind(
-        std::os::fd::AsRawFd::as_raw_fd(&socket),
-        &NetlinkAddr::new(0, NEIGHBOUR_GROUP),
-    )
+    bind(std::os::fd::AsRawFd::as_raw_fd(&socket), &NetlinkAddr::new(0, NEIGHBOUR_GROUP))
 }
 
 /// Interfaces that are up and not loopback, each with the addresses it has.
@@ -89,9 +80,7 @@ pub(super) fn vyos() -> Vyos {
     let is_vyos = field("ID").is_some_and(|id| id == "vyos");
     Vyos {
         release: is_vyos.then(|| field("PRETTY_NAME").unwrap_or_else(|| "VyOS".to_owned())),
-        api: UnixStream::connect(VYOS_API)
-            .map(drop)
-            .map_err(|error| error.kind()),
+        api: UnixStream::connect(VYOS_API).map(drop).map_err(|error| error.kind()),
     }
 }
 
@@ -133,9 +122,7 @@ pub(super) fn disk(path: &Path) -> Result<Disk, Errno> {
 }
 
 fn nearest_parent(path: &Path) -> &Path {
-    path.ancestors()
-        .find(|parent| parent.exists())
-        .unwrap_or(Path::new("/"))
+    path.ancestors().find(|parent| parent.exists()).unwrap_or(Path::new("/"))
 }
 
 /// What is known of the clock.
@@ -148,10 +135,7 @@ pub(super) struct Clock {
 }
 
 pub(super) fn clock() -> Clock {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
-        .as_secs();
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
     let keeper = if Path::new("/run/systemd/timesync/synchronized").exists() {
         Some(("systemd-timesyncd", true))
     } else if let Some(in_step) = chrony_in_step() {
@@ -169,10 +153,7 @@ fn chrony_in_step() -> Option<bool> {
     if !Path::new("/run/chrony/chronyd.sock").exists() && !Path::new("/run/chrony").exists() {
         return None;
     }
-    let output = Command::new("chronyc")
-        .args(["-n", "-c", "tracking"])
-        .output()
-        .ok()?;
+    let output = Command::new("chronyc").args(["-n", "-c", "tracking"]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let leap = text.trim().rsplit(',').next()?;
     output.status.success().then(|| leap != "Not synchronised")
@@ -180,9 +161,7 @@ fn chrony_in_step() -> Option<bool> {
 
 /// Tries to listen on an endpoint.
 pub(super) fn port(endpoint: SocketAddr) -> Result<(), io::ErrorKind> {
-    TcpListener::bind(endpoint)
-        .map(drop)
-        .map_err(|error| error.kind())
+    TcpListener::bind(endpoint).map(drop).map_err(|error| error.kind())
 }
 
 /// True when somebody accepts connections on a unix socket.
@@ -198,16 +177,8 @@ pub(super) fn open_files() -> Result<(u64, u64), Errno> {
 /// Bytes of memory that can still be had: what the machine has, or the control group allows.
 pub(super) fn memory() -> Option<u64> {
     let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let available = line
-        .trim()
-        .trim_end_matches(" kB")
-        .trim()
-        .parse::<u64>()
-        .ok()?
-        * 1024;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let available = line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()? * 1024;
     let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max")
         .ok()
         .and_then(|text| text.trim().parse::<u64>().ok());

@@ -48,8 +48,7 @@ pub(super) fn open(
         hosts: Arc::clone(&hosts),
         proxies: Arc::clone(&proxies),
         scrapers: scrapers(config.metrics_access),
-        // The plain listener serves benches and a proxy on the router, which limits by itself.
-        requests_per_minute: if config.plain_listen.is_some() { 0 } else { REQUESTS_PER_MINUTE },
+        requests_per_minute: REQUESTS_PER_MINUTE,
         trusted_certificate: tls.trusted(),
         error_page: Some(web::pages::error_page),
     });
@@ -72,8 +71,7 @@ pub(super) fn open(
         .map(|address| Listen { address: *address, plain: false })
         .chain(config.plain_listen.map(|address| Listen { address, plain: true }))
         .collect();
-    let server =
-        Server::bind(&listen, Arc::clone(&tls), hosts, proxies, Limits::default())?;
+    let server = Server::bind(&listen, Arc::clone(&tls), hosts, proxies, Limits::default())?;
     let router = web::router(&site, &front, vec![front.metrics(), server.metrics()]);
 
     // The listeners are bound here, so that a taken port stops the start. Should serving ever
@@ -86,11 +84,12 @@ pub(super) fn open(
         let router = router.clone();
         let live = live.clone();
         async move {
-            server?.run(router, async move {
-                lifecycle.ended().await;
-                live.stop();
-            })
-            .await;
+            server?
+                .run(router, async move {
+                    lifecycle.ended().await;
+                    live.stop();
+                })
+                .await;
             Ok(())
         }
     });
@@ -201,4 +200,3 @@ fn capabilities(config: Config) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync
             .collect()
     })
 }
-

@@ -59,10 +59,7 @@ pub fn serve(config: &Config) -> Result<Ended> {
         process::make_private_folder(folder)?;
     }
     if let Some(check) = doctor::missing_capability() {
-        let (means, remedy) = (
-            check.means.unwrap_or_default(),
-            check.remedy.unwrap_or_default(),
-        );
+        let (means, remedy) = (check.means.unwrap_or_default(), check.remedy.unwrap_or_default());
         tracing::warn!("{}. {means} To change that: {remedy}", check.found);
     }
 
@@ -86,9 +83,7 @@ async fn run(config: &Config, desk: &Desk, health: &Health, lifecycle: &Lifecycl
     if aborted > 0 {
         tracing::warn!(aborted, "rooms did not end in time");
     }
-    tokio::task::spawn_blocking(move || store.close())
-        .await
-        .context("closing the database")?;
+    tokio::task::spawn_blocking(move || store.close()).await.context("closing the database")?;
     Ok(())
 }
 
@@ -145,11 +140,7 @@ fn open_control(
 /// The name that people type: the setting, else the system's host name.
 pub fn host_name(config: &Config) -> String {
     let system = || nix::unistd::gethostname().ok()?.into_string().ok();
-    config
-        .hostname
-        .clone()
-        .or_else(system)
-        .unwrap_or_else(|| "localhost".to_owned())
+    config.hostname.clone().or_else(system).unwrap_or_else(|| "localhost".to_owned())
 }
 
 fn runtime(config: &Config) -> Result<Runtime> {
@@ -165,9 +156,7 @@ fn runtime(config: &Config) -> Result<Runtime> {
 fn start_log(config: &Config) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config.log_level));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let set = match config.log_format {
         LogFormat::Text => builder.with_ansi(colour).try_init(),

@@ -97,10 +97,7 @@ pub(super) fn exec_self() -> anyhow::Error {
         Err(error) => return anyhow::Error::new(error).context("finding the program"),
     };
     // The kernel's words for a program that was replaced since, by an upgrade for instance.
-    let program = program
-        .to_string_lossy()
-        .trim_end_matches(" (deleted)")
-        .to_owned();
+    let program = program.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
     let mut unblocked = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         unblocked.add(signal);
@@ -108,8 +105,6 @@ pub(super) fn exec_self() -> anyhow::Error {
     if let Err(error) = unblocked.thread_unblock() {
         tracing::warn!(%error, "signals stay blocked");
     }
-    let error = Command::new(&program)
-        .args(std::env::args_os().skip(1))
-        .exec();
+    let error = Command::new(&program).args(std::env::args_os().skip(1)).exec();
     anyhow::Error::new(error).context(format!("starting {program} anew"))
 }

@@ -1,5 +1,6 @@
 //! Opens the rooms, lowest floor first, and hands each what it needs of the others.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use access::{Access, Caller};
@@ -7,7 +8,8 @@ use anyhow::{Context as _, Result};
 use detect::Alerts;
 use discovery::{Discovery, LanOptions};
 use events::Events;
-use model::Timestamp;
+use model::{NewEvent, Severity, Timestamp};
+use serde_json::json;
 use store::{Options, Room, Store};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -21,6 +23,10 @@ use crate::version;
 
 /// Bytes of a MiB.
 const MIB: u64 = 1024 * 1024;
+/// Free space, in bytes, under which the disk counts as nearly full; less on a small one.
+const LITTLE_SPACE: u64 = 64 * MIB;
+/// How often free space is looked at.
+const SPACE_EVERY: Duration = Duration::from_secs(60);
 /// How often the access room writes last-seen times and forgets ended sessions.
 const ACCESS_EVERY: Duration = Duration::from_secs(60);
 /// How often the head of the audit chain is told to the system log.
@@ -99,10 +105,28 @@ impl House {
             let (discovery, options) = (discovery.clone(), options.clone());
             async move { Ok(discovery.run(options, until_ended(&lifecycle)).await?) }
         });
-        let (discovery, health) = (self.discovery.clone(), health.clone());
+        let (house, health) = (self.clone(), health.clone());
         supervisor.room("listening", move |lifecycle| {
-            watch_listening(discovery.clone(), health.clone(), lifecycle)
+            watch_listening(house.clone(), health.clone(), lifecycle)
         });
+        let house = self.clone();
+        supervisor.room("space", move |lifecycle| watch_space(house.clone(), lifecycle));
+    }
+
+    async fn tell(
+        &self,
+        kind: &'static str,
+        severity: Severity,
+        summary: String,
+        about: &str,
+        what: &str,
+    ) -> Result<()> {
+        let data = json!({ about: what });
+        let (at, source) = (Timestamp::now(), "panoptikon");
+        self.events
+            .publish(NewEvent { at, source, kind, severity, device: None, summary, data })
+            .await?;
+        Ok(())
     }
 }
 
@@ -123,22 +147,56 @@ async fn keep_access(access: Access, lifecycle: Lifecycle) -> Result<()> {
     Ok(())
 }
 
-/// Shows interfaces that cannot be listened to.
-async fn watch_listening(discovery: Discovery, health: Health, lifecycle: Lifecycle) -> Result<()> {
+/// Shows interfaces that cannot be listened to, and tells of them as events.
+async fn watch_listening(house: House, health: Health, lifecycle: Lifecycle) -> Result<()> {
     const NAME: &str = "listening";
-    let mut status = discovery.status();
+    let mut status = house.discovery.status();
+    let mut told: BTreeSet<String> = BTreeSet::new();
     loop {
         let failures = status.borrow_and_update().failures.clone();
         match failures.iter().next() {
             Some((interface, why)) => health.degraded(NAME, format!("{interface}: {why}")),
             None => health.ok(NAME),
         }
+        for (interface, why) in failures.iter().filter(|(name, _)| !told.contains(*name)) {
+            let text = format!("Nothing can be heard on {interface}: {why}");
+            house
+                .tell("discovery_degraded", Severity::Medium, text, "interface", interface)
+                .await?;
+        }
+        for interface in told.iter().filter(|name| !failures.contains_key(*name)) {
+            let text = format!("{interface} is listened to again");
+            house.tell("discovery_recovered", Severity::Info, text, "interface", interface).await?;
+        }
+        told = failures.into_keys().collect();
         tokio::select! {
             () = lifecycle.ended() => return Ok(()),
             changed = status.changed() => if changed.is_err() {
                 lifecycle.ended().await;
                 return Ok(());
             },
+        }
+    }
+}
+
+/// Warns while there is still room to write a warning.
+async fn watch_space(house: House, lifecycle: Lifecycle) -> Result<()> {
+    let mut told = false;
+    loop {
+        let store = house.store.clone();
+        let sizes = tokio::task::spawn_blocking(move || store.sizes()).await?;
+        let short = sizes.disk > 0 && sizes.free < LITTLE_SPACE.min(sizes.disk / 20);
+        if short && !told {
+            let text = format!("Only {} MiB are free where the tables lie", sizes.free / MIB);
+            house.tell("storage_failing", Severity::Critical, text, "what", "disk").await?;
+        } else if told && !short {
+            let text = format!("{} MiB are free again", sizes.free / MIB);
+            house.tell("storage_recovered", Severity::Info, text, "what", "disk").await?;
+        }
+        told = short;
+        tokio::select! {
+            () = lifecycle.ended() => return Ok(()),
+            () = tokio::time::sleep(SPACE_EVERY) => {}
         }
     }
 }

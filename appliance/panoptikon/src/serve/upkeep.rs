@@ -34,9 +34,7 @@ pub(super) fn run(store: &Store, supervisor: &mut Supervisor, health: &Health) {
     let kept = store.clone();
     supervisor.room("upkeep", move |lifecycle| keep(kept.clone(), lifecycle));
     let (watched, health) = (store.clone(), health.clone());
-    supervisor.room(WRITER, move |lifecycle| {
-        watch(watched.clone(), health.clone(), lifecycle)
-    });
+    supervisor.room(WRITER, move |lifecycle| watch(watched.clone(), health.clone(), lifecycle));
 }
 
 async fn keep(store: Store, lifecycle: Lifecycle) -> Result<()> {
