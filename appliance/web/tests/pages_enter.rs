@@ -12,8 +12,8 @@ use model::Timestamp;
 use panoptikon_web::http::SESSION_COOKIE;
 
 async fn token(bed: &Bed) -> String {
-    let token = bed.site.access.setup_token(Timestamp::now()).await.unwrap();
-    token.unwrap().expose().to_owned()
+    let token = bed.site.access.setup_token(Timestamp::now()).await.expect("a readable token");
+    token.expect("an open setup").expose().to_owned()
 }
 
 fn claim<'a>(token: &'a str, password: &'a str) -> [(&'a str, &'a str); 4] {
@@ -135,7 +135,11 @@ async fn wrong_passwords_are_refused_alike_and_many_are_slowed_down() {
     known.says("Name or password is wrong.");
     let nobody = [("name", "eve"), ("password", "not this one")];
     let unknown = guest.post("/sign-in", &nobody).await.expect(401);
-    assert_eq!(known.body.replace("ada", "eve"), unknown.body, "who exists is not told");
+    let shown = |page: &bed::Answer| {
+        let main = page.body.split("<main").nth(1).expect("a page").to_owned();
+        main.replace("value=\"ada\"", "value=\"eve\"")
+    };
+    assert_eq!(shown(&known), shown(&unknown), "who exists is not told");
     for _ in 0..8 {
         guest.post("/sign-in", &wrong).await.expect(401);
     }
@@ -197,4 +201,36 @@ async fn the_colours_are_remembered_by_the_browser() {
     ada.get("/about").await.expect(200).says("data-theme=\"light\"");
     ada.post("/theme", &[("theme", "<script>")]).await;
     ada.get("/about").await.expect(200).says("data-theme=\"dark\"");
+}
+
+#[tokio::test]
+async fn a_link_from_elsewhere_finds_who_is_signed_in() {
+    let (_bed, mut ada) = Bed::ready().await;
+    let mut follow = async |path: &str, site: &str, cookies: bool| {
+        let mut browser = ada.clone();
+        if !cookies {
+            browser.cookies.clear();
+        }
+        let request = browser.request(Method::GET, path).header("sec-fetch-site", site);
+        ada.send(request.body(Body::empty()).unwrap()).await
+    };
+    let door = follow("/audit?q=x", "cross-site", false).await.location().to_owned();
+    let answer = follow(&door, "cross-site", false).await.expect(200);
+    let again = answer.header("refresh").strip_prefix("0; url=").unwrap().to_owned();
+    let answer = follow(&again, "same-origin", true).await;
+    assert_eq!(answer.location(), "/audit?q=x");
+    let stranger = follow(&again, "same-origin", false).await.expect(200);
+    assert_eq!(stranger.header("refresh"), "", "no going round in circles");
+}
+
+#[tokio::test]
+async fn guessing_the_setup_token_is_slow() {
+    let bed = Bed::new().await;
+    let mut guest = bed.browser();
+    guest.get("/setup").await;
+    for _ in 0..10 {
+        guest.post("/setup", &claim("0000-0000", PASSWORD)).await.expect(422);
+    }
+    let slowed = guest.post("/setup", &claim("0000-0000", PASSWORD)).await.expect(429);
+    assert!(slowed.header("retry-after").parse::<u64>().unwrap() > 0);
 }

@@ -150,12 +150,11 @@ async fn chain(ask: &Ask) -> Chain {
         return Chain { tone: Tone::Quiet, text, at: None };
     };
     let detail: Value = serde_json::from_str(&last.detail).unwrap_or(Value::Null);
-    let (tone, text) = match detail.get("fault").and_then(Value::as_str) {
-        Some(fault) => (Tone::Bad, format!("The chain is broken: {fault}")),
-        None => {
-            let rows = detail.get("rows").and_then(Value::as_u64).unwrap_or_default();
-            (Tone::Ok, format!("The chain holds: {} entries", count(rows)))
-        }
+    let (tone, text) = if let Some(fault) = detail.get("fault").and_then(Value::as_str) {
+        (Tone::Bad, format!("The chain is broken: {fault}"))
+    } else {
+        let rows = detail.get("rows").and_then(Value::as_u64).unwrap_or_default();
+        (Tone::Ok, format!("The chain holds: {} entries", count(rows)))
     };
     Chain { tone, text, at: Some(Moment::ago(last.at, ask.now)) }
 }

@@ -88,7 +88,16 @@ async fn sign_in(guest: Guest) -> Result<Response, Failure> {
     if guest.site.access.setup_state() == SetupState::First {
         return Ok(see_other("/setup"));
     }
-    guest.answer(StatusCode::OK, &sign_in_page(&guest, next))
+    let mut response = guest.answer(StatusCode::OK, &sign_in_page(&guest, next))?;
+    if guest.comes_from_elsewhere() {
+        // A link in a message led here, so the browser kept the session's cookie back
+        // (SameSite=Strict). It sends it when our own page leads to the same place.
+        let again = format!("0; url={}", guest.query.href());
+        if let Ok(again) = HeaderValue::from_str(&again) {
+            response.headers_mut().insert(header::REFRESH, again);
+        }
+    }
+    Ok(response)
 }
 
 fn sign_in_page(guest: &Guest, next: &str) -> SignInPage {

@@ -113,12 +113,10 @@ async fn add(ask: Ask, form: Form) -> Result<Response, Failure> {
         role,
         password: Secret::new(form.raw("password")),
     };
-    let error = match ask.site.access.add_person(&ask.visitor.caller, new, ask.now).await {
-        Ok(_) => {
-            let text = format!("{} may sign in now, as {role}.", form.get("name"));
-            return Ok(done(HERE, Tone::Ok, &text));
-        }
-        Err(error) => error,
+    let added = ask.site.access.add_person(&ask.visitor.caller, new, ask.now).await;
+    let Err(error) = added else {
+        let text = format!("{} may sign in now, as {role}.", form.get("name"));
+        return Ok(done(HERE, Tone::Ok, &text));
     };
     let mut page = people_page(&ask).await?;
     page.name = Field::new(form.get("name"));

@@ -132,9 +132,9 @@ async fn alerts(ask: Ask, form: Form) -> Result<Response, Failure> {
     let read = ALERTS.map(|n| (n, n.read(form.get(n.field))));
     if read.iter().all(|(_, r)| r.is_ok()) {
         let usual = json!(detect::Settings::default().offline);
-        let mut changes = vec![Change { key: "alerts.offline", usual, to: json!(offline) }];
-        changes.extend(changes_of(read));
-        let changed = change(&ask, changes).await?;
+        let mut wanted = vec![Change { key: "alerts.offline", usual, to: json!(offline) }];
+        wanted.extend(changes_of(read));
+        let changed = change(&ask, wanted).await?;
         return Ok(saved("alerts", changed));
     }
     let mut page = settings_page(&ask).await?;
@@ -293,7 +293,7 @@ fn changes_of<const N: usize>(
 }
 
 /// Keeps those values that are new, each with its line in the audit log; whether there were any.
-async fn change(ask: &Ask, changes: Vec<Change>) -> Result<bool, Failure> {
+async fn change(ask: &Ask, wanted: Vec<Change>) -> Result<bool, Failure> {
     let (by, now) = (ask.visitor.caller.clone(), ask.now);
     by.require(P::SettingsEdit)?;
     let changed = ask
@@ -301,7 +301,7 @@ async fn change(ask: &Ask, changes: Vec<Change>) -> Result<bool, Failure> {
         .store
         .write_synced("settings", move |w| {
             let mut any = false;
-            for Change { key, usual, to } in changes {
+            for Change { key, usual, to } in wanted {
                 let from = read_setting(w.main(), key)?.unwrap_or(usual);
                 if from == to {
                     continue;

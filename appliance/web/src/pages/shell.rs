@@ -203,6 +203,12 @@ impl FromRequestParts<Site> for Guest {
 }
 
 impl Guest {
+    /// Whether another site's page led here, as the browser says.
+    pub fn comes_from_elsewhere(&self) -> bool {
+        let site = self.headers.get("sec-fetch-site");
+        site.is_some_and(|v| v == "cross-site" || v == "same-site")
+    }
+
     /// What surrounds the page of this title: nobody's.
     pub fn shell(&self, title: &str) -> Shell {
         let mut flash: Vec<Flash> =

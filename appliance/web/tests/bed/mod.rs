@@ -1,5 +1,7 @@
 //! A whole site in one process, and browsers for it that keep cookies: no sockets, real rooms.
-#![allow(dead_code, unreachable_pub)] // each test program uses its own part
+#![allow(dead_code)] // each test program uses its own part
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+#![allow(unreachable_pub)] // a module of each test program
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -49,12 +51,17 @@ pub fn routes() -> Routes<Site> {
 
 impl Bed {
     pub async fn new() -> Self {
+        Self::built_at(Timestamp(Timestamp::now().0 - 1)).await
+    }
+
+    /// By a program that was built then.
+    pub async fn built_at(built: Timestamp) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let now = Timestamp::now();
         let store = Store::open(store::Options {
             dir: dir.path().join("data"),
             rooms: vec![events::ROOM, access::ROOM, discovery::ROOM, detect::ROOM],
-            built: Timestamp(now.0 - 1),
+            built,
             max_bytes: 1 << 30,
             keep_backups: 6,
         })
@@ -106,7 +113,12 @@ impl Bed {
 
     /// A site with its first person, the administrator `ada`, and her browser.
     pub async fn ready() -> (Self, Browser) {
-        let bed = Self::new().await;
+        Self::new().await.claimed().await
+    }
+
+    /// The same with its first person, the administrator `ada`, and her browser.
+    pub async fn claimed(self) -> (Self, Browser) {
+        let bed = self;
         let now = Timestamp::now();
         let token = bed.site.access.setup_token(now).await.unwrap().unwrap();
         let setup = Setup {
@@ -162,7 +174,7 @@ impl Bed {
     pub async fn audit(&self) -> Vec<String> {
         let by = access::Caller::console();
         assert!(by.require(Permission::AuditRead).is_ok());
-        let page = self.site.access.audit().page(&by, Default::default()).await;
+        let page = self.site.access.audit().page(&by, access::audit::Filter::default()).await;
         let rows = page.unwrap().rows.into_iter();
         rows.map(|r| format!("{} {} {} {}", r.action, r.subject, r.outcome, r.detail)).collect()
     }
@@ -306,7 +318,8 @@ impl Answer {
 
     #[track_caller]
     pub fn says(&self, text: &str) {
-        assert!(self.body.contains(text), "no {text:?} in {}", self.body);
+        let main = self.body.find("<main").unwrap_or(0);
+        assert!(self.body.contains(text), "no {text:?} in {}", &self.body[main..]);
     }
 }
 
