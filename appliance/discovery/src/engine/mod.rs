@@ -376,6 +376,8 @@ impl Engine {
 
     fn admit(&mut self, mut device: Device, now: Timestamp) {
         device.id = self.reserve_id();
+        // What it showed while it waited.
+        device.identity = identify(&device.evidence);
         let id = device.id;
         self.by_mac.insert(device.mac, id);
         self.stored_last_seen.insert(id, now);

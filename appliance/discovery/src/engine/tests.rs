@@ -166,6 +166,17 @@ fn a_new_randomised_address_with_the_same_identifier_is_the_same_device() {
 }
 
 #[test]
+fn what_a_newcomer_shows_while_it_waits_counts() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &dhcp(RANDOM_1, "Kims-iPhone", DUID));
+    engine.hear(after(1), &lan(), &dhcp(RANDOM_2, "Annas-iPhone", b"\x01\x06\x02\x02\x02\x02\x02"));
+    assert!(engine.by_mac(RANDOM_2).is_none(), "it waits to be recognised");
+    engine.tick(after(3));
+    let device = engine.by_mac(RANDOM_2).expect("is a device");
+    assert_eq!((device.name().as_str(), device.os_family()), ("Annas-iPhone", Some("iOS")));
+}
+
+#[test]
 fn one_that_is_recognised_late_is_absorbed() {
     let mut engine = engine();
     engine.hear(START, &lan(), &dhcp(RANDOM_1, "Kims-iPhone", DUID));
