@@ -11,7 +11,11 @@ pub mod live;
 pub mod metrics;
 mod openapi;
 pub mod pages;
+mod routes;
 pub mod server;
 pub mod site;
 pub mod tls;
 pub mod view;
+
+pub use pages::push;
+pub use routes::{router, routes};

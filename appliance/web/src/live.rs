@@ -3,7 +3,7 @@
 //! The hub does not know what is in a patch. Whoever publishes writes the JSON once for each
 //! audience; every open tab shares that text. The queue is one ring for all: a tab that falls
 //! behind by more than its length misses patches, is told `{"resync":true}` and loads what it shows
-//! anew. It is not dropped for that.
+//! anew. It is not dropped for that. A tab says which page it shows, and gets what concerns that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,6 +14,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::HeaderMap;
 use axum::response::Response;
 use model::{PersonId, Timestamp};
+use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval_at, timeout};
@@ -74,6 +75,7 @@ struct Hub {
     tabs: AtomicUsize,
     published: AtomicU64,
     resyncs: AtomicU64,
+    arrivals: watch::Sender<u64>,
     stop: watch::Sender<bool>,
 }
 
@@ -93,6 +95,7 @@ impl Live {
             tabs: AtomicUsize::default(),
             published: AtomicU64::default(),
             resyncs: AtomicU64::default(),
+            arrivals: watch::Sender::new(0),
             stop,
         }))
     }
@@ -108,6 +111,12 @@ impl Live {
     /// Open tabs; nobody needs to prepare patches while it is zero.
     pub fn tabs(&self) -> usize {
         self.0.tabs.load(Ordering::Relaxed)
+    }
+
+    /// A number that changes whenever a tab has said which page it shows. What happened while that
+    /// page was on its way to the browser may have to be told again.
+    pub fn arrivals(&self) -> watch::Receiver<u64> {
+        self.0.arrivals.subscribe()
     }
 
     /// Closes all tabs, as the server stops.
@@ -130,10 +139,12 @@ impl Live {
         })?;
         visitor.browser()?;
         let cookie = cookie(headers, SESSION_COOKIE).map(str::to_owned);
-        let topics = topics.map(|t| t.split(',').map(str::to_owned).take(32).collect());
+        let topics: Option<Vec<String>> =
+            topics.map(|t| t.split(',').map(str::to_owned).take(32).collect());
+        let named = topics.is_some();
         let push = self.0.push.subscribe();
         let changes = access.changes();
-        let tab = Tab { push, changes, visitor, client, cookie, topics, access };
+        let tab = Tab { push, changes, visitor, client, cookie, topics, named, access };
         Ok(upgrade
             .max_message_size(MAX_MESSAGE)
             .max_frame_size(MAX_MESSAGE)
@@ -164,6 +175,12 @@ impl Drop for Seat {
     }
 }
 
+/// What a tab says once it is connected: `{"v":1,"page":"/devices?status=online"}`.
+#[derive(Deserialize)]
+struct Shown {
+    page: String,
+}
+
 struct Tab {
     push: broadcast::Receiver<(Patch, Utf8Bytes)>,
     changes: watch::Receiver<u64>,
@@ -171,6 +188,8 @@ struct Tab {
     client: Client,
     cookie: Option<String>,
     topics: Option<Vec<String>>,
+    /// The topics were named when the tab connected.
+    named: bool,
     access: access::Access,
 }
 
@@ -194,9 +213,13 @@ impl Tab {
             let message = tokio::select! {
                 () = stopped(&mut stop) => return End::Stopping,
                 came = socket.recv() => match came {
-                    // Pongs are the sign of life; tabs have nothing else to say yet.
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
-                    Some(Ok(_)) => {
+                    Some(Ok(message)) => {
+                        if let Message::Text(text) = message
+                            && self.shows(&text)
+                        {
+                            hub.arrivals.send_modify(|n| *n += 1);
+                        }
                         heard = Instant::now();
                         continue;
                     }
@@ -235,6 +258,20 @@ impl Tab {
             if !matches!(timeout(SILENCE, socket.send(message)).await, Ok(Ok(()))) {
                 return End::Gone;
             }
+        }
+    }
+
+    /// Takes the tab's word for which page it shows, unless it named topics itself.
+    fn shows(&mut self, text: &str) -> bool {
+        if self.named {
+            return false;
+        }
+        match serde_json::from_str::<Shown>(text) {
+            Ok(shown) => {
+                self.topics = Some(crate::pages::topics(&shown.page));
+                true
+            }
+            Err(_) => false,
         }
     }
 

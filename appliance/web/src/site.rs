@@ -11,11 +11,12 @@ use serde::Serialize;
 use store::Store;
 
 use crate::live::Live;
+use crate::pages::Recent;
 use crate::tls::Tls;
 
 /// The state of all handlers. Cheap to clone.
 #[derive(Clone)]
-pub struct Site(Arc<Rooms>);
+pub struct Site(Arc<Rooms>, Arc<Recent>);
 
 /// The rooms below, and what the binary says about itself.
 pub struct Rooms {
@@ -89,7 +90,12 @@ pub struct Capability {
 impl Site {
     /// Puts the state together.
     pub fn new(rooms: Rooms) -> Self {
-        Self(Arc::new(rooms))
+        Self(Arc::new(rooms), Arc::default())
+    }
+
+    /// The last day's presence of devices that were shown lately.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.1
     }
 }
 

@@ -1,0 +1,185 @@
+//! What open pages have not been told yet.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use detect::{Alert, AlertChange};
+use model::{DeviceId, Event};
+use tokio::time::Instant;
+
+use super::{ALERTS, CARDS, OVERVIEW, PERIOD, RELOAD, TABLE, Word};
+
+/// How long what changed is remembered for a page that is about to connect.
+const REMEMBERED: Duration = Duration::from_secs(5);
+/// The most that is remembered for it.
+const MOST_REMEMBERED: usize = 512;
+/// Events shown at a time; a list that gets more has the newest.
+const EVENTS: usize = 50;
+/// Messages that can pop up after one flush.
+const NEWS: usize = 1_000;
+
+/// Something to pop up.
+pub(super) enum News {
+    Device(Arc<Event>),
+    Alert(Arc<AlertChange>),
+}
+
+impl News {
+    pub(super) fn device(&self) -> Option<&Event> {
+        match self {
+            Self::Device(event) => Some(event),
+            Self::Alert(_) => None,
+        }
+    }
+
+    pub(super) fn alert(&self) -> Option<&Alert> {
+        match self {
+            Self::Alert(change) => match change.as_ref() {
+                AlertChange::Raised { alert } => Some(alert),
+                _ => None,
+            },
+            Self::Device(_) => None,
+        }
+    }
+}
+
+/// What waits for the next flush, and what was in the last ones.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// Devices that changed, and whether they are new.
+    pub(super) devices: BTreeMap<DeviceId, bool>,
+    pub(super) events: VecDeque<Arc<Event>>,
+    pub(super) news: Vec<News>,
+    pub(super) count_devices: bool,
+    pub(super) count_alerts: bool,
+    /// A page has connected that was told no counts yet.
+    pub(super) arrived: bool,
+    /// Pages to load anew.
+    pub(super) reload: BTreeSet<&'static str>,
+    lately: VecDeque<(Instant, Lately)>,
+}
+
+#[derive(Clone)]
+enum Lately {
+    Device(DeviceId, bool),
+    Event(Arc<Event>),
+}
+
+impl Pending {
+    pub(super) fn take(&mut self, word: Word, at: Instant) {
+        match word {
+            Word::Device(id) => self.device(id, false, at),
+            Word::Event(event) => {
+                if let (true, Some(id)) = (event.kind == "new_device", event.device) {
+                    self.device(id, true, at);
+                    self.reload.insert(OVERVIEW);
+                    self.tell(News::Device(Arc::clone(&event)));
+                }
+                self.remember(at, Lately::Event(Arc::clone(&event)));
+                self.event(event);
+            }
+            Word::Alert(change) => {
+                self.count_alerts = true;
+                self.reload.extend([ALERTS, OVERVIEW]);
+                if matches!(*change, AlertChange::Raised { .. }) {
+                    self.tell(News::Alert(change));
+                }
+            }
+            Word::Arrived => {
+                while self.lately.front().is_some_and(|(then, _)| at - *then > REMEMBERED) {
+                    self.lately.pop_front();
+                }
+                for (_, lately) in self.lately.clone() {
+                    match lately {
+                        Lately::Device(id, new) => *self.devices.entry(id).or_default() |= new,
+                        Lately::Event(event) => self.event(event),
+                    }
+                }
+                (self.count_devices, self.count_alerts, self.arrived) = (true, true, true);
+            }
+            Word::Lost => {
+                self.reload.extend([TABLE, CARDS, ALERTS, OVERVIEW]);
+                (self.count_devices, self.count_alerts) = (true, true);
+            }
+        }
+    }
+
+    /// Some devices that wait.
+    pub(super) fn next_devices(&mut self, most: usize) -> Vec<(DeviceId, bool)> {
+        let mut batch = Vec::new();
+        while batch.len() < most
+            && let Some(next) = self.devices.pop_first()
+        {
+            batch.push(next);
+        }
+        batch
+    }
+
+    /// When to look again by itself: devices or reloads had to wait.
+    pub(super) fn later(&self, flushed: Instant) -> Option<Instant> {
+        if !self.devices.is_empty() {
+            return Some(flushed + PERIOD);
+        }
+        (!self.reload.is_empty()).then(|| flushed + RELOAD)
+    }
+
+    /// Nobody is connected: nothing waits but what is remembered anyway.
+    pub(super) fn forget(&mut self) {
+        *self = Self { lately: std::mem::take(&mut self.lately), ..Self::default() };
+    }
+
+    fn device(&mut self, id: DeviceId, new: bool, at: Instant) {
+        *self.devices.entry(id).or_default() |= new;
+        self.count_devices = true;
+        self.remember(at, Lately::Device(id, new));
+    }
+
+    fn event(&mut self, event: Arc<Event>) {
+        self.events.push_back(event);
+        if self.events.len() > EVENTS {
+            self.events.pop_front();
+        }
+    }
+
+    fn tell(&mut self, news: News) {
+        if self.news.len() < NEWS {
+            self.news.push(news);
+        }
+    }
+
+    fn remember(&mut self, at: Instant, what: Lately) {
+        self.lately.push_back((at, what));
+        if self.lately.len() > MOST_REMEMBERED {
+            self.lately.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_connects_hears_of_what_changed_while_it_was_on_its_way() {
+        let (mut pending, start) = (Pending::default(), Instant::now());
+        pending.take(Word::Device(DeviceId(1)), start);
+        pending.take(Word::Device(DeviceId(2)), start + Duration::from_secs(6));
+        pending.forget();
+        assert!(pending.next_devices(9).is_empty());
+        pending.take(Word::Arrived, start + Duration::from_secs(7));
+        assert_eq!(pending.next_devices(9), [(DeviceId(2), false)]);
+    }
+
+    #[test]
+    fn many_devices_go_out_bit_by_bit() {
+        let mut pending = Pending::default();
+        for id in 0..100 {
+            pending.take(Word::Device(DeviceId(id % 50)), Instant::now());
+        }
+        assert_eq!(pending.next_devices(40).len(), 40);
+        assert!(pending.later(Instant::now()).is_some());
+        assert_eq!(pending.next_devices(40).len(), 10);
+        assert!(pending.later(Instant::now()).is_none());
+    }
+}
