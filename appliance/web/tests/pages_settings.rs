@@ -269,3 +269,25 @@ async fn a_clock_that_cannot_be_right_is_told_on_every_page() {
         ada.get(page).await.expect(200).says("clock is wrong");
     }
 }
+
+#[tokio::test]
+async fn on_a_full_disk_pages_are_served_changes_refused_and_people_can_sign_in() {
+    let (bed, mut ada) = Bed::ready().await;
+    bed.fill_disk().await;
+    let page = ada.post("/settings/presence", &[("grace", "600")]).await.expect(507);
+    page.says("The disk is full, so nothing was changed");
+    page.says("/settings#storage");
+    for page in ["/settings", "/audit", "/about", "/account", "/settings/people"] {
+        ada.get(page).await.expect(200);
+    }
+    let mut again = bed.browser();
+    again.get("/sign-in").await.expect(200);
+    let fields = [("name", "ada"), ("password", bed::PASSWORD), ("next", "/about")];
+    assert_eq!(again.post("/sign-in", &fields).await.location(), "/about");
+    again.get("/about").await.expect(200);
+    assert_eq!(again.post("/sign-out", &[]).await.location(), "/sign-in");
+    again.get("/about").await.location();
+    bed.free_disk().await;
+    ada.post("/settings/presence", &[("grace", "600")]).await.location();
+    ada.get("/settings").await.expect(200).says("value=\"600\"");
+}

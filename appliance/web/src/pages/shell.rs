@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use model::Timestamp;
-use store::{ClockGuard, ClockVerdict};
+use store::{ClockGuard, ClockVerdict, Health};
 
 use super::answer::{FLASH_COOKIE, forget, put_cookie, read_flash, with_status};
 use crate::http::{Client, FORM_COOKIE, Failure, Visitor, cookie, set_cookie};
@@ -275,22 +275,8 @@ fn can(visitor: &Visitor) -> Can {
 
 /// What is wrong for as long as it is, worst first; on every page.
 fn standing(site: &Site, now: Timestamp) -> Vec<Flash> {
-    let mut all = Vec::new();
+    let mut all: Vec<Flash> = storage(&site.store.health().borrow()).into_iter().collect();
     let mut say = |tone, text: String| all.push(Flash { tone, text });
-    let health = site.store.health().borrow().clone();
-    if health.full {
-        say(
-            Tone::Bad,
-            "The disk is full: what happens now is not kept. Make room under Settings, Storage, \
-             or on the router; the appliance goes on by itself then."
-                .to_owned(),
-        );
-    } else if let Some(why) = &health.failing {
-        say(
-            Tone::Bad,
-            format!("The database cannot be written ({why}): what happens now is not kept."),
-        );
-    }
     let guard = ClockGuard {
         built: site.store.options().built,
         last_run: None,
@@ -304,7 +290,18 @@ fn standing(site: &Site, now: Timestamp) -> Vec<Flash> {
                 .to_owned(),
         );
     }
-    for part in (site.components)() {
+    let parts = (site.components)();
+    let deaf = site.discovery.status().borrow().failures.clone();
+    let told = parts.iter().any(|p| p.name == "discovery" && p.status == "degraded");
+    if let Some((interface, why)) = deaf.first_key_value().filter(|_| !told) {
+        let more = match deaf.len() - 1 {
+            0 => String::new(),
+            n => format!(" The same holds for {n} more."),
+        };
+        let why = super::errors::sentence(why);
+        say(Tone::Warn, format!("Discovery does not hear {interface}. {why}{more}"));
+    }
+    for part in parts {
         if matches!(part.status, "ok" | "starting") {
             continue;
         }
@@ -320,4 +317,32 @@ fn standing(site: &Site, now: Timestamp) -> Vec<Flash> {
         );
     }
     all
+}
+
+fn storage(health: &Health) -> Option<Flash> {
+    let text = if health.full {
+        "The disk is full: what happens now is not kept. Make room under Settings, Storage, or on \
+         the router; the appliance goes on by itself then."
+            .to_owned()
+    } else {
+        let why = health.failing.as_ref()?;
+        format!("The database cannot be written ({why}): what happens now is not kept.")
+    };
+    Some(Flash { tone: Tone::Bad, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_in_red_until_it_is_over() {
+        let mut health = Health { failing: Some("disk full".to_owned()), full: true };
+        let told = storage(&health).expect("a message");
+        assert_eq!(told.tone, Tone::Bad);
+        assert!(told.text.contains("Make room"));
+        health.full = false;
+        assert!(storage(&health).expect("a message").text.contains("(disk full)"));
+        assert_eq!(storage(&Health::default()), None);
+    }
 }

@@ -179,6 +179,33 @@ impl Bed {
         rows.map(|r| format!("{} {} {} {}", r.action, r.subject, r.outcome, r.detail)).collect()
     }
 
+    /// Lets the database grow no more, and fills what room it has.
+    pub async fn fill_disk(&self) {
+        self.limit_pages("PRAGMA max_page_count = 1").await;
+        let by = access::Caller::console();
+        for action in ["session.start", "settings.change", "person.add"] {
+            loop {
+                let line = access::audit::Entry::new(&by, action, "", Timestamp(0));
+                if let Err(error) = self.site.access.audit().append(line).await {
+                    assert!(error.is_full(), "{error}");
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Lets it grow again.
+    pub async fn free_disk(&self) {
+        self.limit_pages("PRAGMA max_page_count = 1000000").await;
+    }
+
+    async fn limit_pages(&self, pragma: &'static str) {
+        let limit = move |w: &mut store::Writing<'_>| {
+            Ok::<i64, store::StoreError>(w.main().query_row(pragma, [], |r| r.get(0))?)
+        };
+        self.site.store.write("limit", limit).await.unwrap();
+    }
+
     /// What a setting holds.
     pub async fn setting(&self, key: &'static str) -> Option<serde_json::Value> {
         self.site
