@@ -5,12 +5,14 @@
 //! files packed into the binary, [`metrics`] writes for Prometheus. What comes in is untrusted
 //! until [`http`] has let it through; what goes out carries the same headers everywhere.
 
+pub mod api;
 pub mod assets;
 pub mod http;
 pub mod live;
 pub mod metrics;
 mod openapi;
 pub mod pages;
+pub mod rooms_metrics;
 mod routes;
 pub mod server;
 pub mod site;

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use crate::http::{Client, Entry, Failure, Front, Route, Routes, Visitor};
 use crate::metrics::{self, Metrics};
 use crate::pages;
+use crate::rooms_metrics::RoomsMetrics;
 use crate::site::Site;
-use crate::{assets, live};
+use crate::{api, assets, live};
 
 /// Everything behind the front door: pages, API, files, live updates, health and metrics. `metrics`
 /// are those of who is not in the [`Site`]: the door, the listeners and whatever the binary counts.
@@ -26,7 +27,8 @@ pub fn router(site: &Site, front: &Front, metrics: Vec<Arc<dyn Metrics>>) -> Rou
 /// The same as a table, for the list of public addresses and the API's document.
 pub fn routes(site: &Site, mut metrics: Vec<Arc<dyn Metrics>>) -> Routes<Site> {
     metrics.push(Arc::new(site.live.clone()));
-    pages::routes().merge(standing(metrics.into()))
+    metrics.push(Arc::new(RoomsMetrics::new(site)));
+    api::described(pages::routes().merge(api::routes()).merge(standing(metrics.into())))
 }
 
 /// What is neither a page nor part of the API.

@@ -20,13 +20,13 @@ pub const USUAL_AUDIT_DAYS: u32 = 2557;
 
 /// A number of a form, and the setting that holds it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Number {
+pub(crate) struct Number {
     /// The form's field.
-    pub(super) field: &'static str,
+    pub(crate) field: &'static str,
     /// The setting; empty where a room keeps it in a way of its own.
-    pub(super) key: &'static str,
+    pub(crate) key: &'static str,
     /// The value where nobody has set it.
-    pub(super) usual: u32,
+    pub(crate) usual: u32,
     least: u32,
     most: u32,
     unit: &'static str,
@@ -52,7 +52,7 @@ impl Number {
     pub(super) const LONGEST_DAYS: Self = Self::new("longest", "", 30, (1, 365), "days");
 
     /// The number as typed, or a sentence about what would be accepted.
-    pub(super) fn read(self, text: &str) -> Result<u32, String> {
+    pub(crate) fn read(self, text: &str) -> Result<u32, String> {
         let Self { least, most, unit, .. } = self;
         let number: Result<u32, _> = text.parse();
         match number {
@@ -66,7 +66,7 @@ impl Number {
 const DAYS: (u32, u32) = (1, 3_660);
 
 /// How long things are kept, in the order of the form.
-pub(super) const RETENTION: [Number; 6] = [
+pub(crate) const RETENTION: [Number; 6] = [
     Number::new("events", "retention.events_days", 30, DAYS, "days"),
     Number::new("presence", "retention.presence_days", 366, DAYS, "days"),
     Number::new("alerts", "retention.alerts_days", 90, DAYS, "days"),
@@ -76,7 +76,7 @@ pub(super) const RETENTION: [Number; 6] = [
 ];
 
 /// How alerts are judged, in the order of the form. The bounds are those of [`detect::Settings`].
-pub(super) const ALERTS: [Number; 3] = [
+pub(crate) const ALERTS: [Number; 3] = [
     Number::new("window", "alerts.window_minutes", 60, (1, 7 * 24 * 60), "minutes"),
     Number::new("flapping", "alerts.flapping_changes", 6, (2, 59), "changes"),
     Number::new("group", "alerts.group_after", 20, (1, 10_000), "alerts"),
