@@ -277,6 +277,7 @@ async fn on_a_full_disk_pages_are_served_changes_refused_and_people_can_sign_in(
     let page = ada.post("/settings/presence", &[("grace", "600")]).await.expect(507);
     page.says("The disk is full, so nothing was changed");
     page.says("/settings#storage");
+    ada.get("/about").await.expect(200).says("The disk is full: what happens now is not kept");
     for page in ["/settings", "/audit", "/about", "/account", "/settings/people"] {
         ada.get(page).await.expect(200);
     }
@@ -289,5 +290,56 @@ async fn on_a_full_disk_pages_are_served_changes_refused_and_people_can_sign_in(
     again.get("/about").await.location();
     bed.free_disk().await;
     ada.post("/settings/presence", &[("grace", "600")]).await.location();
-    ada.get("/settings").await.expect(200).says("value=\"600\"");
+    let page = ada.get("/settings").await.expect(200);
+    page.says("value=\"600\"");
+    assert!(!page.body.contains("The disk is full"));
+}
+
+fn event(kind: &'static str, at: Timestamp) -> model::NewEvent {
+    model::NewEvent {
+        at,
+        source: "discovery",
+        kind,
+        severity: model::Severity::Info,
+        device: Some(model::DeviceId(7)),
+        summary: "Something happened.".to_owned(),
+        data: json!({ "name": "tv", "criticality": 1, "favourite": false }),
+    }
+}
+
+#[tokio::test]
+async fn fewer_days_of_events_really_delete_the_older_ones() {
+    let (bed, mut ada) = Bed::ready().await;
+    let now = Timestamp::now();
+    let old = now.minus(Duration::from_secs(5 * 86_400));
+    bed.site.events.publish(event("made_up", old)).await.unwrap();
+    let kept = async || bed.site.events.kinds().await.unwrap().iter().any(|k| k.kind == "made_up");
+    bed.site.store.maintain(now).await.unwrap();
+    assert!(kept().await);
+    let days = ["presence", "alerts", "unanswered", "audit", "maintenance"].map(|f| (f, "100"));
+    ada.post("/settings/retention", &[&days[..], &[("events", "2")]].concat()).await.location();
+    bed.site.store.maintain(now).await.unwrap();
+    assert!(!kept().await);
+}
+
+#[tokio::test]
+async fn whose_absence_is_an_alert_counts_from_the_next_event_on() {
+    let (bed, mut ada) = Bed::ready().await;
+    let alerts = bed.site.alerts.clone();
+    let judging = alerts.run(bed.site.events.subscribe(), std::future::pending());
+    let judging = tokio::spawn(judging);
+    let mut changes = bed.site.alerts.subscribe();
+    let gone = || event("device_offline", Timestamp::now());
+    bed.site.events.publish(gone()).await.unwrap();
+    let silence = tokio::time::timeout(Duration::from_millis(300), changes.recv()).await;
+    assert!(silence.is_err(), "an unimportant device raises nothing: {silence:?}");
+    let all = [("offline", "all"), ("window", "60"), ("flapping", "6"), ("group", "20")];
+    ada.post("/settings/alerts", &all).await.location();
+    let back = event("device_online", Timestamp::now());
+    bed.site.events.publish(back).await.unwrap();
+    bed.site.events.publish(gone()).await.unwrap();
+    let raised = tokio::time::timeout(Duration::from_secs(10), changes.recv()).await;
+    assert!(matches!(*raised.unwrap().unwrap(), detect::AlertChange::Raised { .. }));
+    ada.get("/about").await.expect(200).says("1 unread");
+    judging.abort();
 }

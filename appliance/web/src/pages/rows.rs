@@ -153,7 +153,7 @@ pub(crate) fn alert(site: &Site, alert: &Alert, now: Timestamp) -> AlertRow {
     }
 }
 
-/// An alert as the overview's short list shows it.
+/// An alert as short lists show it: the overview's and the bell's.
 pub(crate) fn alert_item(alert: Alert, now: Timestamp) -> BellItem {
     BellItem {
         href: format!("/alerts/{}", alert.id),

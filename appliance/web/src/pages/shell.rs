@@ -10,11 +10,10 @@ use model::Timestamp;
 use store::{ClockGuard, ClockVerdict, Health};
 
 use super::answer::{FLASH_COOKIE, forget, put_cookie, read_flash, with_status};
+use super::rows::alert_item;
 use crate::http::{Client, FORM_COOKIE, Failure, Visitor, cookie, set_cookie};
 use crate::site::Site;
-use crate::view::{
-    Bell, BellItem, Build, Can, Flash, Moment, Place, Query, Shell, Theme, Tone, Whom,
-};
+use crate::view::{Bell, Build, Can, Flash, Place, Query, Shell, Theme, Tone, Whom};
 
 /// Remembers the colours on this browser.
 pub(super) const THEME_COOKIE: &str = "__Host-panoptikon-theme";
@@ -146,14 +145,7 @@ impl Ask {
         let (Ok(unread), Ok(last)) = (unread, last) else {
             return Bell::default();
         };
-        let items = last.into_iter().map(|alert| BellItem {
-            href: format!("/alerts/{}", alert.id),
-            severity: alert.severity.to_string(),
-            tone: alert.severity.into(),
-            at: Moment::ago(alert.last_at, self.now),
-            unread: alert.read_at.is_none(),
-            title: alert.title,
-        });
+        let items = last.into_iter().map(|alert| alert_item(alert, self.now));
         Bell { unread, items: items.collect() }
     }
 }

@@ -17,7 +17,7 @@ use events::Events;
 use http_body_util::BodyExt;
 use model::Timestamp;
 use panoptikon_web::http::{
-    FORM_COOKIE, Front, FrontOptions, Hosts, Peer, Proxies, Routes, SESSION_COOKIE,
+    Declared, FORM_COOKIE, Front, FrontOptions, Hosts, Peer, Proxies, SESSION_COOKIE,
 };
 use panoptikon_web::live::Live;
 use panoptikon_web::pages;
@@ -42,11 +42,6 @@ pub struct Bed {
     /// What the site says about its parts.
     pub components: Arc<Mutex<Vec<Component>>>,
     pub dir: tempfile::TempDir,
-}
-
-/// What the site serves.
-pub fn routes() -> Routes<Site> {
-    pages::routes()
 }
 
 impl Bed {
@@ -108,7 +103,8 @@ impl Bed {
             trusted_certificate: Arc::default(),
             error_page: Some(pages::error_page),
         });
-        Self { router: routes().build(site.clone(), &front), site, components, dir }
+        let router = panoptikon_web::router(&site, &front, Vec::new());
+        Self { router, site, components, dir }
     }
 
     /// A site with its first person, the administrator `ada`, and her browser.
@@ -132,6 +128,11 @@ impl Bed {
         let mut browser = bed.browser();
         browser.keep(SESSION_COOKIE, session.cookie.expose());
         (bed, browser)
+    }
+
+    /// All that it serves.
+    pub fn routes(&self) -> Vec<Declared> {
+        panoptikon_web::routes(&self.site, Vec::new()).declared()
     }
 
     /// A browser without cookies.
