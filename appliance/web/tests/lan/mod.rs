@@ -14,27 +14,27 @@ use store::StoreError;
 use crate::bed::{Bed, Browser, NAME};
 
 /// Text that breaks out of wherever it is not escaped.
-pub const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert(1)</script>'{{7*7}}";
+pub(crate) const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert(1)</script>'{{7*7}}";
 
 /// One device.
 #[derive(Clone)]
-pub struct Seed {
-    pub id: i64,
-    pub name: &'static str,
-    pub kind: Option<&'static str>,
-    pub interface: &'static str,
-    pub online: bool,
-    pub known: bool,
-    pub randomised: bool,
+pub(crate) struct Seed {
+    pub(crate) id: i64,
+    pub(crate) name: &'static str,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) interface: &'static str,
+    pub(crate) online: bool,
+    pub(crate) known: bool,
+    pub(crate) randomised: bool,
     /// Hours ago.
-    pub first_seen: u64,
+    pub(crate) first_seen: u64,
     /// When it came or went, hours ago, the oldest first; it was online at first.
-    pub changes: &'static [u64],
+    pub(crate) changes: &'static [u64],
 }
 
 impl Seed {
     /// An ordinary device with this number.
-    pub fn number(id: i64) -> Self {
+    pub(crate) fn number(id: i64) -> Self {
         Self {
             id: id.max(0) + i64::from(id == 0) * 10_000,
             name: "",
@@ -50,7 +50,7 @@ impl Seed {
 }
 
 /// A site that knows these devices, and its administrator's browser.
-pub async fn seeded(seeds: impl IntoIterator<Item = Seed>) -> (Bed, Browser) {
+pub(crate) async fn seeded(seeds: impl IntoIterator<Item = Seed>) -> (Bed, Browser) {
     let (mut bed, ada) = Bed::ready().await;
     let seeds: Vec<Seed> = seeds.into_iter().collect();
     let now = Timestamp::now();
@@ -68,7 +68,7 @@ pub async fn seeded(seeds: impl IntoIterator<Item = Seed>) -> (Bed, Browser) {
 }
 
 /// Opens discovery anew over the same tables, as a restart does.
-pub fn reopen(bed: &mut Bed) {
+pub(crate) fn reopen(bed: &mut Bed) {
     let now = Timestamp::now();
     let old = bed.site.clone();
     let components = bed.components.clone();
@@ -88,7 +88,7 @@ pub fn reopen(bed: &mut Bed) {
 }
 
 /// A front door to the bed's people.
-pub fn front(bed: &Bed) -> Front {
+pub(crate) fn front(bed: &Bed) -> Front {
     Front::new(FrontOptions {
         access: bed.site.access.clone(),
         hosts: std::sync::Arc::new(Hosts::new([NAME])),
