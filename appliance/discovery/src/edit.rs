@@ -92,7 +92,7 @@ impl DevicePatch {
         }
         if let Some(notes) = self.notes {
             bounded("notes", &notes, MAX_NOTES)?;
-            changed.notes = notes.replace("\r\n", "\n").trim().to_owned();
+            notes.replace("\r\n", "\n").trim().clone_into(&mut changed.notes);
         }
         if let Some(tags) = self.tags {
             changed.tags = clean_tags(&tags)?;

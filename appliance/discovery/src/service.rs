@@ -28,7 +28,7 @@ const KERNEL_WORDS: usize = 1_024;
 /// Frames taken in before what they changed is stored.
 const BATCH: usize = 256;
 /// How often silence is looked for.
-const TICK: Duration = Duration::from_millis(1_000);
+const TICK: Duration = Duration::from_secs(1);
 /// Pauses between attempts to store while the disk refuses.
 const RETRY: [Duration; 4] = [
     Duration::from_millis(250),

@@ -12,6 +12,7 @@ pub const SETTINGS_KEY: &str = "discovery";
 /// What people can set. Every value takes effect within one scan interval, without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools)] // switches of a form, one by one
 pub struct Settings {
     /// Look for devices by asking every address of the local networks (ARP, IPv6 multicast).
     pub scan_enabled: bool,

@@ -163,7 +163,7 @@ pub(crate) fn upsert(
         device.manual,
         device.name(),
         device.vendor(),
-        device.device_type().map(|t| t.as_str()),
+        device.device_type().map(crate::enrich::DeviceType::as_str),
         device.os_family(),
         device.brand(),
         device.model(),

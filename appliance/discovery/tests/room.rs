@@ -130,7 +130,10 @@ fn a_scan_finds_who_only_answers_and_what_people_said_survives_a_restart() {
         let (store, discovery) = open(dir.path());
         let again = discovery.by_mac(Responder::mac(address)).expect("is known");
         assert_eq!((again.id, again.name().as_str()), (device.id, "Kitchen"));
-        assert_eq!(again.device_type().map(|t| t.as_str()), Some("speaker"));
+        assert_eq!(
+            again.device_type().map(panoptikon_discovery::enrich::DeviceType::as_str),
+            Some("speaker")
+        );
         store.close();
     });
 }

@@ -16,7 +16,7 @@ struct Bed {
 }
 
 fn bed() -> Bed {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a folder");
     let store = Store::open(Options {
         dir: dir.path().to_owned(),
         rooms: vec![ROOM],
@@ -24,7 +24,7 @@ fn bed() -> Bed {
         max_bytes: 1 << 30,
         keep_backups: 1,
     })
-    .unwrap();
+    .expect("opens");
     Bed { _dir: dir, events: Events::new(store.clone()), store }
 }
 
@@ -34,7 +34,7 @@ fn event(hours: u64, kind: &'static str, summary: &str) -> NewEvent {
         source: "discovery",
         kind,
         severity: Severity::Info,
-        device: Some(DeviceId(i64::try_from(hours % 3).unwrap())),
+        device: Some(DeviceId(i64::try_from(hours % 3).expect("small"))),
         summary: summary.to_owned(),
         data: serde_json::json!({ "hours": hours }),
     }

@@ -7,7 +7,9 @@ use model::{DeviceId, Mac, Severity, Timestamp};
 use serde_json::json;
 
 use super::Engine;
-use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Dhcp6, Fact, Heard, Mdns, NetBios, NetBiosOperation};
+use crate::decode::{
+    Arp, Capabilities, Dhcp4, Dhcp4Kind, Dhcp6, Fact, Heard, Mdns, NetBios, NetBiosOperation,
+};
 use crate::enrich::{Evidence, Link, clean_hostname};
 use crate::segment::Segment;
 
@@ -257,10 +259,10 @@ fn add(evidence: &mut Evidence, heard: &Heard) -> bool {
             let caps = lldp.capabilities;
             let link = Link {
                 description: lldp.system_description.clone().unwrap_or_default(),
-                bridge: caps.is_some_and(|c| c.is_bridge()),
-                router: caps.is_some_and(|c| c.is_router()),
-                access_point: caps.is_some_and(|c| c.is_access_point()),
-                telephone: caps.is_some_and(|c| c.is_telephone()),
+                bridge: caps.is_some_and(Capabilities::is_bridge),
+                router: caps.is_some_and(Capabilities::is_router),
+                access_point: caps.is_some_and(Capabilities::is_access_point),
+                telephone: caps.is_some_and(Capabilities::is_telephone),
             };
             let name = lldp.system_name.as_deref().and_then(clean_hostname);
             let named = name.is_some_and(|n| push_new(&mut evidence.hostnames, &n, MAX_NAMES));
