@@ -267,7 +267,10 @@ async fn search_finds_devices_alerts_and_events_by_any_word() {
 async fn health_says_little_and_nobody_else_gets_numbers() {
     let (bed, mut ada) = seeded([]).await;
     let mut stranger = bed.browser();
-    assert_eq!(stranger.get("/health").await.expect(200).json(), serde_json::json!({"status": "ok"}));
+    assert_eq!(
+        stranger.get("/health").await.expect(200).json(),
+        serde_json::json!({"status": "ok"})
+    );
     bed.components.lock().unwrap()[0].status = "degraded";
     assert_eq!(stranger.get("/health").await.json()["status"], "degraded");
     assert_eq!(stranger.get("/metrics").await.status.as_u16(), 401);

@@ -65,8 +65,12 @@ async fn what_a_person_says_stays_and_is_audited() {
     fields.extend([("known", "1"), ("favourite", "1")]);
     assert_eq!(ada.post("/devices/1", &fields).await.location(), "/devices/1");
     let audit = bed.audit().await;
-    assert!(audit.iter().any(|l| l.starts_with("device.edit device:1 ok") && l.contains("Kitchen TV")));
-    assert!(audit.iter().any(|l| l.starts_with("device.correct device:1 ok") && l.contains("webOS")));
+    assert!(
+        audit.iter().any(|l| l.starts_with("device.edit device:1 ok") && l.contains("Kitchen TV"))
+    );
+    assert!(
+        audit.iter().any(|l| l.starts_with("device.correct device:1 ok") && l.contains("webOS"))
+    );
     // What automation concludes anew, as at every start, leaves it alone.
     reopen(&mut bed);
     let device = bed.site.discovery.get(DeviceId(1)).unwrap();
@@ -106,7 +110,11 @@ async fn a_refused_form_comes_back_with_its_words_and_changes_nothing() {
             FORM.iter().map(|(n, v)| if *n == field { (field, value) } else { (*n, *v) }).collect();
         let page = ada.post("/devices/1", &fields).await.expect(422);
         let lower = page.body.to_lowercase();
-        assert!(lower.contains(&problem.to_lowercase().replace("at most ", "")), "{field}: {}", page.body);
+        assert!(
+            lower.contains(&problem.to_lowercase().replace("at most ", "")),
+            "{field}: {}",
+            page.body
+        );
         page.says("value=\"webOS 6\"");
     }
     let person = bed.site.discovery.get(DeviceId(1)).unwrap().person;
