@@ -104,7 +104,7 @@ impl Bed {
             error_page: Some(pages::error_page),
         });
         let router = panoptikon_web::router(&site, &front, Vec::new());
-        Self { router, site, components, dir }
+        Self { site, router, components, dir }
     }
 
     /// A site with its first person, the administrator `ada`, and her browser.
