@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{NewEvent, Severity, Timestamp};
+use panoptikon_web::http::Entry;
 use serde_json::{Value, json};
 
 use crate::client::{filled, refused, site};
@@ -172,4 +173,35 @@ async fn what_is_answered_is_what_the_document_says() {
     }
     assert!(checked > 30, "{checked}");
     assert!(files <= 4, "two files, health and metrics, not {files}");
+}
+
+const MANUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+
+#[tokio::test]
+async fn the_routes_in_the_manual_are_those_that_there_are() {
+    let (bed, _, _) = site().await;
+    let mut table = String::from("\n| Route | What | Needs |\n|---|---|---|\n");
+    for route in panoptikon_web::routes(&bed.site, Vec::new()).declared() {
+        if !route.path.starts_with("/api/") {
+            continue;
+        }
+        let Entry::Needs(permission) = route.entry else { panic!("{}", route.path) };
+        let mut line = format!("`{} {}`", route.method, route.path.trim_start_matches("/api/v1"));
+        if !route.query.is_empty() {
+            let names: Vec<&str> = route.query.iter().map(|p| p.name).collect();
+            line += &format!(" `?{}`", names.join("&"));
+        }
+        table += &format!("| {line} | {} | {permission} |\n", route.summary);
+    }
+    let text = std::fs::read_to_string(MANUAL).unwrap();
+    let (head, rest) = text.split_once("<!-- routes -->").unwrap();
+    let (_, tail) = rest.split_once("<!-- /routes -->").unwrap();
+    let wanted = format!("{head}<!-- routes -->\n{table}\n<!-- /routes -->{tail}");
+    if std::env::var_os("UPDATE_API_DOC").is_some() {
+        std::fs::write(MANUAL, &wanted).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(MANUAL).unwrap() == wanted,
+        "docs/api.md differs from the table of routes; write it anew with UPDATE_API_DOC=1"
+    );
 }
