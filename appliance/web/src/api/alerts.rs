@@ -19,15 +19,25 @@ pub(super) fn routes() -> Routes<Site> {
     let get = Method::GET;
     Routes::new()
         .add(
-            Route::new(get.clone(), "/api/v1/alerts", read, list, "Alerts, the last seen first")
-                .query("status", "string", "open (usual), new, acknowledged, resolved or all.")
-                .query("severity", "string", "The mildest: info, low, medium, high or critical.")
-                .query("kind", "string", "Kinds, separated by commas.")
-                .query("unread", "boolean", "Only those that nobody has read.")
-                .query("device", "integer", "About this device.")
-                .query("q", "string", "Words of title and detail.")
-                .paged()
-                .gives(Schema::page(Schema::named("Alert"))),
+            filtered(Route::new(
+                get.clone(),
+                "/api/v1/alerts",
+                read,
+                list,
+                "Alerts, the last seen first",
+            ))
+            .paged()
+            .gives(Schema::page(Schema::named("Alert"))),
+        )
+        .add(
+            filtered(Route::new(
+                Method::DELETE,
+                "/api/v1/alerts",
+                manage,
+                delete_all,
+                "Delete all alerts of a filter, on all its pages; status must be given",
+            ))
+            .gives(schema::alerts_changed()),
         )
         .add(
             Route::new(get.clone(), "/api/v1/alerts/counts", read, counts, "How many alerts")
@@ -67,6 +77,16 @@ pub(super) fn routes() -> Routes<Site> {
         ))
 }
 
+fn filtered(route: Route<Site>) -> Route<Site> {
+    route
+        .query("status", "string", "open (usual), new, acknowledged, resolved or all.")
+        .query("severity", "string", "The mildest: info, low, medium, high or critical.")
+        .query("kind", "string", "Kinds, separated by commas.")
+        .query("unread", "boolean", "Only those that nobody has read.")
+        .query("device", "integer", "About this device.")
+        .query("q", "string", "Words of title and detail.")
+}
+
 const SHOWN: [(&str, Shown); 5] = [
     ("open", Shown::Open),
     ("new", Shown::Only(Status::New)),
@@ -88,24 +108,46 @@ struct ListQuery {
     cursor: Option<String>,
 }
 
+impl ListQuery {
+    fn wanted(self) -> Result<AlertQuery, Failure> {
+        let page = page_query(self.limit, self.cursor)?;
+        let before = page.after::<String>()?.map(|text| text.parse()).transpose();
+        let wrong = |e: detect::ParseCursorError| Failure::invalid(format!("cursor: {e}."));
+        Ok(AlertQuery {
+            shown: one_of("status", self.status.as_deref().unwrap_or("open"), &SHOWN)?,
+            severity: self.severity,
+            kinds: words(self.kind.as_deref()),
+            unread: self.unread.unwrap_or_default(),
+            device: self.device,
+            text: self.q.unwrap_or_default(),
+            before: before.map_err(wrong)?,
+            limit: page.limit() as usize,
+        })
+    }
+}
+
 async fn list(
     State(site): State<Site>,
     Params(query): Params<ListQuery>,
 ) -> Result<Response, Failure> {
-    let page = page_query(query.limit, query.cursor)?;
-    let before = page.after::<String>()?.map(|text| text.parse()).transpose();
-    let query = AlertQuery {
-        shown: one_of("status", query.status.as_deref().unwrap_or("open"), &SHOWN)?,
-        severity: query.severity,
-        kinds: words(query.kind.as_deref()),
-        unread: query.unread.unwrap_or_default(),
-        device: query.device,
-        text: query.q.unwrap_or_default(),
-        before: before.map_err(|e: detect::ParseCursorError| Failure::invalid(format!("{e}.")))?,
-        limit: page.limit() as usize,
-    };
-    let found = site.alerts.list(query).await?;
+    let found = site.alerts.list(query.wanted()?).await?;
     Listed::page(found.alerts, found.next)
+}
+
+async fn delete_all(
+    State(site): State<Site>,
+    visitor: Visitor,
+    Params(query): Params<ListQuery>,
+) -> Result<Response, Failure> {
+    if query.status.is_none() {
+        return Err(Failure::invalid("status: say which alerts; all for all of them."));
+    }
+    if query.limit.is_some() || query.cursor.is_some() {
+        return Err(Failure::invalid("limit, cursor: all pages of the filter are deleted."));
+    }
+    let query = query.wanted()?;
+    let count = deeds::delete_all(&site, &visitor.caller, query, Timestamp::now()).await?;
+    answer(&json!({ "alerts": count }))
 }
 
 async fn counts(State(site): State<Site>) -> Result<Response, Failure> {

@@ -51,6 +51,27 @@ pub(super) fn routes() -> Routes<Site> {
                 .gives(schema::facets()),
         )
         .add(Route::new(get.clone(), "/api/v1/devices/{id}", read, one, "A device").gives(device()))
+        .add(
+            Route::new(
+                get.clone(),
+                "/api/v1/devices/{id}/risk",
+                read,
+                risk,
+                "How much of a risk a device is, and why",
+            )
+            .gives(schema::risk()),
+        )
+        .add(
+            Route::new(
+                Method::POST,
+                "/api/v1/devices/mark",
+                edit,
+                mark,
+                "Mark many devices as known or unknown",
+            )
+            .takes(schema::mark())
+            .gives(schema::marked()),
+        )
         .add(Route::new(get, "/api/v1/assets/{id}", read, one, "A device as asset").gives(device()))
         .add(
             Route::new(Method::PATCH, "/api/v1/devices/{id}", edit, patch, "Change a device")
@@ -333,6 +354,34 @@ async fn moved(site: &Site, id: DeviceId) -> Result<Response, Failure> {
     let place = HeaderValue::from_str(&format!("/api/v1/devices/{into}"));
     let place = place.map_err(|e| Failure::internal("Finding the device", e))?;
     Ok((StatusCode::PERMANENT_REDIRECT, [(axum::http::header::LOCATION, place)]).into_response())
+}
+
+async fn risk(State(site): State<Site>, Path(id): Path<DeviceId>) -> Result<Response, Failure> {
+    let device = site.discovery.get(id).ok_or(DiscoveryError::NotFound(id))?;
+    let scan = site.discovery.port_scan(id).await?;
+    answer(&discovery::risk::risk(&device, scan.as_ref(), Timestamp::now()))
+}
+
+/// The most devices that are marked at once.
+const MOST_MARKED: usize = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mark {
+    ids: Vec<DeviceId>,
+    known: bool,
+}
+
+async fn mark(
+    State(site): State<Site>,
+    visitor: Visitor,
+    Body(Mark { ids, known }): Body<Mark>,
+) -> Result<Response, Failure> {
+    if ids.is_empty() || ids.len() > MOST_MARKED {
+        return Err(Failure::invalid(format!("ids: give 1 to {MOST_MARKED} devices.")));
+    }
+    let marked = deeds::mark(&site, &visitor.caller, &ids, known, Timestamp::now()).await?;
+    answer(&serde_json::json!({ "devices": marked }))
 }
 
 async fn create(

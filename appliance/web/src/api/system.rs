@@ -50,6 +50,16 @@ pub(super) fn routes() -> Routes<Site> {
             .gives(Schema::page(schema::capability())),
         )
         .add(
+            Route::new(
+                get.clone(),
+                "/api/v1/network/health",
+                Entry::Needs(P::DevicesRead),
+                network,
+                "The network's health score, with its parts and its formula",
+            )
+            .gives(schema::network_health()),
+        )
+        .add(
             Route::new(get, "/api/v1/version", read, version, "Version and commit")
                 .gives(schema::version()),
         )
@@ -130,6 +140,16 @@ fn interfaces(site: &Site, status: &discovery::Status) -> Vec<Port> {
 async fn version(State(site): State<Site>) -> Result<Response, Failure> {
     let Facts { version, git, built, .. } = &site.facts;
     answer(&json!({ "version": version, "git": git, "built": built }))
+}
+
+async fn network(State(site): State<Site>) -> Result<Response, Failure> {
+    let found = site.discovery.health(Timestamp::now()).await;
+    answer(&json!({
+        "score": found.score,
+        "word": found.word(),
+        "parts": found.parts,
+        "formula": discovery::health::FORMULA,
+    }))
 }
 
 async fn capabilities(State(site): State<Site>) -> Result<Response, Failure> {

@@ -92,6 +92,10 @@ async fn alerts_are_listed_counted_and_read_together() {
     let read = key.send(Method::POST, "/api/v1/alerts/read-all", None).await.expect(200).json();
     assert_eq!(read["alerts"], 3);
     assert_eq!(items(&mut key, "/api/v1/alerts?unread=true").await.len(), 0);
+    assert_eq!(refused(&key.delete("/api/v1/alerts").await, 422), "invalid");
+    let gone = key.delete("/api/v1/alerts?status=open&device=2").await.expect(200).json();
+    assert_eq!(gone["alerts"], 1);
+    assert_eq!(items(&mut key, "/api/v1/alerts").await.len(), 2);
 }
 
 #[tokio::test]

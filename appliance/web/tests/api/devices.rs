@@ -77,6 +77,19 @@ async fn a_change_is_made_and_written_down() {
 }
 
 #[tokio::test]
+async fn many_devices_are_marked_at_once() {
+    let (bed, _, mut key) = site().await;
+    let marked = json!({ "ids": [1, 3, 77], "known": true });
+    let marked = key.post("/api/v1/devices/mark", marked).await.expect(200).json();
+    assert_eq!(marked["devices"], 2);
+    let facets = key.get("/api/v1/devices/facets").await.expect(200).json();
+    assert_eq!(facets["counts"]["unknown"], 1);
+    assert_eq!(bed.audit().await.iter().filter(|l| l.starts_with("device.edit")).count(), 2);
+    let none = key.post("/api/v1/devices/mark", json!({ "ids": [], "known": true })).await;
+    assert_eq!(refused(&none, 422), "invalid");
+}
+
+#[tokio::test]
 async fn a_device_is_added_merged_and_forgotten() {
     let (bed, _, mut key) = site().await;
     let new = json!({ "mac": "00-11-22-AA-BB-CC", "name": "Spare" });

@@ -118,6 +118,42 @@ pub(in crate::api) fn merge() -> Schema {
     Schema::object(&[("into", number("The device that stays."))])
 }
 
+pub(in crate::api) fn mark() -> Schema {
+    Schema::object(&[
+        ("ids", Schema::list(number("A device."))),
+        ("known", flag("They belong here.")),
+    ])
+}
+
+pub(in crate::api) fn marked() -> Schema {
+    Schema::object(&[("devices", number("How many there were of them."))])
+}
+
+pub(in crate::api) fn risk() -> Schema {
+    let reason =
+        Schema::object(&[("points", number("What it adds.")), ("text", text("In a sentence."))]);
+    Schema::object(&[
+        ("score", number("0 (nothing speaks against it) to 100.")),
+        ("level", word("The score as a colour.", &["none", "amber", "red"])),
+        ("reasons", Schema::list(reason)),
+    ])
+}
+
+pub(in crate::api) fn network_health() -> Schema {
+    let part = Schema::object(&[
+        ("name", text("What it is about.")),
+        ("weight", number("How much it counts.")),
+        ("score", real("0 to 1.")),
+        ("detail", text("Why.")),
+    ]);
+    Schema::object(&[
+        ("score", maybe(number("0 to 100; null where nothing is known."))),
+        ("word", word("In a word.", &["good", "fair", "bad", "unknown"])),
+        ("parts", Schema::list(part)),
+        ("formula", text("How the score is made of its parts.")),
+    ])
+}
+
 pub(in crate::api) fn facets() -> Schema {
     let counts = ["all", "online", "offline", "unknown", "new", "favourite"];
     let counts = counts.map(|name| (name, number("Devices.")));
