@@ -122,6 +122,7 @@ impl Discovery {
         names.abort();
         drop(watcher);
         room.retry = None;
+        self.engine().finish(Timestamp::now());
         room.store().await;
         Ok(())
     }

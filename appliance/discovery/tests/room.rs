@@ -93,9 +93,9 @@ fn a_first_frame_is_a_stored_device_within_a_second() {
         let events = Events::new(store.clone());
         let kinds = vec!["new_device".to_owned()];
         let query = EventQuery { kinds, limit: 10, ..EventQuery::default() };
-        let told = runtime.block_on(events.list(query)).expect("lists");
-        assert_eq!(told.events.len(), 2);
-        assert_eq!(told.events[0].data["mac"], host(7).mac.to_string());
+        let told = || runtime.block_on(events.list(query.clone())).expect("lists").events;
+        until("both are told of", || told().len() == 2);
+        assert_eq!(told()[0].data["mac"], host(7).mac.to_string());
         running.end(&runtime);
         store.close();
     });

@@ -80,6 +80,7 @@ impl Engine {
         };
         self.stored_last_seen.remove(&id);
         self.changes.dirty.remove(&id);
+        self.newcomers.retain(|(of, _)| *of != id);
         for (of, _, _) in &mut self.changes.presence {
             if *of == id {
                 *of = merge.device;

@@ -32,6 +32,9 @@ const NEW_A_MINUTE: u32 = 600;
 const MAX_WAITING_EVENTS: usize = 20_000;
 /// A device keeps the address that it was heard from within this time.
 const ADDRESS_IN_USE: Duration = Duration::from_secs(60);
+/// A new device is shown at once and told of after this time: by then it has asked for an address
+/// and said its name.
+const INTRODUCTION: Duration = Duration::from_secs(2);
 /// How stale a stored "last seen" may become, so that a quiet network does not wear the flash.
 const LAST_SEEN_STALE: Duration = Duration::from_secs(300);
 /// An IPv4 address that was not heard for this long, while another one was, is given up.
@@ -88,6 +91,8 @@ pub struct Tally {
 pub struct Engine {
     devices: HashMap<DeviceId, Device>,
     by_mac: HashMap<Mac, DeviceId>,
+    /// New devices that nobody was told of yet.
+    newcomers: Vec<(DeviceId, Timestamp)>,
     /// Randomised addresses that wait a moment to be recognised.
     waiting: BTreeMap<Mac, Waiting>,
     stored_last_seen: HashMap<DeviceId, Timestamp>,
@@ -127,6 +132,7 @@ impl Engine {
         let mut engine = Self {
             devices: HashMap::new(),
             by_mac: HashMap::new(),
+            newcomers: Vec::new(),
             waiting: BTreeMap::new(),
             stored_last_seen: HashMap::new(),
             heard_on: HashMap::new(),
@@ -242,6 +248,7 @@ impl Engine {
     /// Time passes: who has been silent too long is gone, who waited long enough is new.
     pub fn tick(&mut self, now: Timestamp) {
         self.settle_waiting(now);
+        self.introduce(now);
         let grace = self.settings.grace();
         let mut gone = Vec::new();
         for device in self.devices.values_mut().filter(|d| !d.manual) {
@@ -260,6 +267,12 @@ impl Engine {
             self.went(id, now);
         }
         self.claims.forget(now);
+    }
+
+    /// The end is near: who is new is told of now.
+    pub fn finish(&mut self, now: Timestamp) {
+        self.settle_waiting(now.plus(INTRODUCTION));
+        self.introduce(now.plus(INTRODUCTION));
     }
 
     /// Applies what a person said, after it was stored. False where the device is gone.
@@ -384,10 +397,20 @@ impl Engine {
         self.devices.insert(id, device);
         self.changes.dirty.insert(id);
         self.changes.presence.push((id, now, true));
-        self.tell(id, now, "new_device", Severity::Medium, |d| {
-            let place = d.interface.as_deref().unwrap_or("the network");
-            (format!("New device on {place}: {}", d.name()), json!({}))
-        });
+        self.newcomers.push((id, now));
+    }
+
+    /// Tells of newcomers once they had a moment to say their name.
+    fn introduce(&mut self, now: Timestamp) {
+        let due = |since: &Timestamp| now.since(*since) >= INTRODUCTION;
+        let ready: Vec<_> = self.newcomers.iter().copied().filter(|(_, at)| due(at)).collect();
+        self.newcomers.retain(|(_, at)| !due(at));
+        for (id, at) in ready {
+            self.tell(id, at, "new_device", Severity::Medium, |d| {
+                let place = d.interface.as_deref().unwrap_or("the network");
+                (format!("New device on {place}: {}", d.name()), json!({}))
+            });
+        }
     }
 
     fn came_back(&mut self, id: DeviceId, now: Timestamp) {

@@ -67,11 +67,11 @@ pub(super) async fn open(
         keep_backups: config.backup_keep as usize,
     })
     .context("opening the database")?;
-    upkeep::run(&store, supervisor, health);
     let now = Timestamp::now();
     let access = Access::open(store.clone(), access::Options::new(&config.config_dir), now)
         .await
         .context("opening the room access")?;
+    upkeep::run(&store, &access, supervisor, health);
     let events = Events::new(store.clone());
     let discovery = Discovery::open(store.clone(), events.clone(), now)
         .context("opening the room discovery")?;

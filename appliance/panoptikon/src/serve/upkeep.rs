@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use access::{Access, Caller};
 use anyhow::Result;
 use model::Timestamp;
 use store::Store;
@@ -29,15 +30,30 @@ const FIRST_AFTER: Duration = Duration::from_secs(120);
 /// The name under which the writer's trouble is shown.
 const WRITER: &str = "store";
 
+/// The name under which a wrong clock is shown.
+const CLOCK: &str = "clock";
+
 /// Starts the two rooms of upkeep.
-pub(super) fn run(store: &Store, supervisor: &mut Supervisor, health: &Health) {
-    let kept = store.clone();
-    supervisor.room("upkeep", move |lifecycle| keep(kept.clone(), lifecycle));
+pub(super) fn run(store: &Store, access: &Access, supervisor: &mut Supervisor, health: &Health) {
+    let (kept, access, clock) = (store.clone(), access.clone(), health.clone());
+    supervisor.room("upkeep", move |lifecycle| {
+        keep(kept.clone(), access.clone(), clock.clone(), lifecycle)
+    });
     let (watched, health) = (store.clone(), health.clone());
     supervisor.room(WRITER, move |lifecycle| watch(watched.clone(), health.clone(), lifecycle));
 }
 
-async fn keep(store: Store, lifecycle: Lifecycle) -> Result<()> {
+/// Forgets audit lines past their time. Only to be called while the clock is right.
+async fn prune_audit(store: &Store, access: &Access, now: Timestamp) -> Result<()> {
+    let days: Option<u32> =
+        store.read(|r| store::read_setting(r.main(), web::pages::AUDIT_DAYS)).await?;
+    let days = days.unwrap_or(web::pages::USUAL_AUDIT_DAYS).max(1);
+    let before = now.minus(Duration::from_secs(u64::from(days) * 86_400));
+    access.audit().prune(&Caller::system(), before, now).await?;
+    Ok(())
+}
+
+async fn keep(store: Store, access: Access, health: Health, lifecycle: Lifecycle) -> Result<()> {
     let every = |period| {
         let mut ticks = interval_at(Instant::now() + FIRST_AFTER, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -51,8 +67,16 @@ async fn keep(store: Store, lifecycle: Lifecycle) -> Result<()> {
         tokio::select! {
             () = lifecycle.ended() => return Ok(()),
             _ = maintain.tick() => {
-                let cleaned = store.maintain(Timestamp::now()).await?;
+                let now = Timestamp::now();
+                let cleaned = store.maintain(now).await?;
                 tracing::debug!(?cleaned, "maintained the database");
+                match cleaned.held_back {
+                    Some(why) => health.degraded(CLOCK, why),
+                    None => {
+                        health.ok(CLOCK);
+                        prune_audit(&store, &access, now).await?;
+                    }
+                }
             }
             _ = backup.tick() => {
                 store.back_up(Timestamp::now()).await?;
