@@ -1,5 +1,4 @@
 //! Programs that call the API.
-#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
 #![allow(unreachable_pub)] // a module of a test program
 
 use access::Role;

@@ -1,6 +1,7 @@
 //! The document that describes the API, held against the routes and against what they answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use model::{NewEvent, Severity, Timestamp};
 use panoptikon_web::http::Entry;
@@ -189,9 +190,9 @@ async fn the_routes_in_the_manual_are_those_that_there_are() {
         let mut line = format!("`{} {}`", route.method, route.path.trim_start_matches("/api/v1"));
         if !route.query.is_empty() {
             let names: Vec<&str> = route.query.iter().map(|p| p.name).collect();
-            line += &format!(" `?{}`", names.join("&"));
+            let _ = write!(line, " `?{}`", names.join("&"));
         }
-        table += &format!("| {line} | {} | {permission} |\n", route.summary);
+        let _ = writeln!(table, "| {line} | {} | {permission} |", route.summary);
     }
     let text = std::fs::read_to_string(MANUAL).unwrap();
     let (head, rest) = text.split_once("<!-- routes -->").unwrap();

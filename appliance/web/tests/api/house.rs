@@ -36,8 +36,8 @@ async fn settings_change_by_section_and_the_rest_stays() {
     assert_eq!(after, expected);
     assert_eq!(bed.setting("retention.events_days").await, Some(json!(10)));
     let lines = bed.audit().await;
-    let changes = lines.iter().filter(|l| l.starts_with("settings.change")).count();
-    assert_eq!(changes, 5, "{lines:#?}");
+    let written = lines.iter().filter(|l| l.starts_with("settings.change")).count();
+    assert_eq!(written, 5, "{lines:#?}");
     let history = key.get("/api/v1/settings/history?limit=1").await.expect(200).json();
     assert_eq!(history["items"][0]["key"], "access.sessions");
 }

@@ -1,4 +1,5 @@
 //! The REST API, asked by everybody for everything.
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
 
 #[path = "../bed/mod.rs"]
 mod bed;
