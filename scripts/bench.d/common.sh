@@ -20,7 +20,8 @@ SECURE=127.0.0.1:8443
 bench_begin() {
     ((EUID == 0)) || give_up 'network namespaces need root; run it with sudo'
     need_packages iproute2 util-linux python3 "$@" || exit 1
-    PROGRAM=$(build_release) || exit 1
+    # BENCH_PROGRAM is one built already, to compare with an older one for instance.
+    PROGRAM=${BENCH_PROGRAM:-$(build_release)} && [[ -x $PROGRAM ]] || exit 1
     # On the disk of the build, since a crash or a full disk in memory proves little; sockets have
     # short paths only.
     BENCH_DIR=$LIB_TARGET/bench/${0##*/}
