@@ -32,12 +32,12 @@ async fn raise(bed: &Bed, events: Vec<NewEvent>) {
         let _ = stopped.await;
     }));
     for new in events {
-        bed.site.events.publish(new).await.unwrap();
+        bed.site.events.publish(new).await.expect("stored");
         let raised = tokio::time::timeout(Duration::from_secs(5), changes.recv()).await;
-        raised.expect("an alert").unwrap();
+        raised.expect("an alert").expect("an open channel");
     }
     drop(stop);
-    judge.await.unwrap().unwrap();
+    judge.await.expect("no panic").expect("no failure");
 }
 
 async fn three() -> (Bed, bed::Browser) {

@@ -183,3 +183,26 @@ async fn the_story_tells_what_happened_to_it_alone() {
     page.says("happening number 2");
     assert!(!page.body.contains("happening number 1"));
 }
+
+#[tokio::test]
+async fn two_devices_that_are_one_are_joined_after_a_look() {
+    let seeds = [
+        Seed { name: "pixel-8", online: false, ..Seed::number(1) },
+        Seed { name: "pixel-8", randomised: true, ..Seed::number(2) },
+        Seed { name: "a-printer", ..Seed::number(3) },
+    ];
+    let (bed, mut ada) = seeded(seeds).await;
+    let page = ada.get("/devices/2").await.expect(200);
+    let likeliest = page.body.find("<option value=\"1\">pixel-8 (10.0.0.1)");
+    assert!(likeliest.is_some() && likeliest < page.body.find("<option value=\"3\">a-printer"));
+    let ask = ada.get("/devices/2/merge?into=1").await.expect(200);
+    ask.says("name=\"into\" value=\"1\"");
+    for wrong in ["2", "99", "", "x"] {
+        assert_eq!(ada.post("/devices/2/merge", &[("into", wrong)]).await.location(), "/devices/2");
+    }
+    assert_eq!(ada.post("/devices/2/merge", &[("into", "1")]).await.location(), "/devices/1");
+    assert_eq!(ada.get("/devices/2").await.location(), "/devices/1");
+    ada.get("/devices/1").await.expect(200).says("were joined by a person");
+    assert!(bed.audit().await.iter().any(|l| l.starts_with("device.merge device:1 ok")));
+    bed.person(Role::Viewer).await.post("/devices/3/merge", &[("into", "1")]).await.expect(403);
+}

@@ -207,3 +207,18 @@ pub(crate) async fn wake(
     let also = audited(by, "device.wake", device(id), now, json!({}));
     Ok(site.discovery.wake(id, now, also).await?)
 }
+
+/// Joins two devices that are one; `into` stays.
+pub(crate) async fn merge(
+    site: &Site,
+    by: &Caller,
+    absorbed: DeviceId,
+    into: DeviceId,
+    now: Timestamp,
+) -> Result<Device, Failure> {
+    by.require(P::DevicesEdit)?;
+    let gone = site.discovery.with(absorbed, |d| json!({ "name": d.name(), "mac": d.mac }));
+    let detail = json!({ "absorbed": absorbed, "old": gone });
+    let also = audited(by, "device.merge", device(into), now, detail);
+    Ok(site.discovery.merge(absorbed, into, now, also).await?)
+}

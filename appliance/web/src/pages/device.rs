@@ -1,6 +1,7 @@
 //! One device: what is known of it and why, and what people do with it.
 
 mod form;
+mod merge;
 mod parts;
 
 use std::time::Duration;
@@ -34,6 +35,20 @@ pub(super) fn routes() -> Routes<Site> {
             "Scan its ports",
         ))
         .add(Route::new(Method::POST, "/devices/{id}/wake", needs(P::DevicesWake), wake, "Wake it"))
+        .add(Route::new(
+            Method::GET,
+            "/devices/{id}/merge",
+            needs(P::DevicesEdit),
+            merge::ask_merge,
+            "Ask before joining it with another one",
+        ))
+        .add(Route::new(
+            Method::POST,
+            "/devices/{id}/merge",
+            needs(P::DevicesEdit),
+            merge::merge,
+            "Join it with another one",
+        ))
         .add(Route::new(
             Method::GET,
             "/devices/{id}/forget",
@@ -95,13 +110,17 @@ async fn detail(ask: &Ask, device: &Device, form: DeviceForm) -> Result<DeviceDe
         addresses: parts::addresses(site, device, now),
         presence: presence?,
         services: parts::services(device, now),
-        ports: parts::ports(scan?, now),
+        ports: parts::ports(device, scan?.as_ref(), now),
         notes: device.person.notes.clone(),
         tags: device.person.tags.clone(),
         criticality: form::importance(device.person.criticality).to_owned(),
         story: parts::story(&story?, now),
         form,
-        merge_choices: Vec::new(),
+        merge_choices: if ask.may(P::DevicesEdit) {
+            merge::choices(site, device)
+        } else {
+            Vec::new()
+        },
     })
 }
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use discovery::edit::{DevicePatch, EnrichmentPatch, NewDevice};
 use discovery::enrich::DeviceType;
 use discovery::list::{DeviceFilter, Sort, State};
-use discovery::{DiscoveryError, ExportFormat};
+use discovery::{DiscoveryError, ExportFormat, Network};
 use model::{DeviceId, Mac, Timestamp};
 
 use super::deeds::{self, Scan};
@@ -108,7 +108,7 @@ fn columns(query: &Query) -> Vec<Column> {
 fn networks(site: &Site) -> String {
     let segments = site.discovery.segments();
     let networks = segments.iter().flat_map(|s| &s.networks);
-    let v4: Vec<String> = networks.filter(|n| n.own.is_ipv4()).map(|n| n.cidr()).collect();
+    let v4: Vec<String> = networks.filter(|n| n.own.is_ipv4()).map(Network::cidr).collect();
     if v4.is_empty() { "the network".to_owned() } else { v4.join(", ") }
 }
 

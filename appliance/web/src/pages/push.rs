@@ -107,12 +107,12 @@ impl Sources {
             RecvError::Closed => None,
         };
         let word = tokio::select! {
+            event = self.events.recv() => event.map_or_else(lost, |e| Some(Word::Event(e))),
             change = self.devices.recv() => match change {
                 Ok(DeviceChange::Updated(id) | DeviceChange::Removed(id)) => Some(Word::Device(id)),
                 Err(error) => lost(error),
             },
             change = self.alerts.recv() => change.map_or_else(lost, |c| Some(Word::Alert(c))),
-            event = self.events.recv() => event.map_or_else(lost, |e| Some(Word::Event(e))),
             arrived = self.arrivals.changed() => arrived.ok().map(|()| Word::Arrived),
         };
         match word {
@@ -132,6 +132,7 @@ async fn run(site: &Site) {
     };
     let mut feed = Feed { site, pending: Pending::default(), counts: None, reloaded: [None; 4] };
     let mut flushed = Instant::now();
+    feed.know();
     loop {
         let waiting = feed.pending.later(flushed);
         tokio::select! {
@@ -144,6 +145,9 @@ async fn run(site: &Site) {
                 () = sleep_until(due) => break,
                 word = sources.next() => feed.pending.take(word, Instant::now()),
             }
+        }
+        if feed.pending.unsure {
+            feed.know();
         }
         if site.live.tabs() == 0 {
             feed.pending.forget();
@@ -164,6 +168,10 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
+    fn know(&mut self) {
+        self.site.discovery.with_all(|devices| self.pending.know(devices.map(|d| d.id)));
+    }
+
     async fn flush(&mut self, now: Timestamp) {
         let mut everywhere = View::default();
         if std::mem::take(&mut self.pending.count_devices) {

@@ -60,7 +60,7 @@ pub(crate) async fn seeded(seeds: impl IntoIterator<Item = Seed>) -> (Bed, Brows
         }
         Ok::<_, StoreError>(())
     };
-    bed.site.store.write("seeds", fill).await.unwrap();
+    bed.site.store.write("seeds", fill).await.expect("seeded");
     reopen(&mut bed);
     let mut browser = bed.browser();
     browser.cookies = ada.cookies;
@@ -76,12 +76,14 @@ pub(crate) fn reopen(bed: &mut Bed) {
         store: old.store.clone(),
         events: old.events.clone(),
         access: old.access.clone(),
-        discovery: Discovery::open(old.store.clone(), old.events.clone(), now).unwrap(),
+        discovery: Discovery::open(old.store.clone(), old.events.clone(), now).expect("opens"),
         alerts: old.alerts.clone(),
         live: old.live.clone(),
         tls: old.tls.clone(),
         facts: old.facts.clone(),
-        components: Box::new(move || -> Vec<Component> { components.lock().unwrap().clone() }),
+        components: Box::new(move || -> Vec<Component> {
+            components.lock().expect("whole").clone()
+        }),
         capabilities: Box::new(Vec::new),
     });
     bed.router = panoptikon_web::router(&bed.site, &front(bed), Vec::new());
@@ -130,7 +132,7 @@ fn insert(conn: &rusqlite::Connection, seed: &Seed, now: Timestamp) -> rusqlite:
             first,
             last,
             seed.interface,
-            serde_json::to_string(&evidence).unwrap(),
+            serde_json::to_string(&evidence).expect("JSON"),
             person.to_string(),
             name,
             seed.kind,

@@ -2,6 +2,7 @@
 
 use discovery::Device;
 use discovery::edit::{DevicePatch, EnrichmentPatch};
+use discovery::enrich::DeviceType;
 
 use crate::pages::Form;
 use crate::pages::devices::kind_choices;
@@ -24,7 +25,7 @@ pub(super) fn of(device: &Device) -> DeviceForm {
         name: field(person.name.clone()),
         automatic_name: automatic_name(device),
         icons: kind_choices(person.icon.as_deref().unwrap_or_default()),
-        kinds: kind_choices(corrected.device_type.map(|k| k.as_str()).unwrap_or_default()),
+        kinds: kind_choices(corrected.device_type.map(DeviceType::as_str).unwrap_or_default()),
         os: Field::new(os(device)),
         brand: field(corrected.brand),
         model: field(corrected.model),

@@ -278,17 +278,32 @@ fn meaning(service: &str) -> &'static str {
     }
 }
 
-/// The last port scan.
-pub(super) fn ports(scan: Option<PortScan>, now: Timestamp) -> crate::view::PortScan {
-    let Some(scan) = scan else { return crate::view::PortScan::default() };
-    let since = now.since(scan.at);
-    let wait = AGAIN_AFTER.saturating_sub(since).as_secs();
-    let worst = scan.open().map(|p| p.risk).max().unwrap_or_default();
-    let mut reasons: Vec<String> =
-        scan.open().filter(|p| p.risk == Risk::Red).map(|p| p.why.clone()).collect();
-    reasons.dedup();
-    reasons.truncate(6);
+/// The last port scan, and how much of a risk the device is.
+pub(super) fn ports(
+    device: &Device,
+    scan: Option<&PortScan>,
+    now: Timestamp,
+) -> crate::view::PortScan {
+    let score = discovery::risk::risk(device, scan, now);
+    let (tone, word) = risk(score.level);
+    let reasons = score.reasons.iter().map(|reason| match reason.points {
+        0 => format!("{}.", reason.text),
+        points => format!("{points} points: {}.", reason.text.trim_end_matches('.')),
+    });
+    let mut view = crate::view::PortScan {
+        risk: format!("{word} risk, {} of 100", score.score),
+        tone,
+        reasons: reasons.collect(),
+        ..crate::view::PortScan::default()
+    };
+    let Some(scan) = scan else { return view };
+    let wait = AGAIN_AFTER.saturating_sub(now.since(scan.at)).as_secs();
+    if wait > 0 {
+        view.wait = format!("Wait {wait} s between scans.");
+    }
+    view.at = Some(Moment::ago(scan.at, now));
     let lines = scan.ports.iter().map(|p| {
+        let open = p.state == PortState::Open;
         let (tone, risk) = match p.state {
             PortState::Open => risk(p.risk),
             PortState::Closed => (Tone::Quiet, "Closed since"),
@@ -300,19 +315,11 @@ pub(super) fn ports(scan: Option<PortScan>, now: Timestamp) -> crate::view::Port
             version: p.version.clone().unwrap_or_default(),
             risk: risk.to_owned(),
             tone,
-            reason: if p.state == PortState::Open { p.why.clone() } else { String::new() },
+            reason: if open { p.why.clone() } else { String::new() },
         }
     });
-    let (tone, word) = risk(worst);
-    crate::view::PortScan {
-        at: Some(Moment::ago(scan.at, now)),
-        running: String::new(),
-        wait: if wait > 0 { format!("Wait {wait} s between scans.") } else { String::new() },
-        lines: lines.collect(),
-        risk: word.to_owned(),
-        tone,
-        reasons,
-    }
+    view.lines = lines.collect();
+    view
 }
 
 const fn risk(risk: Risk) -> (Tone, &'static str) {

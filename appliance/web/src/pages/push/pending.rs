@@ -46,6 +46,7 @@ impl News {
 
 /// What waits for the next flush, and what was in the last ones.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a thing to do of its own
 pub(super) struct Pending {
     /// Devices that changed, and whether they are new.
     pub(super) devices: BTreeMap<DeviceId, bool>,
@@ -57,6 +58,10 @@ pub(super) struct Pending {
     pub(super) arrived: bool,
     /// Pages to load anew.
     pub(super) reload: BTreeSet<&'static str>,
+    /// Changes were missed: what is new is not known any more.
+    pub(super) unsure: bool,
+    /// Devices that pages may show already.
+    seen: BTreeSet<DeviceId>,
     lately: VecDeque<(Instant, Lately)>,
 }
 
@@ -69,10 +74,10 @@ enum Lately {
 impl Pending {
     pub(super) fn take(&mut self, word: Word, at: Instant) {
         match word {
-            Word::Device(id) => self.device(id, false, at),
+            Word::Device(id) => self.device(id, at),
             Word::Event(event) => {
-                if let (true, Some(id)) = (event.kind == "new_device", event.device) {
-                    self.device(id, true, at);
+                // Told once it has said its name; its row is there before.
+                if event.kind == "new_device" {
                     self.reload.insert(OVERVIEW);
                     self.tell(News::Device(Arc::clone(&event)));
                 }
@@ -101,8 +106,15 @@ impl Pending {
             Word::Lost => {
                 self.reload.extend([TABLE, CARDS, ALERTS, OVERVIEW]);
                 (self.count_devices, self.count_alerts) = (true, true);
+                self.unsure = true;
             }
         }
+    }
+
+    /// Takes note of devices that pages show when they load.
+    pub(super) fn know(&mut self, ids: impl Iterator<Item = DeviceId>) {
+        self.seen.extend(ids);
+        self.unsure = false;
     }
 
     /// Some devices that wait.
@@ -126,10 +138,15 @@ impl Pending {
 
     /// Nobody is connected: nothing waits but what is remembered anyway.
     pub(super) fn forget(&mut self) {
-        *self = Self { lately: std::mem::take(&mut self.lately), ..Self::default() };
+        let (seen, lately) = (std::mem::take(&mut self.seen), std::mem::take(&mut self.lately));
+        *self = Self { seen, lately, unsure: self.unsure, ..Self::default() };
     }
 
-    fn device(&mut self, id: DeviceId, new: bool, at: Instant) {
+    fn device(&mut self, id: DeviceId, at: Instant) {
+        let new = self.seen.insert(id);
+        if new {
+            self.reload.insert(OVERVIEW);
+        }
         *self.devices.entry(id).or_default() |= new;
         self.count_devices = true;
         self.remember(at, Lately::Device(id, new));
@@ -168,6 +185,8 @@ mod tests {
         pending.forget();
         assert!(pending.next_devices(9).is_empty());
         pending.take(Word::Arrived, start + Duration::from_secs(7));
+        assert_eq!(pending.next_devices(9), [(DeviceId(2), true)]);
+        pending.take(Word::Device(DeviceId(2)), start + Duration::from_secs(7));
         assert_eq!(pending.next_devices(9), [(DeviceId(2), false)]);
     }
 
