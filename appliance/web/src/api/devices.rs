@@ -427,12 +427,8 @@ async fn merge(
     Path(id): Path<DeviceId>,
     Body(Merge { into }): Body<Merge>,
 ) -> Result<Response, Failure> {
-    let (by, now) = (&visitor.caller, Timestamp::now());
-    by.require(P::DevicesEdit)?;
-    let gone = site.discovery.with(id, |d| serde_json::json!({ "name": d.name(), "mac": d.mac }));
-    let detail = serde_json::json!({ "absorbed": id, "old": gone });
-    let also = deeds::audited(by, "device.merge", deeds::device(into), now, detail);
-    Ok(shown(&site.discovery.merge(id, into, now, also).await?))
+    let device = deeds::merge(&site, &visitor.caller, id, into, Timestamp::now()).await?;
+    Ok(shown(&device))
 }
 
 async fn delete(
