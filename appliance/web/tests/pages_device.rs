@@ -75,7 +75,7 @@ async fn what_a_person_says_stays_and_is_audited() {
     reopen(&mut bed);
     let device = bed.site.discovery.get(DeviceId(1)).unwrap();
     assert_eq!(device.name(), "Kitchen TV");
-    assert_eq!(device.device_type().map(|t| t.as_str()), Some("tv"));
+    assert_eq!(device.device_type().map(discovery::enrich::DeviceType::as_str), Some("tv"));
     assert_eq!(device.os_family(), Some("webOS 6"));
     assert_eq!(device.person.tags, ["kitchen", "loan"]);
     assert_eq!(device.person.notes, "Line one\nLine two");

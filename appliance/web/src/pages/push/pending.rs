@@ -193,6 +193,7 @@ mod tests {
     #[test]
     fn many_devices_go_out_bit_by_bit() {
         let mut pending = Pending::default();
+        pending.know((0..50).map(DeviceId));
         for id in 0..100 {
             pending.take(Word::Device(DeviceId(id % 50)), Instant::now());
         }
