@@ -160,6 +160,28 @@ impl Discovery {
         self.inner.store.read(move |r| Ok(uptime::query(r.main(), id, first, from, to)?)).await
     }
 
+    /// As [`Discovery::uptime`], for many devices at once and in their order; those that do not
+    /// exist have none.
+    pub async fn uptimes(
+        &self,
+        ids: &[DeviceId],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Uptime>, DiscoveryError> {
+        let first: Vec<_> =
+            ids.iter().map(|id| (*id, self.with(*id, |d| d.presence.first_seen))).collect();
+        let read = move |r: &mut store::Reading| {
+            first
+                .into_iter()
+                .map(|(id, first)| match first {
+                    Some(first) => Ok(uptime::query(r.main(), id, first, from, to)?),
+                    None => Ok(Uptime::default()),
+                })
+                .collect()
+        };
+        self.inner.store.read(read).await
+    }
+
     /// How many devices were online at each of `points` moments of the last `span`, oldest first.
     pub async fn online_history(
         &self,

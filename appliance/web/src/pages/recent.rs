@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use discovery::uptime::Stretch;
 use discovery::{Device, Discovery};
-use futures_util::future::join_all;
 use model::{DeviceId, Timestamp};
 
 use crate::view::{Strip, percent};
@@ -53,7 +52,11 @@ impl Recent {
             });
             wanted.map(|d| d.id).collect()
         };
-        let found = join_all(unknown.iter().map(|id| discovery.uptime(*id, from, now))).await;
+        let found = match unknown.as_slice() {
+            [] => Vec::new(),
+            // A strip that is missing for once is no reason to withhold the list.
+            ids => discovery.uptimes(ids, from, now).await.unwrap_or_default(),
+        };
         let mut kept = self.kept();
         if kept.len() + unknown.len() > MOST {
             kept.clear();
@@ -61,7 +64,7 @@ impl Recent {
         for (id, uptime) in unknown.into_iter().zip(found) {
             let Some(device) = devices.iter().find(|d| d.id == id) else { continue };
             let since = device.presence.since;
-            let mut before = uptime.map(|u| u.stretches).unwrap_or_default();
+            let mut before = uptime.stretches;
             before.retain(|s| s.from < since);
             if let Some(last) = before.last_mut() {
                 last.to = since;
