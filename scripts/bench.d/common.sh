@@ -39,10 +39,27 @@ bench_begin() {
     trap 'exit 130' INT TERM HUP
 }
 
+# began_at PID: the kernel's start time of a process: a number may be another's by now.
+began_at() {
+    local line
+    { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+    line=${line##*) }
+    # shellcheck disable=SC2086
+    set -- $line
+    echo "${20}"
+}
+
+# bench_owns PID: a process to end with this run.
+bench_owns() {
+    BENCH_STARTED+=("$1 $(began_at "$1")")
+}
+
 # bench_end: takes down whatever this run made.
 bench_end() {
-    local pid bed
-    for pid in "${BENCH_STARTED[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+    local pid began bed
+    while read -r pid began; do
+        [[ -z $pid || $(began_at "$pid") != "$began" ]] || kill -KILL "$pid" 2>/dev/null
+    done < <(printf '%s\n' "${BENCH_STARTED[@]}")
     for bed in "${BENCH_BEDS[@]}"; do "$LIB_ROOT/scripts/lab" bed-down "$bed" >/dev/null 2>&1; done
     declare -F bench_also_end >/dev/null && bench_also_end
     [[ -n ${BENCH_RUN:-} ]] && rm -rf "$BENCH_RUN"
@@ -94,7 +111,7 @@ run_appliance() {
         exec "${inside[@]}" "$PROGRAM" serve "${SETTINGS[@]}"
     ) >>"$folder/log" 2>&1 &
     PID=$!
-    BENCH_STARTED+=("$PID")
+    bench_owns "$PID"
     disown "$PID"
 }
 

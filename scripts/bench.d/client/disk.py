@@ -31,7 +31,7 @@ def fill():
 
 
 def health():
-    return appliance.ask("GET", "/health").text
+    return appliance.api("GET", "/health").text
 
 
 def is_full(text):
@@ -39,9 +39,10 @@ def is_full(text):
 
 
 def banner():
-    """Whether a page says so, in a message that is marked as bad."""
+    """What a page says of it in a message that is marked as bad; empty when it says nothing."""
     text = appliance.page("/").text
-    return any("disk" in part.lower() for part in re.findall(r'class="[^"]*\bbad\b[^"]*"(.{0,400})', text, re.S))
+    told = re.findall(r'class="flash bad"[^>]*>(.*?)</p>|class="flash bad"[^>]*>(.*?)</div>', text, re.S)
+    return next((part for pair in told for part in pair if "disk is full" in part.lower()), "")
 
 
 def until(what, limit=60):
@@ -58,11 +59,11 @@ editor.learn()
 for _ in range(50):
     if not editor.edit(dice):
         raise SystemExit(f"an edit on a healthy disk: status {editor.last.status}\n{editor.last.text[:500]}")
-if is_full(health()):
-    raise SystemExit(f"not well before the disk is full: {health()[:500]}")
+if is_full(health()) or banner():
+    raise SystemExit(f"not well before the disk is full: {health()[:500]}\n{banner()}")
 
 began = time.monotonic()
-said, red, pages, refused, taken = None, None, 0, 0, 0
+said, red, pages, refused, taken, why = None, None, 0, 0, 0, set()
 for number in range(100):
     # What was freed by a checkpoint is taken at once.
     fill()
@@ -72,13 +73,16 @@ for number in range(100):
             taken += 1
         else:
             refused += 1
-            print(f"refused: {editor.last.status} {editor.last.text[:200]}", flush=True)
+            why.add(f"{editor.last.status} {editor.last.text[:200]}")
     if said is None and is_full(health()):
         said = round(time.monotonic() - began, 1)
         print(f"health: {health()[:600]}", flush=True)
     if red is None and banner():
         red = round(time.monotonic() - began, 1)
+        print(f"page: {banner()}", flush=True)
     time.sleep(0.1)
+for reason in sorted(why):
+    print(f"refused: {reason}")
 print("disk pages", pages)
 print("disk refused", refused)
 print("disk taken", taken)

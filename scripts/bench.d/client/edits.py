@@ -11,10 +11,13 @@ import random
 import re
 import sys
 import time
+import urllib.parse
 
 from appliance import Appliance
 
 NOTE = "edit-"
+# An audit line has what was there before, too; its detail may be JSON within JSON.
+AUDITED = re.compile(rf'new\\*":\s*{{\\*"notes\\*":\s*\\*"{NOTE}(\d+)')
 
 
 class Editor:
@@ -67,34 +70,39 @@ def all_done(journal):
         return [tuple(map(int, line.split()[1:])) for line in lines if line.startswith("done ")]
 
 
-def check(appliance, journal):
-    """The acknowledged edits that are not there: on the device, or in the audit log."""
+def check(appliance, journal, since=0):
+    """The acknowledged edits after number `since` that are not there: on the device, or in the audit
+    log."""
     lost = []
     _, acknowledged = read(journal)
     for device, number in acknowledged.items():
+        if number <= since:
+            continue
         answer = appliance.api("GET", f"/api/v1/devices/{device}")
         kept = re.search(rf"{NOTE}(\d+)", answer.text)
         if answer.status != 200 or not kept or int(kept.group(1)) < number:
             lost.append(f"device {device}: edit {number} is gone; it says {answer.text[:200]}")
-    audited = audit(appliance)
+    audited = audit(appliance, since)
     for device, number in all_done(journal):
-        if number not in audited:
+        if number > since and number not in audited:
             lost.append(f"device {device}: edit {number} is not in the audit log")
     return lost
 
 
-def audit(appliance):
-    """The numbers of all edits in the audit log."""
+def audit(appliance, since):
+    """The numbers of the edits in the audit log, which is newest first, at least those after
+    `since`."""
     numbers, cursor = set(), ""
     while True:
         answer = appliance.api("GET", f"/api/v1/audit?limit=200{cursor}")
         if answer.status != 200:
             raise SystemExit(f"reading the audit log: status {answer.status}\n{answer.text[:500]}")
-        numbers.update(int(n) for n in re.findall(rf"{NOTE}(\d+)", answer.text))
+        found = {int(number) for number in AUDITED.findall(answer.text)}
+        numbers |= found
         following = answer.json.get("next")
-        if not following:
+        if not following or min(found, default=since + 1) <= since:
             return numbers
-        cursor = f"&cursor={following}"
+        cursor = "&" + urllib.parse.urlencode({"cursor": following})
 
 
 def main():
@@ -103,10 +111,11 @@ def main():
     parser.add_argument("--way-in", required=True)
     parser.add_argument("--journal", required=True)
     parser.add_argument("--check", action="store_true", help="instead of editing")
+    parser.add_argument("--since", type=int, default=0, help="check edits after this one only")
     asked = parser.parse_args()
     appliance = Appliance(asked.at, asked.way_in)
     if asked.check:
-        lost = check(appliance, asked.journal)
+        lost = check(appliance, asked.journal, asked.since)
         for line in lost[:20]:
             print(line, file=sys.stderr)
         print("lost", len(lost))
