@@ -1,0 +1,37 @@
+// What happens on the network is on the open page at once.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lab, onPage } from './bed.mjs';
+
+/** From the first frame of a new host to its row, in milliseconds. */
+const SOON = 2000;
+
+/** Of a maker: made-up addresses wait a moment for what tells whether they are a known phone. */
+const mac = '00:1b:21:6e:65:77';
+
+/** Notes when a text that contains `needle` is first inside `selector`. */
+const awaitText = (page, selector, needle) => page.evaluate(([selector, needle]) => new Promise(found => {
+  const look = () => [...document.querySelectorAll(selector)].some(e => e.textContent.includes(needle)) && found(Date.now());
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+  look();
+}), [selector, needle]);
+
+test('a new host is a row of the open device list within two seconds, without loading anew', () => onPage({ who: 'owner' }, async page => {
+  await page.goto('/devices');
+  await page.locator('#live.ok').waitFor();
+  const loads = [];
+  page.on('framenavigated', frame => loads.push(frame.url()));
+  const seen = awaitText(page, '[data-list="devices"] tr', mac);
+  const count = await page.locator('.tabs a').first().textContent();
+  const first = Number(await lab('host', 'add', 'fresh', mac, 'laptop', 'Fresh-Laptop'));
+  const took = await seen - first;
+  assert.ok(took < SOON, `it took ${took} ms`);
+  assert.deepEqual(loads, [], 'the page was loaded anew');
+  await page.waitForFunction(before => document.querySelector('.tabs a').textContent !== before, count);
+}));
+
+test('a host that tells its name gets it on the open page', () => onPage({ who: 'owner' }, async page => {
+  await page.goto(`/devices?q=${mac}`);
+  await awaitText(page, '[data-list="devices"] tr', 'Fresh-Laptop');
+}));
