@@ -6,6 +6,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 BENCH_CLIENT=$LIB_ROOT/scripts/bench.d/client
+# Debian's own, for a version manager in front of it takes its time at each start.
+PYTHON=/usr/bin/python3
 BENCH_MISSED=0
 BENCH_ROWS=()
 BENCH_STARTED=()
@@ -161,12 +163,16 @@ within() {
 # prime FOLDER [options of client/prime.py]: claims a fresh appliance in a namespace without a LAN,
 # makes an API key, and leaves folder and folder/way-in.json for copies to start from.
 prime() {
-    local folder=$1 before=${NEAR:-}
+    local folder=$1 before=${NEAR:-} token='' tenths
     shift
     NEAR=pnk-prime-$$
     ip netns add "$NEAR" && ip -n "$NEAR" link set lo up || give_up 'cannot make a namespace'
     start_appliance "$folder"
-    within python3 "$BENCH_CLIENT/prime.py" --at "http://$PLAIN" --token "$(cli setup-token)" \
+    for ((tenths = 0; tenths < 100; tenths++)); do
+        token=$(cli setup-token 2>/dev/null) && break
+        sleep 0.1
+    done
+    within "$PYTHON" "$BENCH_CLIENT/prime.py" --at "http://$PLAIN" --token "$token" \
         --way-in "$folder/way-in.json" "$@" ||
         { ip netns delete "$NEAR"; give_up 'claiming the appliance failed'; }
     stop_appliance
