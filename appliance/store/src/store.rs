@@ -63,12 +63,13 @@ pub(crate) struct Inner {
     queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Mutex<Vec<Reading>>,
-    reading: Semaphore,
+    reading: Arc<Semaphore>,
     shared: Arc<Shared>,
     settings: watch::Sender<u64>,
 }
 
 /// What the writer thread tells the others.
+#[derive(Default)]
 pub(crate) struct Shared {
     health: watch::Sender<Health>,
     commits: AtomicU64,
@@ -85,6 +86,18 @@ impl Shared {
             *health = Health::default();
             changed
         });
+    }
+
+    /// The writer thread has ended although nobody closed the store.
+    pub(crate) fn broke_off(&self) {
+        let why = "the writer has broken off, nothing is stored any more; restart Panoptikon";
+        tracing::error!("{why}");
+        self.health.send_replace(Health { failing: Some(why.to_owned()), full: false });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn health(&self) -> Health {
+        self.health.borrow().clone()
     }
 
     pub(crate) fn failed(&self, error: &rusqlite::Error) {
@@ -132,10 +145,7 @@ impl Store {
             .map(|_| Reading::open(&options.dir, &path))
             .collect::<Result<Vec<_>, _>>()?;
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let shared = Arc::new(Shared {
-            health: watch::Sender::new(Health::default()),
-            commits: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::default());
         let days = Days::new(options.dir.clone(), kinds);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -151,7 +161,7 @@ impl Store {
                 queue: Mutex::new(Some(queue)),
                 thread: Mutex::new(Some(thread)),
                 readers: Mutex::new(readers),
-                reading: Semaphore::new(READERS),
+                reading: Arc::new(Semaphore::new(READERS)),
                 shared,
                 settings: watch::Sender::new(0),
             }),
@@ -217,19 +227,24 @@ impl Store {
     }
 
     /// Runs `f` on a read-only connection, off the async workers. At most a few run at a time; the
-    /// others wait their turn.
+    /// others wait their turn. One whose caller goes away before its turn never runs; one that runs
+    /// already goes on.
     pub async fn read<T, E, F>(&self, f: F) -> Result<T, E>
     where
         F: FnOnce(&mut Reading) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let permit = self.inner.reading.acquire().await.map_err(|_| StoreError::Closed)?;
+        let turns = Arc::clone(&self.inner.reading);
+        let turn = turns.acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let inner = Arc::clone(&self.inner);
-        let task = tokio::task::spawn_blocking(move || inner.read(f));
-        let outcome = task.await;
-        drop(permit);
-        outcome.unwrap_or_else(|_| Err(StoreError::Broken("a query").into()))
+        let task = tokio::task::spawn_blocking(move || {
+            let result = inner.read(f);
+            // Here, because the future may be gone long before the query ends.
+            drop(turn);
+            result
+        });
+        task.await.unwrap_or_else(|_| Err(StoreError::Broken("a query").into()))
     }
 
     /// As [`Store::read`], on the calling thread.
@@ -299,7 +314,10 @@ impl Inner {
     {
         let mut reading = self.take_reader()?;
         let result = f(&mut reading);
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
+        let mut idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS && !self.reading.is_closed() {
+            idle.push(reading);
+        }
         result
     }
 

@@ -2,8 +2,13 @@
 //!
 //! Jobs wait in a bounded queue. The thread takes what is there, runs each job in a savepoint of one
 //! transaction, commits, and only then answers: what has been acknowledged is in the write-ahead
-//! log. Day files are committed before the main database, so that a cursor kept there never points
-//! past what is stored.
+//! log. What was queued is written even where its caller has gone away.
+//!
+//! Day files are committed before the main database, so that a cursor kept there never points past
+//! what is stored. The price: where the main database cannot be committed after they were, their
+//! jobs are answered with an error although their lines are in the day files. Who then tries again
+//! stores them a second time. Days hold everything at least once, not exactly once; after an error
+//! nothing is missing, but a day may hold a line twice.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +44,8 @@ impl Writing<'_> {
         self.days.enter(kind, day)
     }
 
-    /// Runs something once everything this job wrote is committed; never if it is not.
+    /// Runs something once everything this job wrote is committed; never if it is not. It runs on
+    /// the writer thread, before the answer, also where nobody waits for that any more.
     pub fn after_commit(&mut self, f: impl FnOnce() + Send + 'static) {
         self.after.push(Box::new(f));
     }
@@ -95,6 +101,17 @@ where
     }
 }
 
+/// Tells when the writer thread ends other than by being closed.
+struct Watchman(Arc<Shared>);
+
+impl Drop for Watchman {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broke_off();
+        }
+    }
+}
+
 /// The writer thread's body; returns when all senders are gone.
 pub(crate) fn run(
     main: Connection,
@@ -102,6 +119,7 @@ pub(crate) fn run(
     mut queue: mpsc::Receiver<Box<dyn Job>>,
     shared: Arc<Shared>,
 ) {
+    let _watchman = Watchman(Arc::clone(&shared));
     let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
     while let Some(first) = queue.blocking_recv() {
         batch.push(first);
@@ -133,10 +151,10 @@ fn write_batch(main: &Connection, days: &mut Days, batch: &mut Vec<Box<dyn Job>>
         Ok(()) => {
             shared.committed();
             for f in after {
-                f();
+                shielded("what follows a commit", f);
             }
             for job in batch.drain(..) {
-                job.answer(Ok(()));
+                shielded("an answer", move || job.answer(Ok(())));
             }
         }
         Err(error) => {
@@ -146,11 +164,19 @@ fn write_batch(main: &Connection, days: &mut Days, batch: &mut Vec<Box<dyn Job>>
             }
             shared.failed(&error);
             for job in batch.drain(..) {
-                job.answer(Err(StoreError::commit(&error)));
+                let commit = Err(StoreError::commit(&error));
+                shielded("an answer", move || job.answer(commit));
             }
         }
     }
     days.trim();
+}
+
+/// Runs what belongs to others, which must not end the thread that writes for everybody.
+fn shielded(what: &str, f: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(f)).is_err() {
+        tracing::error!(what, "panicked on the writer thread; what was committed stays");
+    }
 }
 
 fn begin(main: &Connection, days: &mut Days, synced: bool) -> rusqlite::Result<()> {
@@ -170,14 +196,7 @@ fn run_in_savepoint(
     main.execute_batch("SAVEPOINT job")?;
     let mut mine = Vec::new();
     let keep = job.run(&mut Writing { main, days, after: &mut mine });
-    // A full disk makes SQLite roll the whole transaction back by itself.
-    if main.is_autocommit() {
-        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
-        return Err(rusqlite::Error::SqliteFailure(
-            full,
-            Some("rolled back by a full disk".into()),
-        ));
-    }
+    still_open(main)?;
     let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
     days.leave(end)?;
     main.execute_batch(end)?;
@@ -185,6 +204,16 @@ fn run_in_savepoint(
         after.append(&mut mine);
     }
     Ok(())
+}
+
+/// A full disk makes SQLite roll the whole transaction back by itself, which only shows in that there
+/// is none any more.
+fn still_open(conn: &Connection) -> rusqlite::Result<()> {
+    if !conn.is_autocommit() {
+        return Ok(());
+    }
+    let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+    Err(rusqlite::Error::SqliteFailure(full, Some("rolled back by a full disk".to_owned())))
 }
 
 /// The day files that are open for writing.
@@ -235,6 +264,7 @@ impl Days {
     fn leave(&mut self, end: &str) -> rusqlite::Result<()> {
         for day in self.open.values_mut().filter(|d| d.in_job) {
             day.in_job = false;
+            still_open(&day.conn)?;
             day.conn.execute_batch(end)?;
         }
         Ok(())
@@ -268,5 +298,26 @@ impl Days {
 
     fn close(&mut self) {
         self.open.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_breaks_off_is_shown_and_one_that_is_closed_is_not() {
+        let shared = Arc::new(Shared::default());
+        drop(Watchman(Arc::clone(&shared)));
+        assert_eq!(shared.health().failing, None);
+        let watchman = Watchman(Arc::clone(&shared));
+        let thread = std::thread::spawn(move || {
+            let _watchman = watchman;
+            panic!("on purpose");
+        });
+        assert!(thread.join().is_err());
+        let health = shared.health();
+        assert!(health.failing.is_some_and(|why| why.contains("restart")));
+        assert!(!health.full);
     }
 }
