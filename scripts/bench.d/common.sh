@@ -126,10 +126,16 @@ start_appliance() {
             tail -n 3 "$1/log" >&2
             give_up "the appliance ended; see $1/log"
         }
-        serves && return 0
+        serves && ready && return 0
         sleep 0.05
     done
     give_up "the appliance does not answer after 30 s; see $1/log"
+}
+
+# ready: its rooms are open; exit code 3 is "not yet".
+ready() {
+    cli setup-token >/dev/null 2>&1
+    (($? != 3))
 }
 
 serves() {
