@@ -10,10 +10,10 @@ import { chromium } from 'playwright-core';
 const need = name => process.env[name] ?? assert.fail(`${name} is not set: start the suite with ./run`);
 
 /** Where the lab shows its page. */
-export const address = need('PANOPTIKON_URL');
+export const address = need('TESTED_SITE');
 
 /** The token that the console would print. */
-export const setupToken = need('PANOPTIKON_SETUP_TOKEN');
+export const setupToken = need('TESTED_SETUP_TOKEN');
 
 /** The folder of the repository. */
 export const root = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -58,7 +58,7 @@ export async function visit({ who, script = true, width = 1440, theme = 'dark', 
     reducedMotion: 'reduce',
     ...more,
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   if (who) await context.addCookies([await entered(who), { name: '__Host-panoptikon-theme', value: theme, url: address, secure: true }]);
   return context;
 }

@@ -12,7 +12,7 @@ import { find, places } from './places.mjs';
 
 const baseline = new URL('baseline/', import.meta.url);
 const found = `${root}target/browser/`;
-const update = Boolean(process.env.PANOPTIKON_UPDATE);
+const update = Boolean(process.env.TESTED_UPDATE);
 
 /** A pixel differs beyond this distance in colour (0 to 1, pixelmatch); anti-aliased edges do not count. */
 const COLOUR = 0.2;
