@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use model::Timestamp;
 use rusqlite::{Connection, OpenFlags};
@@ -10,10 +11,14 @@ use serde::Serialize;
 use crate::store::APPLICATION_ID;
 use crate::{DATABASE, Room, Store, StoreError, days, schema};
 
+/// The ending of a copy that is not complete.
+const UNFINISHED: &str = ".unfinished";
 /// The folder of backups below the data folder.
 pub(crate) const FOLDER: &str = "backups";
-/// Days for which the newest backup of the day is kept.
-const DAILY: i64 = 7;
+/// Days, of those that have a backup, of which the newest one is kept.
+const DAILY: usize = 7;
+/// What has to stay free beside a copy, for everybody's writes meanwhile.
+const SPARE: u64 = 16 << 20;
 
 /// One copy of the main database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,34 +32,62 @@ pub struct Backup {
 }
 
 impl Store {
-    /// Copies the main database while it is in use, and forgets copies that are no longer needed.
+    /// Copies the main database while it is in use, and forgets copies that are no longer needed. Goes
+    /// on where the caller goes away.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`] where a copy would fill the disk; nothing is written then.
     pub async fn back_up(&self, now: Timestamp) -> Result<Backup, StoreError> {
-        let options = self.options().clone();
-        let made = self
-            .read(move |r| {
-                let path = options.dir.join(FOLDER).join(name(now));
-                let unfinished = days::sibling(&path, ".unfinished");
-                let _ = std::fs::remove_file(&unfinished);
-                let target = unfinished.display().to_string();
-                let copied = r.main().execute("VACUUM INTO ?1", [&target]);
-                if let Err(error) = copied {
-                    let _ = std::fs::remove_file(&unfinished);
-                    return Err(StoreError::from(error));
-                }
-                let private = std::fs::Permissions::from_mode(0o600);
-                std::fs::set_permissions(&unfinished, private)
-                    .and_then(|()| std::fs::File::open(&unfinished)?.sync_all())
-                    .and_then(|()| std::fs::rename(&unfinished, &path))
-                    .map_err(StoreError::io("write", &path))?;
-                for old in surplus(list(&options.dir)?, options.keep_backups, now) {
-                    std::fs::remove_file(&old.path).map_err(StoreError::io("delete", &old.path))?;
-                }
-                let bytes = days::size(&path);
-                Ok::<_, StoreError>(Backup { path, at: now, bytes })
-            })
-            .await?;
+        let made = self.aside(move |store| store.copy(now)).await??;
         tracing::info!(file = %made.path.display(), bytes = made.bytes, "backup made");
         Ok(made)
+    }
+
+    fn copy(&self, now: Timestamp) -> Result<Backup, StoreError> {
+        if self.inner().is_closed() {
+            return Err(StoreError::Closed);
+        }
+        let _alone = self.inner().backing_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.options().dir.join(FOLDER);
+        let path = folder.join(name(now));
+        sweep(&folder)?;
+        self.prune_backups(None)?;
+        let sizes = self.sizes();
+        room_for_copy(&folder, sizes.main, sizes.free)?;
+        let unfinished = days::sibling(&path, UNFINISHED);
+        let target = unfinished.display().to_string();
+        let copied = self
+            .read_blocking(|r| Ok(r.main().execute("VACUUM INTO ?1", [&target]).map(|_| ())?));
+        let kept = copied.and_then(|()| {
+            let private = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&unfinished, private)
+                .and_then(|()| std::fs::File::open(&unfinished)?.sync_all())
+                .and_then(|()| std::fs::rename(&unfinished, &path))
+                .map_err(StoreError::io("write", &path))
+        });
+        if let Err(error) = kept {
+            let _ = std::fs::remove_file(&unfinished);
+            return Err(error);
+        }
+        if let Err(error) = self.prune_backups(Some(&path)) {
+            // The copy is there; the next round tries again.
+            tracing::warn!(%error, "old backups cannot be deleted");
+        }
+        let bytes = days::size(&path);
+        Ok(Backup { path, at: now, bytes })
+    }
+
+    /// Deletes backups that are no longer needed, and those that take more than the cap together;
+    /// never `spared`, nor the newest. Gives back how many.
+    pub(crate) fn prune_backups(&self, spared: Option<&Path>) -> Result<u64, StoreError> {
+        let options = self.options();
+        let (kept, mut gone) = split(list(&options.dir)?, options.keep_backups);
+        gone.extend(beyond(kept, options.max_bytes));
+        gone.retain(|backup| spared != Some(backup.path.as_path()));
+        for old in &gone {
+            std::fs::remove_file(&old.path).map_err(StoreError::io("delete", &old.path))?;
+        }
+        Ok(gone.len() as u64)
     }
 
     /// All backups, newest first.
@@ -138,20 +171,57 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<Backup>, StoreError> {
     Ok(all)
 }
 
-/// Of backups, newest first, those beyond the newest `keep` and the newest of each of the last days.
-fn surplus(all: Vec<Backup>, keep: usize, now: Timestamp) -> Vec<Backup> {
-    let mut kept_day = None;
-    let mut surplus = Vec::new();
+/// Deletes what copies that broke off have left behind.
+fn sweep(folder: &Path) -> Result<(), StoreError> {
+    let entries = std::fs::read_dir(folder).map_err(StoreError::io("list", folder))?;
+    for entry in entries.filter_map(Result::ok) {
+        if entry.file_name().to_string_lossy().ends_with(UNFINISHED) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(StoreError::io("delete", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a database of `main` bytes can be copied while `free` bytes are free.
+fn room_for_copy(folder: &Path, main: u64, free: u64) -> Result<(), StoreError> {
+    let needed = main.saturating_mul(2).saturating_add(SPARE);
+    if free < needed {
+        return Err(StoreError::NoRoom { path: folder.to_owned(), needed, free });
+    }
+    Ok(())
+}
+
+/// Splits backups, newest first, into the newest `keep` with the newest of each of the last days that
+/// have one, and the others. Asks no clock, for that may be wrong.
+fn split(all: Vec<Backup>, keep: usize) -> (Vec<Backup>, Vec<Backup>) {
+    let (mut last_day, mut days) = (None, 0);
+    let (mut kept, mut surplus) = (Vec::new(), Vec::new());
     for (position, backup) in all.into_iter().enumerate() {
-        let first_of_day = kept_day != Some(backup.at.day());
-        let recent = now.day() - backup.at.day() < DAILY;
-        if position < keep || first_of_day && recent {
-            kept_day = Some(backup.at.day());
+        let first_of_day = last_day != Some(backup.at.day());
+        last_day = Some(backup.at.day());
+        days += usize::from(first_of_day);
+        if position < keep || first_of_day && days <= DAILY {
+            kept.push(backup);
         } else {
             surplus.push(backup);
         }
     }
-    surplus
+    (kept, surplus)
+}
+
+/// Of backups, newest first, the oldest that take more than `cap` bytes together; never the newest.
+fn beyond(all: Vec<Backup>, cap: u64) -> Vec<Backup> {
+    let mut total = 0_u64;
+    let over = |backup: &Backup| {
+        total = total.saturating_add(backup.bytes);
+        total > cap
+    };
+    let mut over: Vec<bool> = all.iter().map(over).collect();
+    if let Some(newest) = over.first_mut() {
+        *newest = false;
+    }
+    all.into_iter().zip(over).filter_map(|(backup, over)| over.then_some(backup)).collect()
 }
 
 /// `panoptikon-20261121T140000Z.db`
@@ -192,9 +262,28 @@ mod tests {
         let all: Vec<Backup> = (0..24 * 10)
             .map(|n| Backup { path: PathBuf::new(), at: hourly(n), bytes: 0 })
             .collect();
-        let gone = surplus(all.clone(), 6, now);
-        let kept: Vec<_> = all.iter().filter(|b| !gone.contains(b)).collect();
+        let (kept, gone) = split(all.clone(), 6);
+        assert_eq!(kept.len() + gone.len(), all.len());
         assert_eq!(kept.len(), 6 + 6);
         assert!(kept[..6].iter().enumerate().all(|(n, b)| b.at == hourly(n as u64)));
+    }
+
+    #[test]
+    fn backups_beyond_the_cap_go_oldest_first_and_the_newest_never() {
+        let sized = |bytes| Backup { path: PathBuf::new(), at: Timestamp(bytes as i64), bytes };
+        let all = vec![sized(40), sized(30), sized(20), sized(10)];
+        assert_eq!(beyond(all.clone(), 100), []);
+        assert_eq!(beyond(all.clone(), 75), all[2..]);
+        assert_eq!(beyond(all.clone(), 1), all[1..]);
+        assert_eq!(beyond(Vec::new(), 1), []);
+    }
+
+    #[test]
+    fn a_copy_needs_twice_the_database_and_some_more() {
+        let folder = Path::new("/backups");
+        assert!(room_for_copy(folder, 10 << 20, 36 << 20).is_ok());
+        let refused = room_for_copy(folder, 10 << 20, (36 << 20) - 1).expect_err("too little");
+        assert!(refused.is_full());
+        assert!(refused.to_string().contains("36 MiB"), "{refused}");
     }
 }

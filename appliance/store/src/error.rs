@@ -66,6 +66,23 @@ pub enum StoreError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A copy of the main database would leave the disk too full to go on.
+    #[error(
+        "cannot make a backup in {path}: it takes {} MiB of free space and there are {} MiB. \
+         Free some space or delete old backups", needed >> 20, free >> 20
+    )]
+    NoRoom {
+        /// The folder of backups.
+        path: PathBuf,
+        /// Bytes that have to be free.
+        needed: u64,
+        /// Bytes that are.
+        free: u64,
+    },
+    /// A table has foreign keys that are checked at the commit only, where one job's mistake would
+    /// undo all others of its batch.
+    #[error("the table {0} has deferred foreign keys; make them immediate")]
+    Deferred(String),
     /// SQLite refused.
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -86,6 +103,7 @@ impl StoreError {
         match self {
             Self::Sqlite(e) => is_full(e),
             Self::Commit(_, full) => *full,
+            Self::NoRoom { .. } => true,
             Self::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }

@@ -17,7 +17,7 @@ mod store;
 mod writer;
 
 pub use backup::{Backup, restore};
-pub use clock::{ClockGuard, ClockVerdict};
+pub use clock::{ClockGuard, ClockVerdict, ClockWatch};
 pub use days::DayFile;
 pub use error::StoreError;
 pub use maintenance::{Cleaned, MaintenanceRow, Sizes};

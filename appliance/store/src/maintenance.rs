@@ -1,12 +1,13 @@
 //! Forgetting: rows and days past their time, and the size cap.
 
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use model::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
-use crate::{ClockGuard, ClockVerdict, DATABASE, Retention, Store, StoreError, days, read_setting};
+use crate::{ClockVerdict, DATABASE, DayFile, Retention, Store, StoreError, days, read_setting};
 
 /// Rows deleted in one job, so that other writers never wait long.
 const ROWS_A_BATCH: usize = 1_000;
@@ -26,6 +27,21 @@ pub struct Cleaned {
     pub days: u64,
     /// Day files deleted because all tables together were too large.
     pub days_over_cap: u64,
+    /// Backups deleted because they are no longer needed or were too large together.
+    pub backups: u64,
+    /// Which parts failed and why; the others were done all the same.
+    pub failed: Vec<String>,
+}
+
+impl Cleaned {
+    /// The outcome of one part; nothing where it failed, which is noted.
+    fn part<T: Default>(&mut self, what: &str, outcome: Result<T, StoreError>) -> T {
+        outcome.unwrap_or_else(|error| {
+            tracing::error!(%error, what, "a part of the upkeep failed");
+            self.failed.push(format!("{what}: {error}"));
+            T::default()
+        })
+    }
 }
 
 /// Bytes on disk.
@@ -35,7 +51,7 @@ pub struct Sizes {
     pub main: u64,
     /// All day files.
     pub days: u64,
-    /// All backups.
+    /// All backups, which may take as much as the cap once more.
     pub backups: u64,
     /// The cap on main and days together.
     pub cap: u64,
@@ -63,57 +79,92 @@ pub struct MaintenanceRow {
 }
 
 impl Store {
-    /// Deletes what is past its time, then the oldest days while the cap is passed, and gives free
-    /// pages back. Nothing is deleted by age while the clock cannot be trusted.
+    /// Deletes what is past its time, the oldest days while the cap is passed and surplus backups, and
+    /// gives free pages back. Nothing is deleted by age while the clock cannot be trusted. A part that
+    /// fails is named in [`Cleaned::failed`] and does not keep the others from their work.
+    ///
+    /// # Errors
+    /// Where the clock could not be judged because the database cannot be read.
     pub async fn maintain(&self, now: Timestamp) -> Result<Cleaned, StoreError> {
         let started = Instant::now();
         let mut cleaned = Cleaned::default();
-        match self.judge_clock(now).await? {
-            ClockVerdict::Trusted => {
-                let rooms = self.options().rooms.clone();
-                for rule in rooms.iter().flat_map(|r| r.retention).copied() {
-                    cleaned.rows += self.forget_rows(rule, now).await?;
-                }
-                cleaned.days = self.forget_days(now).await?;
-            }
-            ClockVerdict::Behind => {
-                cleaned.held_back =
-                    Some("the clock is behind; waiting for it to be set".to_owned());
-            }
-            ClockVerdict::Leapt => {
-                cleaned.held_back = Some(
-                    "the clock has leapt far ahead; waiting an hour before believing it".into(),
-                );
+        let verdict = self.judge_clock(now).await;
+        let trusted = matches!(verdict, Ok(ClockVerdict::Trusted));
+        // Files first: on a full disk a file can be deleted, but a row needs room in the write-ahead
+        // log before it can go.
+        if trusted {
+            self.forget_days(now, &mut cleaned).await;
+        }
+        let (gone, outcome) = self.aside(move |store| store.enforce_cap(now)).await?;
+        cleaned.days_over_cap = gone;
+        cleaned.part("the size cap", outcome);
+        let pruned = self.aside(|store| store.prune_backups(None)).await?;
+        cleaned.backups = cleaned.part("old backups", pruned);
+        if trusted {
+            for rule in self.options().rooms.iter().flat_map(|r| r.retention).copied() {
+                let gone = self.forget_rows(rule, now).await;
+                cleaned.rows += cleaned.part(rule.table, gone);
             }
         }
-        cleaned.days_over_cap = self.enforce_cap(now)?;
-        self.shrink().await?;
-        if cleaned.held_back.is_none() {
-            let removed = cleaned.rows + cleaned.days + cleaned.days_over_cap;
+        let shrunk = self.shrink().await;
+        cleaned.part("giving space back", shrunk);
+        cleaned.held_back = match verdict? {
+            ClockVerdict::Trusted => None,
+            ClockVerdict::Behind => {
+                Some("the clock is behind; waiting for it to be set".to_owned())
+            }
+            ClockVerdict::Leapt => {
+                Some("the clock has leapt; waiting an hour before believing it".to_owned())
+            }
+        };
+        if trusted {
+            let removed = cleaned.rows + cleaned.days + cleaned.days_over_cap + cleaned.backups;
             let details = format!(
-                "{} rows, {} days by age, {} days over the cap",
-                cleaned.rows, cleaned.days, cleaned.days_over_cap
+                "{} rows, {} days by age, {} days over the cap, {} backups",
+                cleaned.rows, cleaned.days, cleaned.days_over_cap, cleaned.backups
             );
-            self.log("retention", now, started, removed, removed, details).await?;
+            let logged = self.log("retention", now, started, removed, removed, details).await;
+            cleaned.part("the log", logged);
         }
         Ok(cleaned)
     }
 
-    /// Rebuilds the main database, giving all free space back.
+    /// Gives all free pages of the main database back to the file system. It does not rebuild the
+    /// file: pages that are half empty stay so.
     pub async fn vacuum(&self, now: Timestamp) -> Result<Sizes, StoreError> {
         let started = Instant::now();
-        let before = self.sizes();
-        loop {
-            let left = self.shrink_once().await?;
-            if left == 0 {
-                break;
-            }
-        }
-        let after = self.sizes();
+        let before = self.aside(Self::sizes).await?;
+        while self.shrink_once().await? > 0 {}
+        let after = self.aside(Self::sizes).await?;
         let freed = before.main.saturating_sub(after.main);
         self.log("vacuum", now, started, before.main, freed, format!("{freed} bytes freed"))
             .await?;
         Ok(after)
+    }
+
+    /// When something of the log of maintenance, such as `vacuum`, ran last.
+    pub async fn last_maintenance(
+        &self,
+        kind: &'static str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |r| {
+            // The last one written, not the latest: a wrong clock may have written that.
+            let sql = "SELECT at FROM maintenance_operations WHERE type = ?1
+                       ORDER BY id DESC LIMIT 1";
+            let last = r.main().query_row(sql, [kind], |row| row.get(0)).optional()?;
+            Ok(last.map(Timestamp))
+        })
+        .await
+    }
+
+    /// Runs something that waits for the disk, off the async workers.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.clone();
+        let task = tokio::task::spawn_blocking(move || f(&store));
+        task.await.map_err(|_| StoreError::Broken("to the data folder"))
     }
 
     /// Reads every page of the main database and tells what is wrong with it, if anything.
@@ -126,12 +177,12 @@ impl Store {
                 Ok::<_, StoreError>(found)
             })
             .await?;
-        let size = self.sizes().main;
+        let size = self.aside(Self::sizes).await?.main;
         self.log("integrity check", now, started, size, 0, found.clone()).await?;
         Ok((found != "ok").then_some(found))
     }
 
-    /// Bytes on disk, now.
+    /// Bytes on disk, now. Waits for the disk.
     pub fn sizes(&self) -> Sizes {
         let options = self.options();
         let database = options.dir.join(DATABASE);
@@ -171,18 +222,10 @@ impl Store {
     }
 
     async fn judge_clock(&self, now: Timestamp) -> Result<ClockVerdict, StoreError> {
-        let last: Option<i64> = self
-            .read(|r| {
-                let sql = "SELECT max(at) FROM maintenance_operations WHERE type = 'retention'";
-                Ok::<_, StoreError>(r.main().query_row(sql, [], |row| row.get(0))?)
-            })
-            .await?;
-        let guard = ClockGuard {
-            built: self.options().built,
-            last_run: last.map(Timestamp),
-            running_for: self.inner().opened.elapsed(),
-        };
-        Ok(guard.judge(now))
+        let last = self.last_maintenance("retention").await?;
+        let inner = self.inner();
+        let mut watch = inner.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(watch.judge(inner.opened.elapsed(), now, self.options().built, last))
     }
 
     async fn keep_days(&self, setting: &'static str, default: u32) -> Result<u64, StoreError> {
@@ -214,43 +257,63 @@ impl Store {
         }
     }
 
-    async fn forget_days(&self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn forget_days(&self, now: Timestamp, cleaned: &mut Cleaned) {
         let kinds: Vec<_> =
             self.options().rooms.iter().flat_map(|r| r.day_kinds).copied().collect();
-        let mut removed = 0;
         for kind in kinds {
-            let keep = self.keep_days(kind.setting, kind.default_days).await? as i64;
-            for file in days::list(&self.options().dir)? {
-                if file.kind == kind.name && file.day < now.day() - keep {
-                    days::delete(&file.path)?;
-                    removed += 1;
+            let outcome = match self.keep_days(kind.setting, kind.default_days).await {
+                Ok(keep) => {
+                    let oldest = now.day() - keep as i64;
+                    let old = move |f: &DayFile| f.kind == kind.name && f.day < oldest;
+                    self.aside(move |store| store.delete_days(old)).await
                 }
+                Err(error) => Err(error),
+            };
+            let (gone, outcome) = outcome.unwrap_or_else(|error| (0, Err(error)));
+            cleaned.days += gone;
+            cleaned.part(kind.name, outcome);
+        }
+    }
+
+    /// Deletes the days that `chosen` picks, oldest first; goes on after one that cannot be deleted
+    /// and gives back how many are gone, with the first error.
+    fn delete_days(
+        &self,
+        mut chosen: impl FnMut(&DayFile) -> bool,
+    ) -> (u64, Result<(), StoreError>) {
+        let files = match days::list(&self.options().dir) {
+            Ok(files) => files,
+            Err(error) => return (0, Err(error)),
+        };
+        let (mut gone, mut outcome) = (0, Ok(()));
+        for file in files.iter().rev().filter(|f| chosen(f)) {
+            match days::delete(&file.path) {
+                Ok(()) => gone += 1,
+                Err(error) => outcome = outcome.and(Err(error)),
             }
         }
-        Ok(removed)
+        (gone, outcome)
     }
 
     /// Deletes the oldest days until the tables fit; never the current day.
-    fn enforce_cap(&self, now: Timestamp) -> Result<u64, StoreError> {
+    fn enforce_cap(&self, now: Timestamp) -> (u64, Result<(), StoreError>) {
         let sizes = self.sizes();
         let mut total = sizes.main + sizes.days;
         if total <= sizes.cap {
-            return Ok(0);
+            return (0, Ok(()));
         }
         let target = sizes.cap / 100 * CAP_TARGET_PERCENT;
-        let mut removed = 0;
-        for file in days::list(&self.options().dir)?.into_iter().rev() {
-            if total <= target || file.day >= now.day() {
-                break;
+        let outcome = self.delete_days(|file| {
+            let chosen = total > target && file.day < now.day();
+            if chosen {
+                total = total.saturating_sub(file.bytes);
             }
-            days::delete(&file.path)?;
-            total = total.saturating_sub(file.bytes);
-            removed += 1;
-        }
+            chosen
+        });
         if total > sizes.cap {
             tracing::warn!(bytes = total, cap = sizes.cap, "the tables are larger than the cap");
         }
-        Ok(removed)
+        outcome
     }
 
     async fn shrink(&self) -> Result<(), StoreError> {

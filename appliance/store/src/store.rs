@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use crate::clock::ClockWatch;
 use crate::writer::{Days, Job, Typed};
 use crate::{
     Reading, Room, SettingVersion, StoreError, Writing, backup, days, schema, settings, writer,
@@ -36,9 +37,10 @@ pub struct Options {
     pub rooms: Vec<Room>,
     /// When this program was built, for judging the clock.
     pub built: Timestamp,
-    /// Size of all tables together, in bytes, above which the oldest days are deleted.
+    /// Size of all tables together, in bytes, above which the oldest days are deleted. Backups may
+    /// take as much again.
     pub max_bytes: u64,
-    /// How many hourly backups are kept, besides one a day for a week.
+    /// How many hourly backups are kept, besides one a day for seven days.
     pub keep_backups: usize,
 }
 
@@ -65,6 +67,9 @@ pub(crate) struct Inner {
     readers: Mutex<Vec<Reading>>,
     reading: Arc<Semaphore>,
     shared: Arc<Shared>,
+    pub(crate) clock: Mutex<ClockWatch>,
+    /// Held while a backup is made.
+    pub(crate) backing_up: Mutex<()>,
     settings: watch::Sender<u64>,
 }
 
@@ -163,6 +168,8 @@ impl Store {
                 readers: Mutex::new(readers),
                 reading: Arc::new(Semaphore::new(READERS)),
                 shared,
+                clock: Mutex::default(),
+                backing_up: Mutex::default(),
                 settings: watch::Sender::new(0),
             }),
         })
@@ -307,6 +314,10 @@ impl Store {
 }
 
 impl Inner {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.reading.is_closed()
+    }
+
     fn read<T, E, F>(&self, f: F) -> Result<T, E>
     where
         F: FnOnce(&mut Reading) -> Result<T, E>,
@@ -315,7 +326,7 @@ impl Inner {
         let mut reading = self.take_reader()?;
         let result = f(&mut reading);
         let mut idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < READERS && !self.reading.is_closed() {
+        if idle.len() < READERS && !self.is_closed() {
             idle.push(reading);
         }
         result

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use model::Timestamp;
-use panoptikon_store::{DayKind, Migration, Options, Room, Store, StoreError};
+use panoptikon_store::{DayKind, Migration, Options, Retention, Room, Store, StoreError};
 
 const NOTES: Room = Room {
     name: "notes",
@@ -195,4 +195,98 @@ async fn abandoned_reads_keep_their_turn_and_leave_no_connections_behind() {
     let most = most.load(Ordering::SeqCst);
     assert!((1..=READERS).contains(&most), "{most} ran at once");
     assert!(handles(dir.path()) <= usual, "{} handles, {usual} at first", handles(dir.path()));
+}
+
+const KEYED: Room = Room {
+    name: "keyed",
+    migrations: &[Migration {
+        number: 1,
+        name: "keyed",
+        sql: "CREATE TABLE parents (id INTEGER PRIMARY KEY) STRICT;
+              CREATE TABLE keyed (
+                  id INTEGER PRIMARY KEY,
+                  parent INTEGER REFERENCES parents (id) DEFERRABLE initially  deferred
+              ) STRICT;",
+    }],
+    day_kinds: &[],
+    retention: &[],
+};
+
+#[test]
+fn keys_that_would_fail_at_the_commit_and_undo_the_jobs_of_others_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = Store::open(options(dir.path(), vec![NOTES, KEYED])).err();
+    assert!(matches!(refused, Some(StoreError::Deferred(table)) if table == "keyed"));
+}
+
+const NOON: Timestamp = Timestamp(1_800_000_000_000);
+
+const WRONG: Room = Room {
+    retention: &[Retention {
+        table: "no_such_table",
+        column: "at",
+        only: "1",
+        setting: "retention.wrong_days",
+        default_days: 1,
+    }],
+    ..KEYLESS
+};
+
+const KEYLESS: Room = Room { name: "wrong", migrations: &[], day_kinds: &[], retention: &[] };
+
+async fn line(store: &Store, day: i64) {
+    store
+        .write("line", move |w| {
+            w.day("lines", day)?.execute("INSERT INTO lines (text) VALUES ('x')", [])?;
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .expect("writes");
+}
+
+#[tokio::test]
+async fn a_part_of_the_upkeep_that_fails_does_not_end_the_round() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(options(dir.path(), vec![WRONG, NOTES])).unwrap();
+    for days_ago in [0, 10, 11] {
+        line(&store, NOON.day() - days_ago).await;
+    }
+    // Looks like the oldest day and cannot be deleted like one.
+    std::fs::create_dir(dir.path().join("days/lines-20200101.db")).unwrap();
+    let cleaned = store.maintain(NOON).await.unwrap();
+    assert_eq!(cleaned.days, 2);
+    assert_eq!(cleaned.failed.len(), 2, "{:?}", cleaned.failed);
+    let logged = store.last_maintenance("retention").await.unwrap();
+    assert_eq!(logged, Some(NOON));
+}
+
+#[tokio::test]
+async fn a_clock_that_leaps_while_the_store_is_open_deletes_nothing_at_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    line(&store, NOON.day()).await;
+    assert_eq!(store.maintain(NOON).await.unwrap().held_back, None);
+    let leapt = NOON.plus(Duration::from_secs(20 * 86_400));
+    let cleaned = store.maintain(leapt).await.unwrap();
+    assert!(cleaned.held_back.is_some());
+    assert_eq!(cleaned.days, 0);
+}
+
+#[tokio::test]
+async fn backups_take_no_more_than_the_cap_and_the_one_just_made_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let folder = dir.path().join("backups");
+    for day in ["18", "19", "20"] {
+        let name = format!("panoptikon-202701{day}T000000Z.db");
+        std::fs::File::create(folder.join(name)).unwrap().set_len(40 << 20).unwrap();
+    }
+    std::fs::write(folder.join("panoptikon-20270101T000000Z.db.unfinished"), "x").unwrap();
+    // The clock says that it is before all of them.
+    let made = store.back_up(NOON).await.unwrap();
+    let left = store.backups().unwrap();
+    let days: Vec<i64> = left.iter().map(|b| b.at.day()).collect();
+    assert_eq!(days, [20_838, NOON.day()], "{left:?}");
+    assert!(made.path.exists());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2);
 }
