@@ -40,10 +40,7 @@ pub struct Options {
 impl Options {
     /// With passwords at their usual cost.
     pub fn new(token_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            token_dir: token_dir.into(),
-            cost: Cost::default(),
-        }
+        Self { token_dir: token_dir.into(), cost: Cost::default() }
     }
 }
 
@@ -124,8 +121,7 @@ impl Access {
                         .execute(params![id, at.0])?;
                 }
                 for id in &due.ended {
-                    conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?
-                        .execute([id])?;
+                    conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?.execute([id])?;
                 }
                 if !due.ended.is_empty() {
                     shared.follow(w, move |m| {
@@ -142,10 +138,7 @@ impl Access {
         let memory = &mut *memory;
         let mut due = Due::default();
         for session in memory.sessions.values_mut() {
-            if !memory
-                .policy
-                .alive(session.created, session.last_seen(), now)
-            {
+            if !memory.policy.alive(session.created, session.last_seen(), now) {
                 due.ended.push(session.id);
             } else if let Some(at) = session.used.due(last) {
                 due.sessions.push((session.id, at));
@@ -181,10 +174,7 @@ impl Access {
     }
 
     pub(crate) fn limits(&self) -> MutexGuard<'_, Limits> {
-        self.inner
-            .limits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) async fn token_lock(&self) -> tokio::sync::MutexGuard<'_, ()> {

@@ -45,9 +45,9 @@ impl Actor {
     pub fn may(&self, permission: Permission) -> bool {
         match self {
             Self::Person { role, .. } => role.may(permission),
-            Self::ApiKey {
-                role, owner_role, ..
-            } => role.may(permission) && owner_role.may(permission),
+            Self::ApiKey { role, owner_role, .. } => {
+                role.may(permission) && owner_role.may(permission)
+            }
             Self::Console | Self::System => true,
             Self::Anonymous => false,
         }
@@ -102,35 +102,22 @@ pub struct Caller {
 impl Caller {
     /// Root on the console.
     pub const fn console() -> Self {
-        Self {
-            actor: Actor::Console,
-            address: None,
-        }
+        Self { actor: Actor::Console, address: None }
     }
 
     /// The appliance itself.
     pub const fn system() -> Self {
-        Self {
-            actor: Actor::System,
-            address: None,
-        }
+        Self { actor: Actor::System, address: None }
     }
 
     /// Not known yet, at this address.
     pub const fn anonymous(address: IpAddr) -> Self {
-        Self {
-            actor: Actor::Anonymous,
-            address: Some(address),
-        }
+        Self { actor: Actor::Anonymous, address: Some(address) }
     }
 
     /// Refuses where the actor may not do this.
     pub fn require(&self, permission: Permission) -> Result<(), AccessError> {
-        if self.actor.may(permission) {
-            Ok(())
-        } else {
-            Err(AccessError::Forbidden { permission })
-        }
+        if self.actor.may(permission) { Ok(()) } else { Err(AccessError::Forbidden { permission }) }
     }
 
     /// Refuses where the actor is neither this person in a browser nor may manage people.

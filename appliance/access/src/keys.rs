@@ -59,10 +59,7 @@ pub struct ApiKey {
 /// A fresh key: the public part, its hash, and the whole in clear.
 fn fresh() -> Result<(String, Hash, Secret), AccessError> {
     let prefix = random_text::<ID_CHARS>()?.to_lowercase();
-    let key = format!(
-        "{MARK}{prefix}_{}",
-        random_text::<SECRET_CHARS>()?.to_lowercase()
-    );
+    let key = format!("{MARK}{prefix}_{}", random_text::<SECRET_CHARS>()?.to_lowercase());
     Ok((prefix, digest(DOMAIN, key.as_bytes()), Secret::new(key)))
 }
 
@@ -98,10 +95,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<(i64, Secret), AccessError> {
         by.require(Permission::ApiKeysOwn)?;
-        let Actor::Person {
-            id: person, role, ..
-        } = by.actor
-        else {
+        let Actor::Person { id: person, role, .. } = by.actor else {
             return Err(AccessError::NeedsPerson);
         };
         if !role.covers(new.role) {
@@ -109,17 +103,11 @@ impl Access {
         }
         if new.expires_at.is_some_and(|at| at <= now) {
             let accepted = "in the future";
-            return Err(AccessError::BadValue {
-                what: "the key's expiry",
-                accepted,
-            });
+            return Err(AccessError::BadValue { what: "the key's expiry", accepted });
         }
         let name = check_name(&new.name)?;
         if self.memory().keys.len() >= MAX_KEYS {
-            return Err(AccessError::TooMany {
-                what: "API keys",
-                limit: MAX_KEYS,
-            });
+            return Err(AccessError::TooMany { what: "API keys", limit: MAX_KEYS });
         }
         let (prefix, hash, secret) = fresh()?;
         let (by, shared) = (by.clone(), self.shared().clone());
@@ -146,10 +134,7 @@ impl Access {
                     "name": name, "role": new.role, "starts": starts(&prefix),
                     "expires_at": new.expires_at,
                 });
-                record(
-                    w,
-                    Entry::new(&by, "api_key.create", subject(id), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "api_key.create", subject(id), now).with(detail))?;
                 let key = KnownKey {
                     id,
                     hash,
@@ -186,10 +171,7 @@ impl Access {
                 name: k.name.as_ref().to_owned(),
                 role: k.role,
                 owner: k.person,
-                owner_name: memory
-                    .person(k.person)
-                    .map(|p| p.name.to_string())
-                    .unwrap_or_default(),
+                owner_name: memory.person(k.person).map(|p| p.name.to_string()).unwrap_or_default(),
                 created_at: k.created,
                 expires_at: k.expires,
                 last_used_at: k.used.at,
@@ -224,16 +206,9 @@ impl Access {
                     return Err(AccessError::NoSuchKey(id));
                 }
                 let detail = json!({ "starts": starts(&prefix) });
-                record(
-                    w,
-                    Entry::new(&by, "api_key.rotate", subject(id), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "api_key.rotate", subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
-                    let old = m
-                        .keys
-                        .iter()
-                        .find(|(_, k)| k.id == id)
-                        .map(|(p, _)| p.clone());
+                    let old = m.keys.iter().find(|(_, k)| k.id == id).map(|(p, _)| p.clone());
                     if let Some(mut key) = old.and_then(|old| m.keys.remove(&old)) {
                         key.hash = hash;
                         m.keys.insert(prefix, key);
@@ -257,10 +232,8 @@ impl Access {
         let (by, shared) = (by.clone(), self.shared().clone());
         self.store()
             .write_synced("api keys", move |w| {
-                let n = w
-                    .main()
-                    .prepare_cached("DELETE FROM api_keys WHERE id = ?1")?
-                    .execute([id])?;
+                let n =
+                    w.main().prepare_cached("DELETE FROM api_keys WHERE id = ?1")?.execute([id])?;
                 if n == 0 {
                     return Err(AccessError::NoSuchKey(id));
                 }

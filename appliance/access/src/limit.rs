@@ -21,16 +21,10 @@ pub struct Rate {
 
 impl Rate {
     /// Signing in, for one address: 5 in 60 s, 10 at once.
-    pub const SIGN_IN: Self = Self {
-        burst: 10,
-        every: Duration::from_secs(12),
-    };
+    pub const SIGN_IN: Self = Self { burst: 10, every: Duration::from_secs(12) };
     /// Wrong passwords for one account from addresses that it never signed in from. Wide enough
     /// for a forgetful person, narrow enough that many addresses together guess 2 880 a day.
-    pub const ACCOUNT: Self = Self {
-        burst: 20,
-        every: Duration::from_secs(30),
-    };
+    pub const ACCOUNT: Self = Self { burst: 20, every: Duration::from_secs(30) };
 }
 
 /// What a bucket answers.
@@ -66,11 +60,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     /// Empty. When more than `capacity` keys are in use, the one nearest to a full bucket is
     /// forgotten: that forgives the least.
     pub fn new(rate: Rate, capacity: usize) -> Self {
-        Self {
-            rate,
-            capacity: capacity.max(1),
-            buckets: HashMap::new(),
-        }
+        Self { rate, capacity: capacity.max(1), buckets: HashMap::new() }
     }
 
     /// Uses up one attempt, if there is one.
@@ -80,10 +70,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         if !self.buckets.contains_key(key) {
             self.make_room(now);
         }
-        let bucket = self.buckets.entry(key.clone()).or_insert(Bucket {
-            full_at: now.0,
-            refusing: false,
-        });
+        let bucket =
+            self.buckets.entry(key.clone()).or_insert(Bucket { full_at: now.0, refusing: false });
         // The upper bound matters when the clock is set back: nobody waits longer than for an
         // empty bucket.
         let full_at = bucket.full_at.clamp(now.0, now.0.saturating_add(depth));
@@ -95,10 +83,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
             let retry_after = Duration::from_millis(u64::try_from(over).unwrap_or(0));
             return Verdict::Refused { retry_after, first };
         }
-        *bucket = Bucket {
-            full_at: next,
-            refusing: false,
-        };
+        *bucket = Bucket { full_at: next, refusing: false };
         Verdict::Allowed
     }
 
@@ -126,11 +111,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         }
         self.buckets.retain(|_, b| b.full_at > now.0);
         while self.buckets.len() >= self.capacity {
-            let fullest = self
-                .buckets
-                .iter()
-                .min_by_key(|(_, b)| b.full_at)
-                .map(|(k, _)| k.clone());
+            let fullest =
+                self.buckets.iter().min_by_key(|(_, b)| b.full_at).map(|(k, _)| k.clone());
             let Some(fullest) = fullest else { return };
             self.buckets.remove(&fullest);
         }
@@ -211,41 +193,16 @@ mod tests {
             assert_eq!(limiter.take(&1, T0), Verdict::Allowed);
         }
         let wait = Duration::from_secs(12);
-        assert_eq!(
-            limiter.take(&1, T0),
-            Verdict::Refused {
-                retry_after: wait,
-                first: true
-            }
-        );
-        assert_eq!(
-            limiter.take(&1, T0),
-            Verdict::Refused {
-                retry_after: wait,
-                first: false
-            }
-        );
-        assert_eq!(
-            limiter.take(&2, T0),
-            Verdict::Allowed,
-            "another address is not concerned"
-        );
+        assert_eq!(limiter.take(&1, T0), Verdict::Refused { retry_after: wait, first: true });
+        assert_eq!(limiter.take(&1, T0), Verdict::Refused { retry_after: wait, first: false });
+        assert_eq!(limiter.take(&2, T0), Verdict::Allowed, "another address is not concerned");
         assert_eq!(limiter.take(&1, after(12)), Verdict::Allowed);
-        assert!(matches!(
-            limiter.take(&1, after(12)),
-            Verdict::Refused { first: true, .. }
-        ));
+        assert!(matches!(limiter.take(&1, after(12)), Verdict::Refused { first: true, .. }));
     }
 
     #[test]
     fn an_attempt_given_back_does_not_count() {
-        let mut limiter = Limiter::new(
-            Rate {
-                burst: 1,
-                every: Duration::from_secs(60),
-            },
-            4,
-        );
+        let mut limiter = Limiter::new(Rate { burst: 1, every: Duration::from_secs(60) }, 4);
         for _ in 0..5 {
             assert_eq!(limiter.take(&1, T0), Verdict::Allowed);
             limiter.give_back(&1);

@@ -44,9 +44,7 @@ impl Used {
     /// The moment to write, if the table is more than a minute behind, or at all for `force`.
     pub(crate) fn due(&mut self, force: bool) -> Option<Timestamp> {
         let at = self.at?;
-        let behind = self
-            .written
-            .is_none_or(|w| at.since(w) >= WRITE_EVERY || force && at > w);
+        let behind = self.written.is_none_or(|w| at.since(w) >= WRITE_EVERY || force && at > w);
         behind.then(|| {
             self.written = Some(at);
             at
@@ -218,10 +216,7 @@ impl Memory {
 /// A role as the table holds it.
 pub(crate) fn read_role(text: &str) -> Result<Role, AccessError> {
     text.parse()
-        .map_err(|e: crate::UnknownWord| AccessError::Kept {
-            what: "role",
-            detail: e.to_string(),
-        })
+        .map_err(|e: crate::UnknownWord| AccessError::Kept { what: "role", detail: e.to_string() })
 }
 
 /// Memory, shared with the closures that run after a commit.
@@ -233,10 +228,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(memory: Memory) -> Self {
-        Self {
-            memory: Arc::new(Mutex::new(memory)),
-            changes: watch::Sender::new(0),
-        }
+        Self { memory: Arc::new(Mutex::new(memory)), changes: watch::Sender::new(0) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Memory> {

@@ -24,10 +24,7 @@ pub struct Cost {
 
 impl Default for Cost {
     fn default() -> Self {
-        Self {
-            memory_kib: 19 * 1024,
-            passes: 2,
-        }
+        Self { memory_kib: 19 * 1024, passes: 2 }
     }
 }
 
@@ -107,10 +104,7 @@ impl Hasher {
             waiting: Arc::new(AtomicUsize::new(0)),
             decoy: Arc::from(""),
         };
-        hasher.decoy = hasher
-            .hash(Secret::new(to_hex(&random::<16>()?)))
-            .await?
-            .into();
+        hasher.decoy = hasher.hash(Secret::new(to_hex(&random::<16>()?))).await?.into();
         Ok(hasher)
     }
 
@@ -194,9 +188,7 @@ fn verify(password: &Secret, hash: &str) -> bool {
         return false;
     };
     // The cost comes from the hash itself.
-    Argon2::default()
-        .verify_password(password.expose().as_bytes(), &parsed)
-        .is_ok()
+    Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok()
 }
 
 #[cfg(test)]
@@ -207,10 +199,7 @@ mod tests {
 
     use super::*;
 
-    const CHEAP: Cost = Cost {
-        memory_kib: 64,
-        passes: 1,
-    };
+    const CHEAP: Cost = Cost { memory_kib: 64, passes: 1 };
 
     proptest! {
         #[test]
@@ -223,11 +212,7 @@ mod tests {
     fn short_long_own_name_and_monotone_passwords_are_refused() {
         let check = |p: &str| check_new(&Secret::from(p), "Ada.Lovelace");
         assert_eq!(check("seven77"), Err(PasswordFault::TooShort));
-        assert_eq!(
-            check("äöüäöüä"),
-            Err(PasswordFault::TooShort),
-            "characters, not bytes"
-        );
+        assert_eq!(check("äöüäöüä"), Err(PasswordFault::TooShort), "characters, not bytes");
         assert_eq!(check("äöüäöüäö"), Ok(()));
         assert_eq!(check(&"xy".repeat(513)), Err(PasswordFault::TooLong));
         assert_eq!(check("ADA.lovelace"), Err(PasswordFault::IsName));
@@ -242,61 +227,29 @@ mod tests {
         let b = hasher.hash("correct horse".into()).await.unwrap();
         assert_ne!(a, b);
         assert!(a.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{a}");
-        assert!(
-            hasher
-                .verify("correct horse".into(), Some(a.clone()))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !hasher
-                .verify("correct horsf".into(), Some(a))
-                .await
-                .unwrap()
-        );
+        assert!(hasher.verify("correct horse".into(), Some(a.clone())).await.unwrap());
+        assert!(!hasher.verify("correct horsf".into(), Some(a)).await.unwrap());
         assert!(!hasher.verify("correct horse".into(), None).await.unwrap());
-        assert!(
-            !hasher
-                .verify("correct horse".into(), Some("damaged".into()))
-                .await
-                .unwrap()
-        );
+        assert!(!hasher.verify("correct horse".into(), Some("damaged".into())).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_hash_of_another_cost_verifies_and_is_seen_as_outdated() {
         let old = Hasher::new(CHEAP).await.unwrap();
-        let new = Hasher::new(Cost {
-            memory_kib: 128,
-            passes: 1,
-        })
-        .await
-        .unwrap();
+        let new = Hasher::new(Cost { memory_kib: 128, passes: 1 }).await.unwrap();
         let hash = old.hash("correct horse".into()).await.unwrap();
-        assert!(
-            new.verify("correct horse".into(), Some(hash.clone()))
-                .await
-                .unwrap()
-        );
+        assert!(new.verify("correct horse".into(), Some(hash.clone())).await.unwrap());
         assert!(new.is_outdated(&hash) && !old.is_outdated(&hash));
     }
 
     #[tokio::test]
     async fn an_unknown_name_costs_as_much_as_a_wrong_password() {
-        let hasher = Hasher::new(Cost {
-            memory_kib: 2048,
-            passes: 2,
-        })
-        .await
-        .unwrap();
+        let hasher = Hasher::new(Cost { memory_kib: 2048, passes: 2 }).await.unwrap();
         let hash = hasher.hash("correct horse".into()).await.unwrap();
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for _ in 0..9 {
             let start = Instant::now();
-            hasher
-                .verify("wrong horse".into(), Some(hash.clone()))
-                .await
-                .unwrap();
+            hasher.verify("wrong horse".into(), Some(hash.clone())).await.unwrap();
             known.push(start.elapsed());
             let start = Instant::now();
             hasher.verify("wrong horse".into(), None).await.unwrap();
@@ -313,12 +266,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_flood_is_told_to_come_back_and_the_hasher_recovers() {
-        let hasher = Hasher::new(Cost {
-            memory_kib: 4096,
-            passes: 2,
-        })
-        .await
-        .unwrap();
+        let hasher = Hasher::new(Cost { memory_kib: 4096, passes: 2 }).await.unwrap();
         let tasks: Vec<_> = (0..80)
             .map(|_| {
                 let hasher = hasher.clone();

@@ -19,11 +19,8 @@ impl Access {
     pub fn people(&self, by: &Caller, now: Timestamp) -> Result<Vec<Person>, AccessError> {
         by.require(Permission::PeopleRead)?;
         let memory = self.memory();
-        let mut people: Vec<_> = memory
-            .people
-            .iter()
-            .map(|(id, p)| Person::of(&memory, *id, p, now))
-            .collect();
+        let mut people: Vec<_> =
+            memory.people.iter().map(|(id, p)| Person::of(&memory, *id, p, now)).collect();
         people.sort_by_key(|p| name_key(&p.name));
         Ok(people)
     }
@@ -39,10 +36,7 @@ impl Access {
         let name = check_name(&new.name)?;
         check_new(&new.password, &name)?;
         if self.memory().people.len() >= MAX_PEOPLE {
-            return Err(AccessError::TooMany {
-                what: "people",
-                limit: MAX_PEOPLE,
-            });
+            return Err(AccessError::TooMany { what: "people", limit: MAX_PEOPLE });
         }
         let hash = self.hasher().hash(new.password).await?;
         let (by, shared, role) = (by.clone(), self.shared().clone(), new.role);
@@ -50,10 +44,7 @@ impl Access {
             .write_synced("people", move |w| {
                 let id = insert(w.main(), &name, role, &hash, now)?;
                 let detail = json!({ "name": name, "role": role });
-                record(
-                    w,
-                    Entry::new(&by, "person.add", subject(id), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "person.add", subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
                     m.people.insert(id, fresh(&name, role));
                 });
@@ -74,14 +65,9 @@ impl Access {
         self.store()
             .write_synced("people", move |w| {
                 let name = keep_an_administrator(w.main(), id)?;
-                w.main()
-                    .prepare_cached("DELETE FROM people WHERE id = ?1")?
-                    .execute([id.0])?;
+                w.main().prepare_cached("DELETE FROM people WHERE id = ?1")?.execute([id.0])?;
                 let detail = json!({ "name": name });
-                record(
-                    w,
-                    Entry::new(&by, "person.remove", subject(id), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "person.remove", subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
                     m.people.remove(&id);
                     m.sessions.retain(|_, s| s.person != id);
@@ -112,10 +98,7 @@ impl Access {
                     .prepare_cached("UPDATE people SET role = ?2 WHERE id = ?1")?
                     .execute(params![id.0, role.as_str()])?;
                 let detail = json!({ "name": name, "from": old, "to": role });
-                record(
-                    w,
-                    Entry::new(&by, "person.role", subject(id), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "person.role", subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
                     if let Some(person) = m.people.get_mut(&id) {
                         person.role = role;
@@ -147,11 +130,7 @@ impl Access {
                 w.main()
                     .prepare_cached("UPDATE people SET disabled = ?2 WHERE id = ?1")?
                     .execute(params![id.0, disabled])?;
-                let action = if disabled {
-                    "person.disable"
-                } else {
-                    "person.enable"
-                };
+                let action = if disabled { "person.disable" } else { "person.enable" };
                 let detail = json!({ "name": name });
                 record(w, Entry::new(&by, action, subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
@@ -183,10 +162,7 @@ impl Access {
         if let Verdict::Refused { retry_after, .. } = self.limits().own_password.take(&id, now) {
             return Err(AccessError::TooManyAttempts { retry_after });
         }
-        let old = self
-            .store()
-            .read(move |r| password_hash(r.main(), id))
-            .await?;
+        let old = self.store().read(move |r| password_hash(r.main(), id)).await?;
         if !self.hasher().verify(current, Some(old.clone())).await? {
             let entry = Entry::new(by, "person.password", subject(id), now)
                 .ended(crate::audit::Outcome::Refused)
@@ -196,8 +172,7 @@ impl Access {
         }
         self.limits().own_password.give_back(&id);
         let hash = self.hasher().hash(new).await?;
-        self.store_password(by, id, hash, Some(old), Some(me.session), now)
-            .await
+        self.store_password(by, id, hash, Some(old), Some(me.session), now).await
     }
 
     /// Gives somebody else a new password and ends all of their sessions. Needs `people:manage`;
@@ -241,16 +216,11 @@ impl Access {
                     .prepare_cached("UPDATE people SET password_hash = ?2 WHERE id = ?1")?
                     .execute(params![id.0, hash])?;
                 let ended = drop_sessions(w.main(), id, keep)?;
-                let action = if keep.is_some() {
-                    "person.password"
-                } else {
-                    "person.reset"
-                };
+                let action = if keep.is_some() { "person.password" } else { "person.reset" };
                 let detail = json!({ "sessions_ended": ended });
                 record(w, Entry::new(&by, action, subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
-                    m.sessions
-                        .retain(|_, s| s.person != id || Some(s.id) == keep);
+                    m.sessions.retain(|_, s| s.person != id || Some(s.id) == keep);
                 });
                 Ok(())
             })
@@ -274,10 +244,7 @@ impl Access {
                 w.main()
                     .prepare_cached("UPDATE people SET prefs = ?2 WHERE id = ?1")?
                     .execute(params![id.0, detail.to_string()])?;
-                record(
-                    w,
-                    Entry::new(&by, "person.preferences", subject(id), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "person.preferences", subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
                     if let Some(person) = m.people.get_mut(&id) {
                         person.prefs = prefs;
@@ -315,9 +282,7 @@ pub(crate) fn insert(
 ) -> Result<PersonId, AccessError> {
     let key = name_key(name);
     if id_by_key(conn, &key)?.is_some() {
-        return Err(AccessError::NameTaken {
-            name: name.to_owned(),
-        });
+        return Err(AccessError::NameTaken { name: name.to_owned() });
     }
     conn.prepare_cached(
         "INSERT INTO people (name, name_key, role, password_hash, created_at)

@@ -74,11 +74,7 @@ pub struct Preferences {
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self {
-            theme: Theme::default(),
-            refresh_seconds: 30,
-            avatar_hue: 210,
-        }
+        Self { theme: Theme::default(), refresh_seconds: 30, avatar_hue: 210 }
     }
 }
 
@@ -86,17 +82,11 @@ impl Preferences {
     pub(crate) fn check(self) -> Result<Self, AccessError> {
         if self.refresh_seconds != 0 && !(5..=3600).contains(&self.refresh_seconds) {
             let accepted = "0 for never, or from 5 to 3600 seconds";
-            return Err(AccessError::BadValue {
-                what: "the refresh interval",
-                accepted,
-            });
+            return Err(AccessError::BadValue { what: "the refresh interval", accepted });
         }
         if self.avatar_hue >= 360 {
             let accepted = "from 0 to 359 degrees";
-            return Err(AccessError::BadValue {
-                what: "the avatar's hue",
-                accepted,
-            });
+            return Err(AccessError::BadValue { what: "the avatar's hue", accepted });
         }
         Ok(self)
     }
@@ -177,13 +167,7 @@ mod tests {
     #[test]
     fn preferences_out_of_range_are_refused() {
         let with = |refresh_seconds, avatar_hue| {
-            Preferences {
-                refresh_seconds,
-                avatar_hue,
-                ..Preferences::default()
-            }
-            .check()
-            .is_ok()
+            Preferences { refresh_seconds, avatar_hue, ..Preferences::default() }.check().is_ok()
         };
         assert!(with(0, 0) && with(5, 359) && with(3600, 0));
         assert!(!with(4, 0) && !with(3601, 0) && !with(30, 360));

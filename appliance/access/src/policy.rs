@@ -25,10 +25,7 @@ pub struct SessionPolicy {
 impl Default for SessionPolicy {
     /// 24 hours idle, 30 days in all.
     fn default() -> Self {
-        Self {
-            idle_seconds: DAY,
-            absolute_seconds: 30 * DAY,
-        }
+        Self { idle_seconds: DAY, absolute_seconds: 30 * DAY }
     }
 }
 
@@ -86,12 +83,7 @@ mod tests {
     #[test]
     fn a_policy_that_locks_out_or_never_ends_is_refused() {
         let policy = |idle_seconds, absolute_seconds| {
-            SessionPolicy {
-                idle_seconds,
-                absolute_seconds,
-            }
-            .check()
-            .is_ok()
+            SessionPolicy { idle_seconds, absolute_seconds }.check().is_ok()
         };
         assert!(policy(DAY, 30 * DAY) && policy(300, 300));
         assert!(!policy(0, DAY) && !policy(299, DAY) && !policy(DAY, DAY - 1));

@@ -160,9 +160,7 @@ impl Role {
 
     /// Whether this role may do all that the other may: nobody hands out more than they have.
     pub fn covers(self, other: Self) -> bool {
-        Permission::ALL
-            .iter()
-            .all(|p| self.may(*p) || !other.may(*p))
+        Permission::ALL.iter().all(|p| self.may(*p) || !other.may(*p))
     }
 }
 
@@ -198,11 +196,7 @@ mod tests {
 
     #[test]
     fn every_role_may_exactly_what_the_table_says() {
-        let rows: Vec<&str> = TABLE
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty())
-            .collect();
+        let rows: Vec<&str> = TABLE.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
         assert_eq!(rows.len(), Permission::ALL.len(), "one row a permission");
         for (row, permission) in rows.iter().zip(Permission::ALL) {
             let mut cells = row.split_whitespace();
@@ -227,13 +221,7 @@ mod tests {
             assert_eq!(permission.as_str().parse(), Ok(*permission));
             assert_eq!(permission.as_str().split(':').count(), 2);
         }
-        assert!(
-            "root"
-                .parse::<Role>()
-                .unwrap_err()
-                .to_string()
-                .contains("viewer, auditor")
-        );
+        assert!("root".parse::<Role>().unwrap_err().to_string().contains("viewer, auditor"));
     }
 
     #[test]
@@ -241,10 +229,7 @@ mod tests {
         for role in Role::ALL {
             assert!(Role::Administrator.covers(*role));
             assert!(role.covers(Role::Viewer));
-            assert_eq!(
-                role.covers(Role::Administrator),
-                *role == Role::Administrator
-            );
+            assert_eq!(role.covers(Role::Administrator), *role == Role::Administrator);
         }
         assert!(Role::Responder.covers(Role::Analyst));
         assert!(!Role::Analyst.covers(Role::Auditor));

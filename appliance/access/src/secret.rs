@@ -86,11 +86,7 @@ pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != N * 2 {
         return None;
     }
-    let digit = |b: u8| {
-        char::from(b)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let mut bytes = [0; N];
     for (octet, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
         *octet = digit(pair[0])? << 4 | digit(pair[1])?;
@@ -104,10 +100,7 @@ const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// `N` random characters of Crockford's base 32, five bits each.
 pub(crate) fn random_text<const N: usize>() -> Result<String, AccessError> {
     let bytes: [u8; N] = random()?;
-    Ok(bytes
-        .iter()
-        .map(|b| char::from(CROCKFORD[usize::from(b & 31)]))
-        .collect())
+    Ok(bytes.iter().map(|b| char::from(CROCKFORD[usize::from(b & 31)])).collect())
 }
 
 /// Undoes what people do to Crockford's base 32 when they type it: case, separators, look-alikes.

@@ -48,19 +48,12 @@ pub struct SignedIn {
 impl SignedIn {
     /// The person as an actor.
     pub fn actor(&self) -> Actor {
-        Actor::Person {
-            id: self.person,
-            name: Arc::clone(&self.name),
-            role: self.role,
-        }
+        Actor::Person { id: self.person, name: Arc::clone(&self.name), role: self.role }
     }
 
     /// The person at an address.
     pub fn caller(&self, address: IpAddr) -> Caller {
-        Caller {
-            actor: self.actor(),
-            address: Some(address),
-        }
+        Caller { actor: self.actor(), address: Some(address) }
     }
 }
 
@@ -112,11 +105,7 @@ impl Access {
         let memory = &mut *memory;
         let session = memory.sessions.get_mut(&hash)?;
         let person = memory.people.get_mut(&session.person)?;
-        if person.disabled
-            || !memory
-                .policy
-                .alive(session.created, session.last_seen(), now)
-        {
+        if person.disabled || !memory.policy.alive(session.created, session.last_seen(), now) {
             return None;
         }
         if used {
@@ -171,17 +160,11 @@ impl Access {
         session: i64,
         now: Timestamp,
     ) -> Result<(), AccessError> {
-        let person = self
-            .memory()
-            .sessions
-            .values()
-            .find(|s| s.id == session)
-            .map(|s| s.person);
+        let person = self.memory().sessions.values().find(|s| s.id == session).map(|s| s.person);
         let person = person.ok_or(AccessError::NoSuchSession(session))?;
         by.require_own(person)?;
         // At once, whatever becomes of the row.
-        self.shared()
-            .change(|m| m.sessions.retain(|_, s| s.id != session));
+        self.shared().change(|m| m.sessions.retain(|_, s| s.id != session));
         let by = by.clone();
         self.store()
             .write_synced("sessions", move |w| {
@@ -189,10 +172,7 @@ impl Access {
                     .prepare_cached("DELETE FROM sessions WHERE id = ?1")?
                     .execute([session])?;
                 let detail = json!({ "session": session });
-                record(
-                    w,
-                    Entry::new(&by, "session.end", subject(person), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "session.end", subject(person), now).with(detail))?;
                 Ok(())
             })
             .await
@@ -279,10 +259,7 @@ pub(crate) struct Ticket {
 impl Ticket {
     pub(crate) fn new() -> Result<Self, AccessError> {
         let raw: [u8; 32] = random()?;
-        Ok(Self {
-            cookie: Secret::new(to_hex(&raw)),
-            hash: digest(DOMAIN, &raw),
-        })
+        Ok(Self { cookie: Secret::new(to_hex(&raw)), hash: digest(DOMAIN, &raw) })
     }
 
     /// Makes the session's row, with a line in the audit log, and drops what is too many.
@@ -301,24 +278,12 @@ impl Ticket {
                 "INSERT INTO sessions (hash, person, created_at, last_seen_at, address, user_agent)
                  VALUES (?1, ?2, ?3, ?3, ?4, ?5)",
             )?
-            .execute(params![
-                self.hash,
-                person.0,
-                now.0,
-                address.to_string(),
-                user_agent
-            ])?;
+            .execute(params![self.hash, person.0, now.0, address.to_string(), user_agent])?;
         let id = w.main().last_insert_rowid();
         let dropped = drop_excess(w, person, id)?;
-        let by = Caller {
-            actor,
-            address: Some(address),
-        };
+        let by = Caller { actor, address: Some(address) };
         let detail = json!({ "session": id, "user_agent": user_agent });
-        record(
-            w,
-            Entry::new(&by, "session.start", subject(person), now).with(detail),
-        )?;
+        record(w, Entry::new(&by, "session.start", subject(person), now).with(detail))?;
         let (ticket, origin) = (self.clone(), origin.clone());
         shared.follow(w, move |m| {
             m.sessions.retain(|_, s| !dropped.contains(&s.id));
@@ -336,14 +301,7 @@ impl Ticket {
         now: Timestamp,
     ) {
         let mut memory = shared.lock();
-        let id = memory
-            .sessions
-            .values()
-            .map(|s| s.id)
-            .min()
-            .unwrap_or(0)
-            .min(0)
-            - 1;
+        let id = memory.sessions.values().map(|s| s.id).min().unwrap_or(0).min(0) - 1;
         self.remember(&mut memory, id, person, origin, now);
     }
 

@@ -86,18 +86,14 @@ impl Access {
         let hash = self.hasher().hash(setup.password).await?;
 
         let _one_at_a_time = self.token_lock().await;
-        let origin = Origin {
-            address,
-            user_agent: setup.user_agent,
-        };
+        let origin = Origin { address, user_agent: setup.user_agent };
         let ticket = Ticket::new()?;
         let cookie = ticket.cookie.clone();
         let shared = self.shared().clone();
         self.store()
             .write_synced("setup", move |w| {
                 let kept: Option<Hash> =
-                    w.main()
-                        .query_row("SELECT token_hash FROM setup", [], |r| r.get(0))?;
+                    w.main().query_row("SELECT token_hash FROM setup", [], |r| r.get(0))?;
                 match kept {
                     None => return Err(AccessError::AlreadySetUp),
                     Some(kept) if !same(&kept, &expected) => {
@@ -105,8 +101,7 @@ impl Access {
                     }
                     Some(_) => {}
                 }
-                w.main()
-                    .execute("UPDATE setup SET token_hash = NULL, done_at = ?1", [now.0])?;
+                w.main().execute("UPDATE setup SET token_hash = NULL, done_at = ?1", [now.0])?;
                 let role = Role::Administrator;
                 let existing = id_by_key(w.main(), &name_key(&name))?;
                 let id = match existing {
@@ -121,20 +116,10 @@ impl Access {
                         id
                     }
                 };
-                let actor = Actor::Person {
-                    id,
-                    name: name.as_str().into(),
-                    role,
-                };
-                let by = Caller {
-                    actor: actor.clone(),
-                    address: Some(address),
-                };
+                let actor = Actor::Person { id, name: name.as_str().into(), role };
+                let by = Caller { actor: actor.clone(), address: Some(address) };
                 let detail = json!({ "name": name, "existed": existing.is_some() });
-                record(
-                    w,
-                    Entry::new(&by, "setup.finish", subject(id), now).with(detail),
-                )?;
+                record(w, Entry::new(&by, "setup.finish", subject(id), now).with(detail))?;
                 shared.follow(w, move |m| {
                     m.setup_token = None;
                     m.sessions.retain(|_, s| s.person != id);
@@ -177,8 +162,7 @@ impl Access {
             .store()
             .read(|r| {
                 let done: Option<i64> =
-                    r.main()
-                        .query_row("SELECT done_at FROM setup", [], |r| r.get(0))?;
+                    r.main().query_row("SELECT done_at FROM setup", [], |r| r.get(0))?;
                 Ok::<_, AccessError>(done.is_some())
             })
             .await?;
@@ -207,13 +191,8 @@ impl Access {
         let (by, shared) = (by.clone(), self.shared().clone());
         self.store()
             .write_synced("setup", move |w| {
-                w.main()
-                    .execute("UPDATE setup SET token_hash = ?1", [hash])?;
-                let action = if end_sessions {
-                    "auth.reset"
-                } else {
-                    "setup.open"
-                };
+                w.main().execute("UPDATE setup SET token_hash = ?1", [hash])?;
+                let action = if end_sessions { "auth.reset" } else { "setup.open" };
                 let mut ended = 0;
                 if end_sessions {
                     ended = w.main().execute("DELETE FROM sessions", [])?;
@@ -243,11 +222,9 @@ impl Access {
     async fn remove_file(&self) -> Result<(), AccessError> {
         let path = self.token_file().to_owned();
         blocking(move || match fs::remove_file(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => Err(AccessError::TokenFile {
-                attempt: "remove",
-                path,
-                source,
-            }),
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                Err(AccessError::TokenFile { attempt: "remove", path, source })
+            }
             _ => Ok(()),
         })
         .await
@@ -283,11 +260,9 @@ fn read(path: &Path) -> Result<Option<String>, AccessError> {
         Ok(text) => Ok(Some(text.trim().to_owned())),
         // Whatever it is, it is not the token.
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => Ok(None),
-        Err(source) => Err(AccessError::TokenFile {
-            attempt: "read",
-            path: path.to_owned(),
-            source,
-        }),
+        Err(source) => {
+            Err(AccessError::TokenFile { attempt: "read", path: path.to_owned(), source })
+        }
     }
 }
 
@@ -295,11 +270,7 @@ fn read(path: &Path) -> Result<Option<String>, AccessError> {
 fn write(path: &Path, token: &str) -> Result<(), AccessError> {
     let failed = |attempt, path: &Path| {
         let path: PathBuf = path.to_owned();
-        move |source| AccessError::TokenFile {
-            attempt,
-            path,
-            source,
-        }
+        move |source| AccessError::TokenFile { attempt, path, source }
     };
     if let Some(folder) = path.parent() {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -316,8 +287,7 @@ fn write(path: &Path, token: &str) -> Result<(), AccessError> {
         .mode(0o600)
         .open(&new)
         .map_err(failed("create", &new))?;
-    file.write_all(format!("{token}\n").as_bytes())
-        .map_err(failed("write", &new))?;
+    file.write_all(format!("{token}\n").as_bytes()).map_err(failed("write", &new))?;
     file.sync_all().map_err(failed("write", &new))?;
     fs::rename(&new, path).map_err(failed("put in place", path))
 }
@@ -332,10 +302,7 @@ mod tests {
     fn a_token_reads_well_and_is_taken_as_people_type_it() {
         let token = grouped("0123456789ABCDEFGHJKMNPQRSTV");
         assert_eq!(token, "0123-4567-89AB-CDEF-GHJK-MNPQ-RSTV");
-        assert_eq!(
-            hash_token(&token),
-            hash_token(" o123 4567 89ab cdef ghjk mnpq rstv\n")
-        );
+        assert_eq!(hash_token(&token), hash_token(" o123 4567 89ab cdef ghjk mnpq rstv\n"));
         assert_ne!(hash_token(&token), hash_token(&token[1..]));
     }
 
@@ -347,10 +314,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         write(&path, "second").unwrap();
         assert_eq!(read(&path).unwrap().as_deref(), Some("second"));
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 }

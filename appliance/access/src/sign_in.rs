@@ -87,14 +87,9 @@ impl Access {
                 Some(true) => "disabled",
                 Some(false) => "wrong password",
             };
-            let entry = Entry::new(
-                &by,
-                "session.start",
-                id.map(subject).unwrap_or_default(),
-                now,
-            )
-            .ended(Outcome::Refused)
-            .with(json!({ "reason": reason }));
+            let entry = Entry::new(&by, "session.start", id.map(subject).unwrap_or_default(), now)
+                .ended(Outcome::Refused)
+                .with(json!({ "reason": reason }));
             self.audit().note(entry).await;
             return Err(AccessError::WrongCredentials);
         };
@@ -104,10 +99,7 @@ impl Access {
         } else {
             None
         };
-        let origin = Origin {
-            address,
-            user_agent: attempt.user_agent,
-        };
+        let origin = Origin { address, user_agent: attempt.user_agent };
         let ticket = Ticket::new()?;
         let (shared, id) = (self.shared().clone(), found.id);
         let kept = self
@@ -127,11 +119,7 @@ impl Access {
                     let actor = {
                         let memory = shared.lock();
                         let person = memory.person(id)?;
-                        Actor::Person {
-                            id,
-                            name: person.name.clone(),
-                            role: person.role,
-                        }
+                        Actor::Person { id, name: person.name.clone(), role: person.role }
                     };
                     ticket.begin(w, &shared, actor, id, &origin, now)
                 }
@@ -150,9 +138,8 @@ impl Access {
 
     /// The session that was just made.
     pub(crate) fn begun(&self, cookie: Secret, now: Timestamp) -> Result<NewSession, AccessError> {
-        let signed_in = self
-            .check_session(cookie.expose(), now)
-            .ok_or(AccessError::WrongCredentials)?;
+        let signed_in =
+            self.check_session(cookie.expose(), now).ok_or(AccessError::WrongCredentials)?;
         Ok(NewSession { cookie, signed_in })
     }
 
@@ -167,20 +154,9 @@ impl Access {
         // An address that somebody signed in from counts for itself: a guesser in the same /64
         // does not use up its attempts.
         let known = self.memory().is_known_address(address);
-        let bucket = if known {
-            address
-        } else {
-            address_group(address)
-        };
+        let bucket = if known { address } else { address_group(address) };
         let verdict = self.limits().addresses.take(&bucket, now);
-        self.answer(
-            verdict,
-            by,
-            action,
-            "too many attempts from this address",
-            now,
-        )
-        .await
+        self.answer(verdict, by, action, "too many attempts from this address", now).await
     }
 
     /// Uses up one of the name's attempts, unless the address is familiar; whether it did.
@@ -193,22 +169,13 @@ impl Access {
         now: Timestamp,
     ) -> Result<bool, AccessError> {
         let familiar = id.is_some_and(|id| {
-            self.memory()
-                .person(id)
-                .is_ok_and(|p| p.addresses.contains(&address))
+            self.memory().person(id).is_ok_and(|p| p.addresses.contains(&address))
         });
         if familiar {
             return Ok(false);
         }
         let verdict = self.limits().names.take(key, now);
-        self.answer(
-            verdict,
-            by,
-            "session.start",
-            "too many attempts for this name",
-            now,
-        )
-        .await?;
+        self.answer(verdict, by, "session.start", "too many attempts for this name", now).await?;
         Ok(true)
     }
 
@@ -241,11 +208,7 @@ impl Access {
                     )?
                     .query_row([key], |r| {
                         let id = PersonId(r.get(0)?);
-                        Ok(Found {
-                            id,
-                            hash: r.get(1)?,
-                            disabled: r.get(2)?,
-                        })
+                        Ok(Found { id, hash: r.get(1)?, disabled: r.get(2)? })
                     })
                     .optional()?)
             })

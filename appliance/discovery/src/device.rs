@@ -10,6 +10,8 @@ use crate::enrich::{DeviceType, Evidence, Identity, Names, display_name, identif
 
 /// Addresses remembered for a device; IPv6 privacy would make them endless.
 pub(crate) const MAX_ADDRESSES: usize = 48;
+/// MAC addresses remembered for a device; one that randomises takes a new one every few days.
+pub(crate) const MAX_MACS: usize = 32;
 
 /// One device of the network.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -285,11 +287,33 @@ impl Device {
             self.mac = other.mac;
             self.interface.clone_from(&other.interface);
         }
+        self.bound_macs();
         self.evidence.absorb(&other.evidence);
         self.identity = identify(&self.evidence);
         if other.client_id.is_some() {
             self.client_id.clone_from(&other.client_id);
         }
+    }
+
+    /// Gives up the oldest MAC addresses where there are too many, never the present one.
+    pub(crate) fn bound_macs(&mut self) {
+        while self.macs.len() > MAX_MACS {
+            let oldest = self.macs.iter().position(|mac| *mac != self.mac);
+            self.macs.remove(oldest.unwrap_or(0));
+        }
+    }
+
+    /// Nothing was seen in the future: a clock was wrong. True when something was.
+    pub(crate) fn clamp_times(&mut self, now: Timestamp) -> bool {
+        let presence = &mut self.presence;
+        let own = [&mut presence.since, &mut presence.first_seen, &mut presence.last_seen];
+        let of_addresses =
+            self.addresses.iter_mut().flat_map(|a| [&mut a.first_seen, &mut a.last_seen]);
+        let mut clamped = false;
+        for time in own.into_iter().chain(of_addresses).filter(|time| **time > now) {
+            (*time, clamped) = (now, true);
+        }
+        clamped
     }
 
     fn corrected(&self) -> Option<&Correction> {

@@ -227,26 +227,35 @@ impl Discovery {
         self.change_person(id, set, also).await
     }
 
+    /// Changes the row as it is when its turn comes, so that of two changes at once none is lost.
+    /// The engine follows after the commit, whether somebody still waits for the answer or not.
     async fn change_person(
         &self,
         id: DeviceId,
-        change: impl FnOnce(&mut Personal) -> Result<(), DiscoveryError>,
+        change: impl FnOnce(&mut Personal) -> Result<(), DiscoveryError> + Send + 'static,
         also: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Device, DiscoveryError> {
-        let mut device = self.get(id).ok_or(DiscoveryError::NotFound(id))?;
-        change(&mut device.person)?;
-        let stored = device.clone();
+        let this = self.clone();
         self.inner
             .store
             .write_synced("device", move |w| {
-                tables::upsert(w.main(), &stored, true)?;
+                let missing = || DiscoveryError::NotFound(id);
+                let mut device = this.get(id).ok_or_else(missing)?;
+                // Without a row it was only heard a moment ago.
+                if let Some(person) = tables::person(w.main(), id)? {
+                    device.person = person;
+                }
+                change(&mut device.person)?;
+                tables::upsert(w.main(), &device, true)?;
                 also(w)?;
-                Ok::<_, DiscoveryError>(())
+                let person = device.person.clone();
+                w.after_commit(move || {
+                    this.engine().set_person(id, person);
+                    this.announce(DeviceChange::Updated(id));
+                });
+                Ok(device)
             })
-            .await?;
-        self.engine().set_person(id, device.person.clone());
-        self.announce(DeviceChange::Updated(id));
-        Ok(device)
+            .await
     }
 
     /// Takes in a device that a person enters by hand.
@@ -278,18 +287,21 @@ impl Discovery {
             ..DevicePatch::default()
         };
         patch.apply(&mut device.person)?;
-        let stored = device.clone();
+        let this = self.clone();
         self.inner
             .store
             .write_synced("device", move |w| {
-                tables::upsert(w.main(), &stored, true)?;
-                also(w, stored.id)?;
-                Ok::<_, DiscoveryError>(())
+                tables::upsert(w.main(), &device, true)?;
+                also(w, device.id)?;
+                let taken_in = device.clone();
+                w.after_commit(move || {
+                    let id = taken_in.id;
+                    this.engine().insert_manual(taken_in);
+                    this.announce(DeviceChange::Updated(id));
+                });
+                Ok(device)
             })
-            .await?;
-        self.engine().insert_manual(device.clone());
-        self.announce(DeviceChange::Updated(device.id));
-        Ok(device)
+            .await
     }
 
     /// Joins two devices that a person knows to be one: `absorbed` becomes part of `into`, which
@@ -305,6 +317,48 @@ impl Discovery {
             let problem = "give another device".to_owned();
             return Err(crate::edit::Invalid { field: "into", problem }.into());
         }
+        let this = self.clone();
+        self.inner
+            .store
+            .write_synced("device", move |w| {
+                let (gone, merged) = this.joined(absorbed, into)?;
+                let joined = NewEvent {
+                    at: now,
+                    source: "discovery",
+                    kind: "device_merged",
+                    severity: Severity::Info,
+                    device: Some(into),
+                    summary: format!(
+                        "{} and {} were joined by a person",
+                        merged.name(),
+                        gone.name()
+                    ),
+                    data: json!({ "absorbed": absorbed, "macs": merged.macs }),
+                };
+                // The one that stays must be there before rows can point to it.
+                tables::upsert(w.main(), &merged, true)?;
+                tables::absorb(w.main(), absorbed, into, now)?;
+                this.inner.events.append(w, joined)?;
+                also(w)?;
+                w.after_commit(move || {
+                    // Both may have been heard since.
+                    if let Ok((_, merged)) = this.joined(absorbed, into) {
+                        this.engine().merged_by_person(absorbed, merged);
+                    }
+                    this.announce(DeviceChange::Removed(absorbed));
+                    this.announce(DeviceChange::Updated(into));
+                });
+                Ok(merged)
+            })
+            .await
+    }
+
+    /// Two devices as they are now: the one that goes, and the other with all that it takes over.
+    fn joined(
+        &self,
+        absorbed: DeviceId,
+        into: DeviceId,
+    ) -> Result<(Device, Device), DiscoveryError> {
         let gone = self.get(absorbed).ok_or(DiscoveryError::NotFound(absorbed))?;
         let mut merged = self.get(into).ok_or(DiscoveryError::NotFound(into))?;
         merged.take_over(&gone);
@@ -312,31 +366,7 @@ impl Discovery {
         if gone.presence.online && !merged.presence.online {
             merged.presence = Presence { first_seen: merged.presence.first_seen, ..gone.presence };
         }
-        let (stored, events) = (merged.clone(), self.inner.events.clone());
-        let joined = NewEvent {
-            at: now,
-            source: "discovery",
-            kind: "device_merged",
-            severity: Severity::Info,
-            device: Some(into),
-            summary: format!("{} and {} were joined by a person", merged.name(), gone.name()),
-            data: json!({ "absorbed": absorbed, "macs": merged.macs }),
-        };
-        self.inner
-            .store
-            .write_synced("device", move |w| {
-                // The one that stays must be there before rows can point to it.
-                tables::upsert(w.main(), &stored, true)?;
-                tables::absorb(w.main(), absorbed, into, now)?;
-                events.append(w, joined)?;
-                also(w)?;
-                Ok::<_, DiscoveryError>(())
-            })
-            .await?;
-        self.engine().merged_by_person(absorbed, merged.clone());
-        self.announce(DeviceChange::Removed(absorbed));
-        self.announce(DeviceChange::Updated(into));
-        Ok(merged)
+        Ok((gone, merged))
     }
 
     /// Forgets a device with its history; where it is still there, it comes back as a new one.
@@ -346,29 +376,30 @@ impl Discovery {
         now: Timestamp,
         also: impl FnOnce(&mut Writing<'_>) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), DiscoveryError> {
-        let device = self.get(id).ok_or(DiscoveryError::NotFound(id))?;
-        let events = self.inner.events.clone();
-        let gone = NewEvent {
-            at: now,
-            source: "discovery",
-            kind: "device_forgotten",
-            severity: Severity::Info,
-            device: Some(id),
-            summary: format!("{} was forgotten", device.name()),
-            data: json!({ "name": device.name(), "mac": device.mac }),
-        };
+        let this = self.clone();
         self.inner
             .store
             .write_synced("device", move |w| {
+                let device = this.get(id).ok_or(DiscoveryError::NotFound(id))?;
+                let gone = NewEvent {
+                    at: now,
+                    source: "discovery",
+                    kind: "device_forgotten",
+                    severity: Severity::Info,
+                    device: Some(id),
+                    summary: format!("{} was forgotten", device.name()),
+                    data: json!({ "name": device.name(), "mac": device.mac }),
+                };
                 tables::delete(w.main(), id)?;
-                events.append(w, gone)?;
+                this.inner.events.append(w, gone)?;
                 also(w)?;
-                Ok::<_, DiscoveryError>(())
+                w.after_commit(move || {
+                    this.engine().forget(id);
+                    this.announce(DeviceChange::Removed(id));
+                });
+                Ok(())
             })
-            .await?;
-        self.engine().forget(id);
-        self.announce(DeviceChange::Removed(id));
-        Ok(())
+            .await
     }
 
     /// The settings in force.
@@ -421,6 +452,9 @@ impl Discovery {
             for (id, last_seen) in seen {
                 engine.stored(id, last_seen);
             }
+        }
+        for id in &changes.gone {
+            self.announce(DeviceChange::Removed(*id));
         }
         for (absorbed, into) in &changes.merged {
             self.announce(DeviceChange::Removed(*absorbed));

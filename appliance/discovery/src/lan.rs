@@ -20,10 +20,12 @@ const NOT_OURS: [&str; 8] = ["br-", "cni", "docker", "lxc", "lxd", "pod-", "podm
 /// Chooses. Without a list from the owner an interface is a LAN when it is up, has a MAC address and
 /// a private IPv4 or unique local IPv6 network, and is no tunnel, port of a bridge or network of a
 /// container engine. The interface of the default route is left out where another one qualifies: on
-/// a router it leads to the provider, on any other machine it is the only LAN there is.
+/// a router it leads to the provider, on any other machine it is the only LAN there is. A router
+/// whose LAN is not up yet must not take the provider's network for it.
 pub(crate) fn choose(
     interfaces: &[Interface],
     default_route: &[String],
+    is_router: bool,
     options: &LanOptions,
 ) -> Vec<Segment> {
     let wanted = |i: &&Interface| options.interfaces.contains(&i.name);
@@ -34,13 +36,21 @@ pub(crate) fn choose(
     }
     let qualified: Vec<&Interface> = able
         .filter(|i| i.master.is_none() && is_ethernet(&i.kind))
-        .filter(|i| !NOT_OURS.iter().any(|start| i.name.starts_with(start)))
+        .filter(|i| !is_foreign(i))
         .filter(|i| i.addresses.iter().any(|(ip, prefix)| is_private(*ip, *prefix)))
         .collect();
     let leads_out = |i: &&Interface| default_route.contains(&i.name);
     let inner: Vec<&Interface> = qualified.iter().copied().filter(|i| !leads_out(i)).collect();
-    let chosen = if inner.is_empty() { qualified } else { inner };
+    let others = interfaces.iter().filter(|i| is_ethernet(&i.kind) && i.master.is_none());
+    let has_others = others.filter(|i| !leads_out(i) && !is_foreign(i)).count() > 0;
+    let waits_for_lan = is_router && has_others;
+    let chosen = if inner.is_empty() && !waits_for_lan { qualified } else { inner };
     chosen.into_iter().filter_map(Interface::segment).collect()
+}
+
+/// A network of a container engine or a hypervisor.
+fn is_foreign(interface: &Interface) -> bool {
+    NOT_OURS.iter().any(|start| interface.name.starts_with(start))
 }
 
 fn is_ethernet(kind: &InterfaceKind) -> bool {
@@ -111,24 +121,35 @@ mod tests {
             Interface { kind: InterfaceKind::WireGuard, ..interface("wg0", "10.9.0.1", 24) },
             Interface { is_up: false, ..interface("eth3", "192.168.9.1", 24) },
         ];
-        let chosen = choose(&all, &["eth0".to_owned()], &LanOptions::default());
+        let chosen = choose(&all, &["eth0".to_owned()], true, &LanOptions::default());
         assert_eq!(names(&chosen), ["eth1", "eth1.30"]);
     }
 
     #[test]
     fn on_a_laptop_the_only_network_is_the_lan() {
         let all = [interface("wlan0", "192.168.1.77", 24)];
-        let chosen = choose(&all, &["wlan0".to_owned()], &LanOptions::default());
+        let chosen = choose(&all, &["wlan0".to_owned()], false, &LanOptions::default());
         assert_eq!(names(&chosen), ["wlan0"]);
+    }
+
+    #[test]
+    fn a_router_whose_lan_is_not_up_yet_does_not_ask_the_providers_network() {
+        let wan = interface("eth0", "192.168.100.2", 24);
+        let lan =
+            Interface { is_up: false, addresses: vec![], ..interface("eth1", "10.0.0.1", 24) };
+        let route = ["eth0".to_owned()];
+        let all = [wan.clone(), lan];
+        assert!(choose(&all, &route, true, &LanOptions::default()).is_empty());
+        assert_eq!(names(&choose(&[wan], &route, true, &LanOptions::default())), ["eth0"]);
     }
 
     #[test]
     fn what_the_owner_says_counts() {
         let all = [interface("eth1", "192.168.1.1", 24), interface("eth2", "203.0.113.7", 24)];
         let only = LanOptions { interfaces: vec!["eth2".into()], ..LanOptions::default() };
-        assert_eq!(names(&choose(&all, &[], &only)), ["eth2"]);
+        assert_eq!(names(&choose(&all, &[], true, &only)), ["eth2"]);
         let not = LanOptions { exclude: vec!["eth1".into()], ..LanOptions::default() };
-        assert!(choose(&all, &[], &not).is_empty());
+        assert!(choose(&all, &[], true, &not).is_empty());
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub struct ScanReport {
 #[derive(Default)]
 pub(crate) struct Rounds {
     busy: Mutex<()>,
+    /// The round under way is one on schedule.
+    scheduled: AtomicBool,
     call_off: AtomicBool,
 }
 
@@ -61,16 +63,27 @@ impl Discovery {
         self.scan(Arc::new(one)).await
     }
 
+    /// Runs to its end even if nobody waits for it any more: what was asked must be heard.
     async fn scan(&self, segments: Arc<Vec<Segment>>) -> Result<ScanReport, DiscoveryError> {
-        // A round on schedule makes way.
-        self.inner.rounds.call_off.store(true, Ordering::Relaxed);
-        let busy = self.inner.rounds.busy.lock().await;
-        self.inner.rounds.call_off.store(false, Ordering::Relaxed);
+        let this = self.clone();
+        let scan = tokio::spawn(async move { this.scan_to_the_end(&segments).await });
+        scan.await.unwrap_or_else(|_| Err(network("scan", "the scan broke off")))
+    }
+
+    async fn scan_to_the_end(
+        &self,
+        segments: &Arc<Vec<Segment>>,
+    ) -> Result<ScanReport, DiscoveryError> {
+        let rounds = &self.inner.rounds;
+        // A round on schedule makes way; another person's does not.
+        rounds.call_off.store(rounds.scheduled.load(Ordering::Relaxed), Ordering::Relaxed);
+        let busy = rounds.busy.lock().await;
+        rounds.call_off.store(false, Ordering::Relaxed);
         if segments.is_empty() {
             let why = "there is no LAN interface that is up; see `panoptikon doctor`".to_owned();
             return Err(DiscoveryError::Network { attempt: "scan", why });
         }
-        let report = self.round(&segments, Pace::FAST, true).await;
+        let report = self.round(segments, Pace::FAST, true).await;
         drop(busy);
         let report = report?;
         self.inner.status.send_modify(|s| s.last_scan = Some(report.clone()));
@@ -86,12 +99,14 @@ impl Discovery {
         let Ok(busy) = self.inner.rounds.busy.try_lock() else {
             return;
         };
+        self.inner.rounds.scheduled.store(true, Ordering::Relaxed);
         let segments = self.segments();
         let pace = Pace { rate: settings.scan_rate, ..Pace::BACKGROUND };
         match self.round(&segments, pace, number.is_multiple_of(SERVICE_ROUNDS)).await {
             Ok(report) => self.inner.status.send_modify(|s| s.last_scan = Some(report)),
             Err(error) => tracing::warn!(%error, "asking round failed"),
         }
+        self.inner.rounds.scheduled.store(false, Ordering::Relaxed);
         drop(busy);
     }
 
@@ -105,6 +120,7 @@ impl Discovery {
         let began = Timestamp::now();
         let mut report = ScanReport { at: began, ..ScanReport::default() };
         let mut failure = None;
+        report.skipped.extend(elsewhere(segments, &self.settings()));
         for segment in segments.iter() {
             if self.inner.rounds.call_off.load(Ordering::Relaxed) {
                 report.skipped.push(format!("{}: another scan was started", segment.name));
@@ -245,6 +261,21 @@ fn subnets(segment: &Segment, settings: &Settings, skipped: &mut Vec<String>) ->
     named
         .filter_map(|(base, prefix)| Subnet::new(base, prefix).ok())
         .filter(|wanted| own.iter().any(|own| own.covers(*wanted) || wanted.covers(*own)))
+        .collect()
+}
+
+/// Networks that were named and are not on any of the interfaces.
+fn elsewhere(segments: &[Segment], settings: &Settings) -> Vec<String> {
+    let own: Vec<Subnet> = segments.iter().flat_map(prober::subnets).collect();
+    let is_here = |wanted: Subnet| own.iter().any(|o| o.covers(wanted) || wanted.covers(*o));
+    settings
+        .scan_subnets
+        .iter()
+        .filter(|text| {
+            let subnet = parse_cidr_v4(text).and_then(|(base, p)| Subnet::new(base, p).ok());
+            !subnet.is_some_and(is_here)
+        })
+        .map(|text| format!("{text}: not on any LAN interface"))
         .collect()
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use model::Timestamp;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::decode::Protocol;
@@ -36,6 +37,8 @@ const RETRY: [Duration; 4] = [
     Duration::from_secs(5),
     Duration::from_secs(15),
 ];
+/// A clock that moves otherwise than time does by more than this was set.
+const CLOCK_STEP: Duration = Duration::from_secs(5);
 /// How often the DHCP server's leases are looked at.
 const LEASES: Duration = Duration::from_secs(30);
 /// How often names are asked for, and of how many addresses at once.
@@ -88,9 +91,12 @@ impl Discovery {
             retry: None,
             refusals: 0,
             leases: LeaseFiles::default(),
+            last_tick: (Timestamp::now(), Instant::now()),
         };
-        let rounds = tokio::spawn(keep_asking(self.clone(), stop.clone()));
-        let names = tokio::spawn(keep_naming(self.clone()));
+        // Dropped with this function, whichever way it ends.
+        let mut helpers = JoinSet::new();
+        helpers.spawn(keep_asking(self.clone(), stop.clone()));
+        helpers.spawn(keep_naming(self.clone()));
         let mut settings = self.inner.store.settings_changed();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,8 +124,7 @@ impl Discovery {
             room.store().await;
         }
         self.inner.status.send_modify(|s| s.running = false);
-        rounds.abort();
-        names.abort();
+        helpers.abort_all();
         drop(watcher);
         room.retry = None;
         self.engine().finish(Timestamp::now());
@@ -186,6 +191,7 @@ struct Room {
     retry: Option<Instant>,
     refusals: usize,
     leases: LeaseFiles,
+    last_tick: (Timestamp, Instant),
 }
 
 impl Room {
@@ -203,7 +209,9 @@ impl Room {
             NetworkChange::Interfaces(all) => {
                 let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
                 let routes = lan::default_routes(&routes);
-                let chosen = lan::choose(&all, &routes, &self.options);
+                let forward = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward");
+                let is_router = forward.is_ok_and(|text| text.trim() == "1");
+                let chosen = lan::choose(&all, &routes, is_router, &self.options);
                 self.listener.watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
                 self.segments = chosen.iter().map(|s| (s.index, s.clone())).collect();
                 self.discovery.engine().set_own(all.iter().filter_map(|i| i.mac));
@@ -231,7 +239,16 @@ impl Room {
     }
 
     fn tick(&mut self) {
-        self.discovery.engine().tick(Timestamp::now());
+        let (now, moment) = (Timestamp::now(), Instant::now());
+        let (then, since) = std::mem::replace(&mut self.last_tick, (now, moment));
+        let expected = then.plus(moment.duration_since(since));
+        let mut engine = self.discovery.engine();
+        if now.since(expected).max(expected.since(now)) > CLOCK_STEP {
+            tracing::warn!(from = %expected, to = %now, "the clock was set");
+            engine.clock_stepped(now);
+        }
+        engine.tick(now);
+        drop(engine);
         let counters = self.listener.counters();
         let name = |index: &u32| {
             self.segments.get(index).map_or_else(|| index.to_string(), |s| s.name.clone())

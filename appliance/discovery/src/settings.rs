@@ -9,6 +9,9 @@ use store::{StoreError, read_setting};
 /// The key under which the settings are kept.
 pub const SETTINGS_KEY: &str = "discovery";
 
+/// The largest network that can be swept: 65 536 addresses.
+const LARGEST_SUBNET: u8 = 16;
+
 /// What people can set. Every value takes effect within one scan interval, without a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -88,9 +91,17 @@ impl Settings {
             return Err(("scan_subnets", "give at most 64 networks".to_owned()));
         }
         for text in &self.scan_subnets {
-            if parse_cidr_v4(text).is_none() {
-                let say = format!("{text:?} is no IPv4 network: give one such as 192.168.1.0/24");
-                return Err(("scan_subnets", say));
+            match parse_cidr_v4(text) {
+                None => {
+                    let say =
+                        format!("{text:?} is no IPv4 network: give one such as 192.168.1.0/24");
+                    return Err(("scan_subnets", say));
+                }
+                Some((_, prefix)) if prefix < LARGEST_SUBNET => {
+                    let say = format!("{text} is too large: give /{LARGEST_SUBNET} or smaller");
+                    return Err(("scan_subnets", say));
+                }
+                Some(_) => {}
             }
         }
         Ok(())

@@ -25,6 +25,9 @@ pub const ROOM: Room = Room {
     }],
 };
 
+/// Numbers of forgotten devices that are kept.
+const REMEMBER_FORGOTTEN: i64 = 20_000;
+
 /// The key by which IPv4 and IPv6 addresses sort as numbers, IPv4 first.
 pub(crate) fn ip_sort(ip: IpAddr) -> Vec<u8> {
     match ip {
@@ -36,7 +39,7 @@ pub(crate) fn ip_sort(ip: IpAddr) -> Vec<u8> {
 /// All devices as stored, and the next free number.
 pub(crate) fn load(conn: &Connection) -> Result<(Vec<Device>, i64), StoreError> {
     let mut macs: HashMap<i64, Vec<Mac>> = HashMap::new();
-    let mut statement = conn.prepare("SELECT device, mac FROM device_macs ORDER BY first_seen")?;
+    let mut statement = conn.prepare("SELECT device, mac FROM device_macs ORDER BY last_seen")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         macs.entry(row.get(0)?).or_default().push(Mac::from_u64(row.get::<_, i64>(1)? as u64));
@@ -69,7 +72,8 @@ pub(crate) fn load(conn: &Connection) -> Result<(Vec<Device>, i64), StoreError> 
         .collect::<Result<Vec<_>, _>>()?;
     let next = conn.query_row(
         "SELECT max(coalesce((SELECT max(id) FROM devices), 0),
-                    coalesce((SELECT max(absorbed) FROM merged_devices), 0)) + 1",
+                    coalesce((SELECT max(absorbed) FROM merged_devices), 0),
+                    coalesce((SELECT max(id) FROM forgotten_devices), 0)) + 1",
         [],
         |row| row.get(0),
     )?;
@@ -105,18 +109,24 @@ fn read(
     })
 }
 
-/// Stores what the engine found out. What people said is not touched.
+/// Stores what the engine found out. What people said is not touched, and who was forgotten while
+/// this was on its way stays forgotten.
 pub(crate) fn save(
     conn: &Connection,
     devices: &[Device],
     changes: &Changes,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    for device in devices {
+        if !is_gone(conn, device.id)? {
+            upsert(conn, device, false)?;
+        }
+    }
     for (absorbed, into) in &changes.merged {
         absorb(conn, *absorbed, *into, now)?;
     }
-    for device in devices {
-        upsert(conn, device, false)?;
+    for id in &changes.gone {
+        delete(conn, *id)?;
     }
     let mut log = conn.prepare_cached(
         "INSERT INTO presence_changes (device, at, online)
@@ -126,6 +136,21 @@ pub(crate) fn save(
         log.execute(params![id.0, at.0, online])?;
     }
     Ok(())
+}
+
+/// True for a device that was forgotten or absorbed.
+fn is_gone(conn: &Connection, id: DeviceId) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM forgotten_devices WHERE id = ?1)
+                   OR EXISTS (SELECT 1 FROM merged_devices WHERE absorbed = ?1)";
+    Ok(conn.prepare_cached(sql)?.query_row([id.0], |row| row.get(0))?)
+}
+
+/// What people said about a device; None where it has no row.
+pub(crate) fn person(conn: &Connection, id: DeviceId) -> Result<Option<Personal>, StoreError> {
+    let sql = "SELECT person FROM devices WHERE id = ?1";
+    let text: Option<String> =
+        conn.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
+    Ok(text.map(|text| serde_json::from_str(&text).unwrap_or_default()))
 }
 
 /// Stores a device; with what people said about it only where `with_person`.
@@ -201,6 +226,15 @@ pub(crate) fn upsert(
             *mac == device.mac
         ])?;
     }
+    conn.prepare_cached(
+        "DELETE FROM device_macs WHERE device = ?1 AND mac <> ?2 AND mac NOT IN (
+             SELECT mac FROM device_macs WHERE device = ?1 ORDER BY last_seen DESC LIMIT ?3)",
+    )?
+    .execute(params![
+        device.id.0,
+        device.mac.to_u64() as i64,
+        crate::device::MAX_MACS as i64
+    ])?;
     save_addresses(conn, device)
 }
 
@@ -238,18 +272,24 @@ pub(crate) fn absorb(
     into: DeviceId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    for sql in [
-        "UPDATE device_macs SET device = ?2 WHERE device = ?1",
-        "UPDATE presence_changes SET device = ?2 WHERE device = ?1",
-        "UPDATE merged_devices SET into_device = ?2 WHERE into_device = ?1",
-        "DELETE FROM devices WHERE id = ?1 AND ?2 <> ?1",
-    ] {
-        conn.prepare_cached(sql)?.execute(params![absorbed.0, into.0])?;
+    let exists = "SELECT EXISTS (SELECT 1 FROM devices WHERE id = ?1)";
+    let stays: bool = conn.prepare_cached(exists)?.query_row([into.0], |row| row.get(0))?;
+    // Without the one that stays, there is nothing to point to.
+    if stays && absorbed != into {
+        for sql in [
+            "UPDATE device_macs SET device = ?2 WHERE device = ?1",
+            "UPDATE presence_changes SET device = ?2 WHERE device = ?1",
+            "UPDATE merged_devices SET into_device = ?2 WHERE into_device = ?1",
+        ] {
+            conn.prepare_cached(sql)?.execute(params![absorbed.0, into.0])?;
+        }
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO merged_devices (absorbed, into_device, at) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![absorbed.0, into.0, at.0])?;
     }
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO merged_devices (absorbed, into_device, at) VALUES (?1, ?2, ?3)",
-    )?
-    .execute(params![absorbed.0, into.0, at.0])?;
+    conn.prepare_cached("DELETE FROM devices WHERE id = ?1 AND id <> ?2")?
+        .execute(params![absorbed.0, into.0])?;
     Ok(())
 }
 
@@ -260,8 +300,16 @@ pub(crate) fn merged_into(conn: &Connection, id: DeviceId) -> Result<Option<Devi
     Ok(into.map(DeviceId))
 }
 
-/// Forgets a device and all that hangs on it.
+/// Forgets a device and all that hangs on it. Its number is never given again.
 pub(crate) fn delete(conn: &Connection, id: DeviceId) -> Result<bool, StoreError> {
+    conn.prepare_cached("INSERT OR IGNORE INTO forgotten_devices (id) VALUES (?1)")?
+        .execute([id.0])?;
+    // The highest keeps numbers from being given again, the latest keep late flushes out.
+    conn.prepare_cached(
+        "DELETE FROM forgotten_devices WHERE id IN (
+             SELECT id FROM forgotten_devices ORDER BY id DESC LIMIT -1 OFFSET ?1)",
+    )?
+    .execute([REMEMBER_FORGOTTEN])?;
     Ok(conn.prepare_cached("DELETE FROM devices WHERE id = ?1")?.execute([id.0])? > 0)
 }
 

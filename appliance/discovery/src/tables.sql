@@ -30,7 +30,7 @@ CREATE INDEX devices_by_first_seen ON devices (first_seen, id);
 
 CREATE TABLE device_macs (
     mac INTEGER PRIMARY KEY,
-    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
     first_seen INTEGER NOT NULL,
     last_seen INTEGER NOT NULL
 ) STRICT;
@@ -50,7 +50,7 @@ CREATE INDEX device_addresses_by_ip ON device_addresses (ip);
 
 CREATE TABLE presence_changes (
     id INTEGER PRIMARY KEY,
-    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
     at INTEGER NOT NULL,
     online INTEGER NOT NULL
 ) STRICT;
@@ -59,8 +59,13 @@ CREATE INDEX presence_changes_by_time ON presence_changes (at);
 
 CREATE TABLE merged_devices (
     absorbed INTEGER PRIMARY KEY,
-    into_device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    into_device INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
     at INTEGER NOT NULL
+) STRICT;
+
+-- Numbers that must not be given again, nor written by a flush that was already under way.
+CREATE TABLE forgotten_devices (
+    id INTEGER PRIMARY KEY
 ) STRICT;
 
 CREATE TABLE port_scans (

@@ -19,9 +19,7 @@ const DAY_MS: i64 = 86_400_000;
 impl Timestamp {
     /// The system clock's time. Only a room's edge may call this.
     pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
@@ -53,27 +51,18 @@ impl Timestamp {
     /// This time moved forwards.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// This time moved backwards.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// RFC 3339 in UTC with milliseconds, such as `2026-11-21T14:00:00.000Z`.
     pub fn rfc3339(self) -> String {
-        self.instant().map_or_else(
-            || self.0.to_string(),
-            |t| t.strftime("%FT%T.%3fZ").to_string(),
-        )
+        self.instant().map_or_else(|| self.0.to_string(), |t| t.strftime("%FT%T.%3fZ").to_string())
     }
 
     /// Date and time of day in the router's own time zone, such as `2026-11-21 14:00:00`.
@@ -86,9 +75,7 @@ impl Timestamp {
 
     /// Reads RFC 3339 text.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>()
-            .ok()
-            .map(|t| Self(t.as_millisecond()))
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
     }
 
     fn instant(self) -> Option<jiff::Timestamp> {

@@ -16,10 +16,7 @@ pub struct Explained {
 impl Explained {
     /// Puts one together.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-        }
+        Self { code, message: message.into() }
     }
 }
 

@@ -88,11 +88,7 @@ impl FromStr for Mac {
                 return Err(ParseMacError);
             }
         }
-        if digits == 12 {
-            Ok(Self::from_u64(value))
-        } else {
-            Err(ParseMacError)
-        }
+        if digits == 12 { Ok(Self::from_u64(value)) } else { Err(ParseMacError) }
     }
 }
 
@@ -132,24 +128,14 @@ mod tests {
     #[test]
     fn the_notations_of_vendors_are_understood() {
         let expected = Ok(Mac([0, 0x11, 0x22, 0xaa, 0xbb, 0xcc]));
-        for text in [
-            "00:11:22:AA:bb:cc",
-            "00-11-22-aa-bb-cc",
-            "0011.22aa.bbcc",
-            "001122aabbcc",
-        ] {
+        for text in ["00:11:22:AA:bb:cc", "00-11-22-aa-bb-cc", "0011.22aa.bbcc", "001122aabbcc"] {
             assert_eq!(text.parse(), expected, "{text}");
         }
     }
 
     #[test]
     fn text_of_another_length_is_refused() {
-        for text in [
-            "",
-            "00:11:22:aa:bb",
-            "00:11:22:aa:bb:cc:dd",
-            "zz:11:22:aa:bb:cc",
-        ] {
+        for text in ["", "00:11:22:aa:bb", "00:11:22:aa:bb:cc:dd", "zz:11:22:aa:bb:cc"] {
             assert_eq!(text.parse::<Mac>(), Err(ParseMacError), "{text}");
         }
     }

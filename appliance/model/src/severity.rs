@@ -23,13 +23,7 @@ pub enum Severity {
 
 impl Severity {
     /// All levels, mildest first.
-    pub const ALL: [Self; 5] = [
-        Self::Info,
-        Self::Low,
-        Self::Medium,
-        Self::High,
-        Self::Critical,
-    ];
+    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
 
     /// The stored and displayed word.
     pub const fn as_str(self) -> &'static str {
@@ -90,10 +84,7 @@ impl FromStr for Severity {
     type Err = ParseSeverityError;
 
     fn from_str(text: &str) -> Result<Self, ParseSeverityError> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.as_str() == text)
-            .ok_or(ParseSeverityError)
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or(ParseSeverityError)
     }
 }
 

@@ -26,10 +26,7 @@ pub struct Head {
 
 impl Head {
     /// Of an empty log.
-    pub const EMPTY: Self = Self {
-        seq: 0,
-        hash: [0; 32],
-    };
+    pub const EMPTY: Self = Self { seq: 0, hash: [0; 32] };
 }
 
 impl fmt::Display for Head {
@@ -49,10 +46,7 @@ impl FromStr for Head {
     fn from_str(text: &str) -> Result<Self, ParseHeadError> {
         let (seq, hash) = text.trim().split_once(':').ok_or(ParseHeadError)?;
         let seq = seq.parse().map_err(|_| ParseHeadError)?;
-        Ok(Self {
-            seq,
-            hash: from_hex(hash).ok_or(ParseHeadError)?,
-        })
+        Ok(Self { seq, hash: from_hex(hash).ok_or(ParseHeadError)? })
     }
 }
 
@@ -189,12 +183,7 @@ impl Check {
     /// Starts after `base`, the last row that retention took away, and expects to end at `head`.
     /// A `note` is a head kept outside the database.
     pub(crate) fn new(base: Head, head: Head, note: Option<Head>) -> Self {
-        Self {
-            last: base,
-            head,
-            note,
-            rows: 0,
-        }
+        Self { last: base, head, note, rows: 0 }
     }
 
     /// Checks the next row.
@@ -204,18 +193,12 @@ impl Check {
         if seq < expected || seq > self.head.seq {
             // Beyond the head nothing was written; but a gap before it is the older fault.
             if expected <= self.head.seq && seq > self.head.seq {
-                return Err(Fault::CutOff {
-                    first: expected,
-                    last: self.head.seq,
-                });
+                return Err(Fault::CutOff { first: expected, last: self.head.seq });
             }
             return Err(Fault::Inserted { seq });
         }
         if seq > expected {
-            return Err(Fault::Missing {
-                first: expected,
-                last: seq - 1,
-            });
+            return Err(Fault::Missing { first: expected, last: seq - 1 });
         }
         if row.prev_hash != self.last.hash {
             return Err(Fault::Unlinked { seq });
@@ -223,16 +206,10 @@ impl Check {
         if row.link().hash() != row.hash {
             return Err(Fault::Edited { seq });
         }
-        if self
-            .note
-            .is_some_and(|note| note.seq == seq && note.hash != row.hash)
-        {
+        if self.note.is_some_and(|note| note.seq == seq && note.hash != row.hash) {
             return Err(Fault::NoteDiffers { seq });
         }
-        self.last = Head {
-            seq,
-            hash: row.hash,
-        };
+        self.last = Head { seq, hash: row.hash };
         self.rows += 1;
         Ok(())
     }
@@ -241,23 +218,16 @@ impl Check {
     pub(crate) fn finish(self) -> Result<Verdict, Fault> {
         let (last, head) = (self.last, self.head);
         if last.seq < head.seq {
-            return Err(Fault::CutOff {
-                first: last.seq + 1,
-                last: head.seq,
-            });
+            return Err(Fault::CutOff { first: last.seq + 1, last: head.seq });
         }
         if last.hash != head.hash {
             return Err(Fault::HeadDiffers { seq: last.seq });
         }
         match self.note {
-            Some(note) if note.seq > last.seq => Err(Fault::CutOff {
-                first: last.seq + 1,
-                last: note.seq,
-            }),
-            _ => Ok(Verdict::Intact {
-                rows: self.rows,
-                head: last,
-            }),
+            Some(note) if note.seq > last.seq => {
+                Err(Fault::CutOff { first: last.seq + 1, last: note.seq })
+            }
+            _ => Ok(Verdict::Intact { rows: self.rows, head: last }),
         }
     }
 }
@@ -295,10 +265,7 @@ mod tests {
     }
 
     fn head_of(rows: &[Row]) -> Head {
-        rows.last().map_or(Head::EMPTY, |r| Head {
-            seq: r.seq,
-            hash: r.hash,
-        })
+        rows.last().map_or(Head::EMPTY, |r| Head { seq: r.seq, hash: r.hash })
     }
 
     fn check(rows: &[Row], head: Head, note: Option<Head>) -> Result<Verdict, Fault> {
@@ -312,10 +279,7 @@ mod tests {
         for n in [0, 1, 20] {
             let rows = chain(n);
             let head = head_of(&rows);
-            let intact = Verdict::Intact {
-                rows: n as u64,
-                head,
-            };
+            let intact = Verdict::Intact { rows: n as u64, head };
             assert_eq!(check(&rows, head, None), Ok(intact));
             assert_eq!(check(&rows, head, Some(head)), Ok(intact));
         }
@@ -396,14 +360,8 @@ mod tests {
             prev_hash = row.hash;
         }
         let head = head_of(&rows);
-        assert!(
-            check(&rows, head, None).is_ok(),
-            "the database alone cannot tell"
-        );
-        assert_eq!(
-            check(&rows, head, Some(note)),
-            Err(Fault::NoteDiffers { seq: 5 })
-        );
+        assert!(check(&rows, head, None).is_ok(), "the database alone cannot tell");
+        assert_eq!(check(&rows, head, Some(note)), Err(Fault::NoteDiffers { seq: 5 }));
         let short = &rows[..3];
         let cut = Fault::CutOff { first: 4, last: 5 };
         assert_eq!(check(short, head_of(short), Some(note)), Err(cut));

@@ -49,19 +49,9 @@ impl AuditLog {
             Format::Json => "json",
         };
         let detail = json!({ "format": kind, "filter": filter });
-        self.append(Entry::new(by, "audit.export", "", now).with(detail))
-            .await?;
-        let filter = Filter {
-            after: None,
-            limit: MAX_LIMIT,
-            ..filter
-        };
-        Ok(Export {
-            log: self.clone(),
-            filter,
-            format,
-            state: State::Start,
-        })
+        self.append(Entry::new(by, "audit.export", "", now).with(detail)).await?;
+        let filter = Filter { after: None, limit: MAX_LIMIT, ..filter };
+        Ok(Export { log: self.clone(), filter, format, state: State::Start })
     }
 }
 
@@ -71,10 +61,7 @@ impl Export {
         if self.state == State::Done {
             return Ok(None);
         }
-        let page = self
-            .log
-            .rows(self.filter.clone(), Order::OldestFirst)
-            .await?;
+        let page = self.log.rows(self.filter.clone(), Order::OldestFirst).await?;
         let first = self.state == State::Start;
         let last = page.next.is_none();
         self.filter.after = page.next;
@@ -127,10 +114,10 @@ fn json_lines(rows: &[Row], first: bool, last: bool) -> Result<String, AccessErr
     let mut text = String::from(if first { "[" } else { "" });
     for (i, row) in rows.iter().enumerate() {
         text.push_str(if first && i == 0 { "\n" } else { ",\n" });
-        text.push_str(&serde_json::to_string(row).map_err(|e| AccessError::Kept {
-            what: "audit row",
-            detail: e.to_string(),
-        })?);
+        text.push_str(
+            &serde_json::to_string(row)
+                .map_err(|e| AccessError::Kept { what: "audit row", detail: e.to_string() })?,
+        );
     }
     text.push_str(if last { "\n]\n" } else { "" });
     Ok(text)

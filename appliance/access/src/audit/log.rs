@@ -66,27 +66,13 @@ fn ends(conn: &Connection) -> Result<(Option<(Head, Head)>, Head), rusqlite::Err
     let noted = conn
         .prepare_cached("SELECT seq, hash, base_seq, base_hash FROM audit_head")?
         .query_row([], |r| {
-            let head = Head {
-                seq: r.get(0)?,
-                hash: r.get(1)?,
-            };
-            Ok((
-                head,
-                Head {
-                    seq: r.get(2)?,
-                    hash: r.get(3)?,
-                },
-            ))
+            let head = Head { seq: r.get(0)?, hash: r.get(1)? };
+            Ok((head, Head { seq: r.get(2)?, hash: r.get(3)? }))
         })
         .optional()?;
     let last = conn
         .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")?
-        .query_row([], |r| {
-            Ok(Head {
-                seq: r.get(0)?,
-                hash: r.get(1)?,
-            })
-        })
+        .query_row([], |r| Ok(Head { seq: r.get(0)?, hash: r.get(1)? }))
         .optional()?;
     Ok((noted, last.unwrap_or(Head::EMPTY)))
 }
@@ -106,9 +92,7 @@ impl AuditLog {
     /// Writes a line that belongs to no change in the database, such as a refused attempt or a
     /// command sent to the router. On the disk when it returns.
     pub async fn append(&self, entry: Entry) -> Result<i64, StoreError> {
-        self.store
-            .write_synced("audit", move |w| record(w, entry))
-            .await
+        self.store.write_synced("audit", move |w| record(w, entry)).await
     }
 
     /// Notes a refused attempt. Does not wait for the disk, so that nobody outside wears out the
@@ -131,16 +115,12 @@ impl AuditLog {
         filter: Filter,
         order: query::Order,
     ) -> Result<Page, AccessError> {
-        self.store
-            .read(move |r| query::page(r.main(), &filter, order))
-            .await
+        self.store.read(move |r| query::page(r.main(), &filter, order)).await
     }
 
     /// The newest row's place and hash.
     pub async fn head(&self) -> Result<Head, AccessError> {
-        self.store
-            .read(|r| Ok(ends(r.main())?.0.map_or(Head::EMPTY, |(head, _)| head)))
-            .await
+        self.store.read(|r| Ok(ends(r.main())?.0.map_or(Head::EMPTY, |(head, _)| head))).await
     }
 
     /// Writes the head to the system log, where the appliance's database cannot change it any
@@ -168,10 +148,7 @@ impl AuditLog {
         let mut removed = 0;
         loop {
             let by = by.clone();
-            let n = self
-                .store
-                .write_synced("audit", move |w| prune(w, &by, before, now))
-                .await?;
+            let n = self.store.write_synced("audit", move |w| prune(w, &by, before, now)).await?;
             removed += n;
             if n < PRUNE_BATCH as u64 {
                 return Ok(removed);
@@ -227,9 +204,7 @@ fn prune(
     let Some((seq, hash)) = last else {
         return Ok(0);
     };
-    let n = conn
-        .prepare_cached("DELETE FROM audit WHERE seq <= ?1")?
-        .execute([seq])?;
+    let n = conn.prepare_cached("DELETE FROM audit WHERE seq <= ?1")?.execute([seq])?;
     conn.prepare_cached("UPDATE audit_head SET base_seq = ?1, base_hash = ?2")?
         .execute(params![seq, hash])?;
     let detail = json!({ "rows": n, "last": seq, "before": before });

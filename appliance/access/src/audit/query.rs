@@ -63,11 +63,7 @@ pub(super) fn page(conn: &Connection, filter: &Filter, order: Order) -> Result<P
     // One more than asked for tells whether there is a next page.
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let next = if more {
-        rows.last().map(|r| r.seq)
-    } else {
-        None
-    };
+    let next = if more { rows.last().map(|r| r.seq) } else { None };
     Ok(Page { rows, next })
 }
 
@@ -118,11 +114,7 @@ fn statement(filter: &Filter, order: Order, limit: u32) -> (String, Vec<Value>) 
         });
         values.push(after.into());
     }
-    let only = if conditions.is_empty() {
-        "1".to_owned()
-    } else {
-        conditions.join(" AND ")
-    };
+    let only = if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
     let direction = match order {
         Order::NewestFirst => "DESC",
         Order::OldestFirst => "ASC",

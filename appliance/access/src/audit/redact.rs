@@ -168,11 +168,7 @@ mod tests {
 
     #[test]
     fn commands_are_kept_but_for_the_secret_in_them() {
-        let keep = [
-            "set firewall group address-group A address 192.0.2.1",
-            "delete vpn",
-            "pass",
-        ];
+        let keep = ["set firewall group address-group A address 192.0.2.1", "delete vpn", "pass"];
         for command in keep {
             assert_eq!(strike_command(command), None);
         }
@@ -202,10 +198,7 @@ mod tests {
     #[test]
     fn the_values_of_a_secret_setting_are_struck_out() {
         let struck = json!({ "from": null, "to": STRUCK });
-        let text = detail_text(
-            json!({ "from": null, "to": "123:abc" }),
-            "notify.telegram.token",
-        );
+        let text = detail_text(json!({ "from": null, "to": "123:abc" }), "notify.telegram.token");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), struck);
         let list = json!({ "changes": [{ "key": "smtp.password", "to": "hunter22" }] });
         assert!(!detail_text(list, "").contains("hunter22"));

@@ -42,11 +42,7 @@ impl House {
     /// `ada` has claimed it, and is signed in.
     pub(crate) async fn with_ada() -> (Self, NewSession) {
         let house = Self::empty().await;
-        let session = house
-            .access
-            .setup(house.claim("ada").await, T0)
-            .await
-            .unwrap();
+        let session = house.access.setup(house.claim("ada").await, T0).await.unwrap();
         (house, session)
     }
 
@@ -71,11 +67,7 @@ impl House {
     }
 
     pub(crate) async fn add(&self, by: &SignedIn, name: &str, role: Role) -> PersonId {
-        let new = NewPerson {
-            name: name.to_owned(),
-            role,
-            password: PASSWORD.into(),
-        };
+        let new = NewPerson { name: name.to_owned(), role, password: PASSWORD.into() };
         self.access.add_person(&caller(by), new, T0).await.unwrap()
     }
 
@@ -124,26 +116,15 @@ impl House {
     async fn limit_pages(&self, pragma: &'static str) {
         let done: Result<i64, StoreError> = self
             .store
-            .write("test", move |w| {
-                Ok(w.main().query_row(pragma, [], |r| r.get(0))?)
-            })
+            .write("test", move |w| Ok(w.main().query_row(pragma, [], |r| r.get(0))?))
             .await;
         done.unwrap();
     }
 
     /// All lines of the audit log, oldest first.
     pub(crate) async fn audit(&self) -> Vec<Row> {
-        let filter = Filter {
-            limit: 2_000,
-            ..Filter::default()
-        };
-        let mut rows = self
-            .access
-            .audit()
-            .page(&Caller::console(), filter)
-            .await
-            .unwrap()
-            .rows;
+        let filter = Filter { limit: 2_000, ..Filter::default() };
+        let mut rows = self.access.audit().page(&Caller::console(), filter).await.unwrap().rows;
         rows.reverse();
         rows
     }
@@ -182,13 +163,8 @@ async fn open(dir: &Path, now: Timestamp) -> (Store, Access) {
         keep_backups: 1,
     })
     .unwrap();
-    let options = Options {
-        cost: Cost {
-            memory_kib: 64,
-            passes: 1,
-        },
-        ..Options::new(dir.to_owned())
-    };
+    let options =
+        Options { cost: Cost { memory_kib: 64, passes: 1 }, ..Options::new(dir.to_owned()) };
     let access = Access::open(store.clone(), options, now).await.unwrap();
     (store, access)
 }

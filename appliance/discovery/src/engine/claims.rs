@@ -1,6 +1,6 @@
 //! Who has which address: the latest to say so, with a memory for quarrels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -49,17 +49,19 @@ impl Claims {
         self.by_ip.get(&ip).map(|claim| claim.holder)
     }
 
-    pub(super) fn release(&mut self, mac: Mac) {
-        self.by_ip.retain(|_, claim| claim.holder != mac);
+    /// Frees what some stations had.
+    pub(super) fn release(&mut self, macs: &BTreeSet<Mac>) {
+        self.by_ip.retain(|_, claim| !macs.contains(&claim.holder));
     }
 
     pub(super) fn take(&mut self, now: Timestamp, mac: Mac, ip: IpAddr) -> Outcome {
         let none = Outcome { lost_by: None, conflict: false };
         let Some(claim) = self.by_ip.get_mut(&ip) else {
-            if self.by_ip.len() < MAX_CLAIMS {
-                let fresh = Claim { holder: mac, heard: now, changed: now, changes: 0, told: None };
-                self.by_ip.insert(ip, fresh);
+            if self.by_ip.len() >= MAX_CLAIMS {
+                self.drop_stalest();
             }
+            let fresh = Claim { holder: mac, heard: now, changed: now, changes: 0, told: None };
+            self.by_ip.insert(ip, fresh);
             return none;
         };
         claim.heard = now;
@@ -80,6 +82,29 @@ impl Claims {
     pub(super) fn forget(&mut self, now: Timestamp) {
         if self.by_ip.len() > MAX_CLAIMS / 2 {
             self.by_ip.retain(|_, claim| now.since(claim.heard) < STALE);
+        }
+    }
+
+    /// Makes room, for many at a time: looking through all for each would be slow.
+    fn drop_stalest(&mut self) {
+        let mut by_age: Vec<(Timestamp, IpAddr)> =
+            self.by_ip.iter().map(|(ip, claim)| (claim.heard, *ip)).collect();
+        let surplus = MAX_CLAIMS / 16;
+        if by_age.len() > surplus {
+            by_age.select_nth_unstable(surplus);
+            by_age.truncate(surplus);
+        }
+        for (_, ip) in by_age {
+            self.by_ip.remove(&ip);
+        }
+    }
+
+    /// The clock was set: no claim is stale for that, and none is of the future.
+    pub(super) fn clock_stepped(&mut self, now: Timestamp) {
+        for claim in self.by_ip.values_mut() {
+            claim.heard = now;
+            claim.changed = claim.changed.min(now);
+            claim.told = claim.told.map(|told| told.min(now));
         }
     }
 }
@@ -105,11 +130,9 @@ impl Engine {
         });
         let news = self.devices.get_mut(&id).is_some_and(|d| d.hold(ip, &segment.name, now));
         if news {
-            self.changes.dirty.insert(id);
+            self.store_address(id, now);
             if had_one && ip.is_ipv4() {
-                self.tell(id, now, "address_changed", Severity::Info, |d| {
-                    (format!("{} now has the address {ip}", d.name()), json!({ "ip": ip }))
-                });
+                self.address_changed(id, now, ip);
             }
         }
         let Some(outcome) = outcome else { return };
@@ -117,7 +140,7 @@ impl Engine {
         if let Some(loser) = loser.filter(|loser| *loser != id)
             && self.devices.get_mut(&loser).is_some_and(|d| d.lose(ip))
         {
-            self.changes.dirty.insert(loser);
+            self.store_address(loser, now);
         }
         if let (true, Some(other)) = (outcome.conflict, outcome.lost_by) {
             self.tell(id, now, "ip_conflict", Severity::High, |d| {
@@ -145,6 +168,19 @@ mod tests {
         let outcome = claims.take(at(1_000), Mac([4; 6]), IP);
         assert_eq!(outcome, Outcome { lost_by: Some(Mac([2; 6])), conflict: false });
         assert_eq!(claims.holder(IP), Some(Mac([4; 6])));
+    }
+
+    #[test]
+    fn the_stalest_claims_make_room_for_new_ones() {
+        let mut claims = Claims::default();
+        let ip = |n: u32| IpAddr::V4(std::net::Ipv4Addr::from_bits(n));
+        let many = u32::try_from(MAX_CLAIMS).expect("fits");
+        for n in 0..many + 10 {
+            claims.take(at(u64::from(n)), Mac([2; 6]), ip(n));
+        }
+        assert!(claims.by_ip.len() <= MAX_CLAIMS);
+        assert_eq!(claims.holder(ip(many + 9)), Some(Mac([2; 6])));
+        assert_eq!(claims.holder(ip(0)), None);
     }
 
     #[test]

@@ -20,7 +20,8 @@ const MAX_TXT: usize = 64;
 const MAX_TEXTS: usize = 16;
 /// An alarm that goes on is raised again after this time.
 const ALARM_AGAIN: Duration = Duration::from_secs(3_600);
-const MAX_ALARMS: usize = 256;
+/// Alarms of one kind within that time.
+const MAX_ALARMS: usize = 64;
 /// RFC 2132 allows 255 octets; what systems use is 7 to 40.
 const MAX_CLIENT_ID: usize = 128;
 /// TXT keys that tell what a device is. Others may change by the minute and would only wear the flash.
@@ -73,7 +74,7 @@ impl Engine {
         {
             self.hear_router(now, segment, speaker, router);
         }
-        self.learn_of(now, speaker, |evidence| add(evidence, heard));
+        self.learn_of(now, speaker, heard);
     }
 
     fn hear_arp(&mut self, now: Timestamp, segment: &Segment, arp: &Arp) {
@@ -98,18 +99,19 @@ impl Engine {
 
     /// On a router, whoever else announces itself as one is a stranger; elsewhere the first is not.
     fn hear_router(&mut self, now: Timestamp, segment: &Segment, speaker: Mac, router: IpAddr) {
+        let trust_first = !self.settings.forwards_ipv6;
         let known = self.routers.entry(segment.index).or_default();
-        if known.contains(&router) || known.len() >= MAX_TEXTS {
+        if !known.is_new_stranger(now, router, trust_first) {
             return;
         }
-        let first = known.is_empty();
-        known.push(router);
-        if first && !self.settings.forwards_ipv6 {
-            return;
-        }
+        let kind = "router_advertisement_rogue";
         let Some(id) = self.by_mac.get(&speaker).copied() else { return };
+        if !self.is_fresh_alarm(now, (kind, router)) {
+            return;
+        }
+        self.routers.entry(segment.index).or_default().note(now, router);
         let place = segment.name.clone();
-        self.tell(id, now, "router_advertisement_rogue", Severity::High, |d| {
+        self.tell(id, now, kind, Severity::High, |d| {
             let text =
                 format!("{} announces itself as an IPv6 router ({router}) on {place}", d.name());
             (text, json!({ "router": router }))
@@ -119,7 +121,9 @@ impl Engine {
     /// True unless the same alarm was raised within the hour.
     fn is_fresh_alarm(&mut self, now: Timestamp, alarm: (&'static str, IpAddr)) -> bool {
         self.alarms.retain(|_, at| now.since(*at) < ALARM_AGAIN);
-        self.alarms.len() < MAX_ALARMS && self.alarms.insert(alarm, now).is_none()
+        // Of each kind so many: a flood of one must not silence the others.
+        let alike = self.alarms.keys().filter(|(kind, _)| *kind == alarm.0).count();
+        alike < MAX_ALARMS && self.alarms.insert(alarm, now).is_none()
     }
 
     fn hear_dhcp4(
@@ -179,18 +183,17 @@ impl Engine {
         server: Option<IpAddr>,
     ) {
         let Some(server) = server else { return };
+        let trust_first = !self.settings.serves_dhcp;
         let known = self.dhcp_servers.entry(segment.index).or_default();
-        if known.contains(&server) || known.len() >= MAX_TEXTS {
+        if !known.is_new_stranger(now, server, trust_first) {
             return;
         }
-        let first = known.is_empty();
-        known.push(server);
-        if first && !self.settings.serves_dhcp {
+        // One that still waits to become a device is told of when it speaks again.
+        let Some(id) = self.by_mac.get(&speaker).copied() else { return };
+        if !self.is_fresh_alarm(now, ("dhcp_rogue", server)) {
             return;
         }
-        let Some(id) = self.by_mac.get(&speaker).copied() else {
-            return;
-        };
+        self.dhcp_servers.entry(segment.index).or_default().note(now, server);
         let place = segment.name.clone();
         self.tell(id, now, "dhcp_rogue", Severity::High, |d| {
             let text = format!("{} answers as a DHCP server ({server}) on {place}", d.name());
@@ -199,9 +202,11 @@ impl Engine {
     }
 
     /// Adds to what a station has shown, whether it is a device already or waits to become one.
-    fn learn_of(&mut self, now: Timestamp, mac: Mac, add: impl FnOnce(&mut Evidence) -> bool) {
+    fn learn_of(&mut self, now: Timestamp, mac: Mac, heard: &Heard) {
+        // A client identifier was noted already.
+        let asks = matches!(&heard.fact, Fact::Dhcp4(dhcp) if dhcp.from_client);
         if let Some(waiting) = self.waiting.get_mut(&mac) {
-            if add(&mut waiting.device.evidence) {
+            if add(&mut waiting.device.evidence, heard) || asks {
                 self.settle(mac, now, false);
             }
             return;
@@ -209,8 +214,10 @@ impl Engine {
         let Some(id) = self.by_mac.get(&mac).copied() else {
             return;
         };
-        self.learn(id, add);
-        self.reconsider(id, mac, now);
+        let shown = self.learn(id, |evidence| add(evidence, heard));
+        if shown || asks && self.reindex(id) {
+            self.reconsider(id, now);
+        }
     }
 
     /// What the DHCP server knows: a name for a station.

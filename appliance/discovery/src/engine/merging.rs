@@ -16,11 +16,6 @@ const RECOGNITION: Duration = Duration::from_millis(1_500);
 const YOUNG: Duration = Duration::from_secs(3_600);
 
 impl Engine {
-    /// True when there is a device with a randomised address that a newcomer could be.
-    pub(super) fn has_merge_candidates(&self) -> bool {
-        self.devices.values().any(|d| d.evidence.randomised_mac)
-    }
-
     /// Decides about those who waited long enough.
     pub(super) fn settle_waiting(&mut self, now: Timestamp) {
         let due: Vec<Mac> = self
@@ -41,7 +36,7 @@ impl Engine {
             return;
         };
         let trace = Self::trace(&waiting.device);
-        match same_device(&trace, &self.candidates(None, now)) {
+        match same_device(&trace, &self.candidates(&trace, None, now)) {
             Some(merge) => {
                 let Some(Waiting { device, .. }) = self.waiting.remove(&mac) else {
                     return;
@@ -58,48 +53,43 @@ impl Engine {
         }
     }
 
-    /// A young device with a randomised address has shown more: perhaps it is a known one.
-    pub(super) fn reconsider(&mut self, id: DeviceId, mac: Mac, now: Timestamp) {
-        let Some(device) = self.devices.get(&id) else {
+    /// Notes anew by what a device could be recognised. True when that is news.
+    pub(super) fn reindex(&mut self, id: DeviceId) -> bool {
+        match self.devices.get(&id).filter(|d| d.evidence.randomised_mac) {
+            Some(device) => self.kin.note(id, &Self::trace(device)),
+            None => false,
+        }
+    }
+
+    /// A young device with a randomised address has shown more, or one that it could be has fallen
+    /// silent: perhaps it is a known one.
+    pub(super) fn reconsider(&mut self, id: DeviceId, now: Timestamp) {
+        let Some(device) = self.devices.get(&id).filter(|d| may_be_another(d, now)) else {
+            self.kin.unwatch(id);
             return;
         };
-        let young = now.since(device.presence.first_seen) < YOUNG && device.presence.online;
-        let touched = device.person.known || device.person.name.is_some();
-        if !young || touched || !mac.is_locally_administered() || device.macs.len() > 1 {
+        if !device.presence.online || device.person.known || device.person.name.is_some() {
             return;
         }
         let trace = Self::trace(device);
-        if trace.client_id.is_none() && trace.hostname.is_none() {
+        let candidates = self.candidates(&trace, Some(id), now);
+        if candidates.is_empty() {
+            self.kin.unwatch(id);
             return;
         }
-        let Some(merge) = same_device(&trace, &self.candidates(Some(id), now)) else {
+        let Some(merge) = same_device(&trace, &candidates) else {
             return;
         };
         let Some(absorbed) = self.devices.remove(&id) else {
             return;
         };
-        self.stored_last_seen.remove(&id);
-        self.changes.dirty.remove(&id);
-        self.newcomers.retain(|(of, _)| *of != id);
-        for (of, _, _) in &mut self.changes.presence {
-            if *of == id {
-                *of = merge.device;
-            }
-        }
-        self.changes.merged.push((id, merge.device));
+        self.drop_traces(id, merge.device);
         self.join(merge.device, &absorbed, now, &merge.reason);
     }
 
     fn reconsider_young(&mut self, now: Timestamp) {
-        let young: Vec<(DeviceId, Mac)> = self
-            .devices
-            .values()
-            .filter(|d| d.evidence.randomised_mac && d.presence.online)
-            .filter(|d| now.since(d.presence.first_seen) < YOUNG)
-            .map(|d| (d.id, d.mac))
-            .collect();
-        for (id, mac) in young {
-            self.reconsider(id, mac, now);
+        for id in self.kin.due() {
+            self.reconsider(id, now);
         }
     }
 
@@ -109,9 +99,13 @@ impl Engine {
             return;
         };
         let before = device.mac;
+        let mut macs = device.macs.clone();
         device.take_over(newcomer);
         let back = device.presence.heard(newcomer.presence.last_seen.max(now));
-        self.by_mac.insert(newcomer.mac, into);
+        macs.extend(&newcomer.macs);
+        self.give_macs(&macs, into);
+        self.heard_on.insert(newcomer.mac, now);
+        self.reindex(into);
         self.changes.dirty.insert(into);
         if back {
             self.came_back(into, now);
@@ -123,15 +117,36 @@ impl Engine {
         });
     }
 
-    fn candidates(&self, except: Option<DeviceId>, now: Timestamp) -> Vec<Candidate> {
+    /// Has a device's addresses lead to it, and those that it gave up to nobody.
+    pub(super) fn give_macs(&mut self, macs: &[Mac], to: DeviceId) {
+        let Some(device) = self.devices.get(&to) else { return };
+        let (kept, given_up): (Vec<_>, Vec<_>) =
+            macs.iter().copied().partition(|mac| device.macs.contains(mac));
+        for mac in kept {
+            self.by_mac.insert(mac, to);
+        }
+        self.drop_macs(&given_up.into_iter().collect());
+    }
+
+    /// The few known devices that a trace could belong to.
+    fn candidates(
+        &self,
+        trace: &Trace,
+        except: Option<DeviceId>,
+        now: Timestamp,
+    ) -> Vec<Candidate> {
         // Everything that is there is asked once a round: two rounds of silence, and it is not.
         let silence = self.settings.interval().max(Duration::from_secs(30)) * 2;
-        self.devices
-            .values()
-            .filter(|d| d.evidence.randomised_mac && Some(d.id) != except && !d.manual)
+        let silent =
+            |d: &Device| now.since(d.presence.last_seen.max(self.listening_since)) >= silence;
+        self.kin
+            .of(trace, except)
+            .into_iter()
+            .filter_map(|id| self.devices.get(&id))
+            .filter(|d| !d.manual)
             .map(|d| Candidate {
                 device: d.id,
-                online: d.presence.online && now.since(d.presence.last_seen) < silence,
+                online: d.presence.online && !silent(d),
                 trace: Self::trace(d),
             })
             .collect()
@@ -147,4 +162,11 @@ impl Engine {
             vendor_class: dhcp.vendor_class.clone(),
         }
     }
+}
+
+/// True for a device of which it is too early to say that it is none of the known ones.
+fn may_be_another(device: &Device, now: Timestamp) -> bool {
+    now.since(device.presence.first_seen) < YOUNG
+        && device.mac.is_locally_administered()
+        && device.macs.len() == 1
 }

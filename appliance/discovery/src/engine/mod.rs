@@ -3,9 +3,14 @@
 //! No sockets, no clock, no tables. The service feeds it and stores what it gives; a device that
 //! could not be stored stays marked until it is.
 
+mod budget;
 mod claims;
 mod hear;
+mod keeping;
+mod kin;
 mod merging;
+mod strangers;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -13,23 +18,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use model::{DeviceId, Mac, NewEvent, Severity, Timestamp};
-use serde_json::json;
+use model::{DeviceId, Mac, NewEvent, Timestamp};
 
 use crate::device::{Device, Personal, Presence};
 use crate::enrich::identify;
 use crate::segment::Segment;
 use crate::settings::Settings;
+use budget::Budget;
 use claims::Claims;
+use kin::Kin;
+use strangers::Known;
+use telling::{Pace, ToldAddress};
 
-/// The most devices that are kept. Beyond it new ones are counted and not kept: somebody is making
+/// The most devices that are kept. For a new one beyond it those go that are not there and that
+/// nobody said anything about; without such, it is counted and not kept: somebody is making
 /// addresses up.
 pub const MAX_DEVICES: usize = 16_384;
 /// New devices taken in at once, and how many more each minute.
 const NEW_BURST: u32 = 6_000;
 const NEW_A_MINUTE: u32 = 600;
-/// Events that wait for a disk that cannot be written; beyond it the oldest are lost and counted.
-const MAX_WAITING_EVENTS: usize = 20_000;
 /// A device keeps the address that it was heard from within this time.
 const ADDRESS_IN_USE: Duration = Duration::from_secs(60);
 /// A new device is shown at once and told of after this time: by then it has asked for an address
@@ -51,6 +58,8 @@ pub struct Changes {
     pub presence: Vec<(DeviceId, Timestamp, bool)>,
     /// Devices that turned out to be others: absorbed, absorbing.
     pub merged: Vec<(DeviceId, DeviceId)>,
+    /// Devices that are no longer kept; their rows go.
+    pub gone: Vec<DeviceId>,
     /// What happened, for the event log.
     pub events: Vec<NewEvent>,
 }
@@ -61,6 +70,7 @@ impl Changes {
         self.dirty.is_empty()
             && self.presence.is_empty()
             && self.merged.is_empty()
+            && self.gone.is_empty()
             && self.events.is_empty()
     }
 
@@ -69,6 +79,7 @@ impl Changes {
         earlier.dirty.append(&mut self.dirty);
         earlier.presence.append(&mut self.presence);
         earlier.merged.append(&mut self.merged);
+        earlier.gone.append(&mut self.gone);
         earlier.events.append(&mut self.events);
         *self = earlier;
     }
@@ -83,8 +94,10 @@ pub struct Tally {
     pub online: usize,
     /// Stations not taken in because there were too many at once.
     pub refused: u64,
-    /// Events lost because the disk could not be written for long.
+    /// Events not told: there were too many, or the disk could not be written for long.
     pub events_lost: u64,
+    /// Devices let go because they were silent for very long, or for lack of room.
+    pub evicted: u64,
 }
 
 /// All devices and the rules by which they come, change and go.
@@ -100,17 +113,29 @@ pub struct Engine {
     heard_on: HashMap<Mac, Timestamp>,
     own_macs: BTreeSet<Mac>,
     claims: Claims,
-    /// Servers and routers by interface, in the order in which they were heard.
-    dhcp_servers: HashMap<u32, Vec<IpAddr>>,
-    routers: HashMap<u32, Vec<IpAddr>>,
+    /// Servers and routers by interface.
+    dhcp_servers: HashMap<u32, Known>,
+    routers: HashMap<u32, Known>,
     /// Alarms raised of late.
     alarms: HashMap<(&'static str, IpAddr), Timestamp>,
     settings: Settings,
     listening_since: Timestamp,
     next_id: i64,
     new_budget: Budget,
+    event_budget: Budget,
+    alarm_budget: Budget,
+    /// Who could be whom.
+    kin: Kin,
+    told_addresses: HashMap<DeviceId, ToldAddress>,
+    paces: HashMap<DeviceId, Pace>,
+    /// What was stored of devices that were last heard after the present time: the clock was wrong
+    /// then, or is now.
+    of_the_future: HashMap<DeviceId, Presence>,
+    /// When nobody was found who could be let go.
+    nothing_to_let_go: Option<Timestamp>,
     refused: u64,
     events_lost: u64,
+    evicted: u64,
     changes: Changes,
 }
 
@@ -118,12 +143,6 @@ pub struct Engine {
 struct Waiting {
     since: Timestamp,
     device: Device,
-}
-
-/// A token bucket for new devices.
-struct Budget {
-    left: u32,
-    minute: i64,
 }
 
 impl Engine {
@@ -144,18 +163,33 @@ impl Engine {
             settings,
             listening_since: now,
             next_id,
-            new_budget: Budget { left: NEW_BURST, minute: now.as_secs() / 60 },
+            new_budget: Budget::new(NEW_BURST, NEW_A_MINUTE, now),
+            event_budget: Budget::new(telling::EVENT_BURST, telling::EVENTS_A_MINUTE, now),
+            alarm_budget: Budget::new(telling::ALARM_BURST, telling::ALARMS_A_MINUTE, now),
+            kin: Kin::default(),
+            told_addresses: HashMap::new(),
+            paces: HashMap::new(),
+            of_the_future: HashMap::new(),
+            nothing_to_let_go: None,
             refused: 0,
             events_lost: 0,
+            evicted: 0,
             changes: Changes::default(),
         };
-        for device in stored {
+        for mut device in stored {
+            device.bound_macs();
+            let presence = device.presence;
+            if device.clamp_times(now) {
+                engine.of_the_future.insert(device.id, presence);
+            }
             for mac in &device.macs {
                 engine.by_mac.insert(*mac, device.id);
             }
             engine.stored_last_seen.insert(device.id, device.presence.last_seen);
             engine.next_id = engine.next_id.max(device.id.0 + 1);
-            engine.devices.insert(device.id, device);
+            let id = device.id;
+            engine.devices.insert(id, device);
+            engine.reindex(id);
         }
         engine
     }
@@ -215,6 +249,7 @@ impl Engine {
             online,
             refused: self.refused,
             events_lost: self.events_lost,
+            evicted: self.evicted,
         }
     }
 
@@ -223,17 +258,11 @@ impl Engine {
         std::mem::take(&mut self.changes)
     }
 
-    /// Changes that could not be stored and have to be taken again.
-    pub fn give_back(&mut self, changes: Changes) {
-        self.changes.prepend(changes);
-        let surplus = self.changes.events.len().saturating_sub(MAX_WAITING_EVENTS);
-        self.changes.events.drain(..surplus);
-        self.events_lost += surplus as u64;
-    }
-
     /// A device is in the tables as it was at `last_seen`.
     pub fn stored(&mut self, id: DeviceId, last_seen: Timestamp) {
-        self.stored_last_seen.insert(id, last_seen);
+        if self.devices.contains_key(&id) {
+            self.stored_last_seen.insert(id, last_seen);
+        }
     }
 
     /// The kernel's neighbour table has confirmed that a station has an address.
@@ -255,7 +284,7 @@ impl Engine {
             if device.presence.silent(now, grace, self.listening_since) {
                 gone.push(device.id);
             }
-            if give_up_addresses(device, now) {
+            if give_up_addresses(device, now, self.listening_since) {
                 self.changes.dirty.insert(device.id);
             }
             let stored = self.stored_last_seen.get(&device.id).copied().unwrap_or_default();
@@ -266,6 +295,9 @@ impl Engine {
         for id in gone {
             self.went(id, now);
         }
+        self.tell_addresses(now);
+        self.store_put_off(now);
+        self.let_aged_go(now);
         self.claims.forget(now);
     }
 
@@ -290,7 +322,9 @@ impl Engine {
     pub fn insert_manual(&mut self, device: Device) {
         self.by_mac.insert(device.mac, device.id);
         self.stored_last_seen.insert(device.id, device.presence.last_seen);
-        self.devices.insert(device.id, device);
+        let id = device.id;
+        self.devices.insert(id, device);
+        self.reindex(id);
     }
 
     /// A number for a device that is about to be stored.
@@ -298,33 +332,6 @@ impl Engine {
         let id = DeviceId(self.next_id);
         self.next_id += 1;
         id
-    }
-
-    /// Forgets a device; if it is still there it will come back as a new one.
-    pub fn forget(&mut self, id: DeviceId) -> Option<Device> {
-        let device = self.devices.remove(&id)?;
-        for mac in &device.macs {
-            self.by_mac.remove(mac);
-            self.claims.release(*mac);
-        }
-        self.stored_last_seen.remove(&id);
-        self.changes.dirty.remove(&id);
-        self.changes.presence.retain(|(of, _, _)| *of != id);
-        Some(device)
-    }
-
-    /// Puts a person's merging into effect, after it was stored.
-    pub fn merged_by_person(&mut self, absorbed: DeviceId, into: Device) {
-        if let Some(gone) = self.devices.remove(&absorbed) {
-            for mac in gone.macs {
-                self.by_mac.insert(mac, into.id);
-            }
-        }
-        self.stored_last_seen.remove(&absorbed);
-        self.changes.dirty.remove(&absorbed);
-        self.changes.presence.retain(|(of, _, _)| *of != absorbed);
-        self.changes.dirty.insert(into.id);
-        self.devices.insert(into.id, into);
     }
 
     /// Notes a reverse-DNS name of an address.
@@ -367,7 +374,7 @@ impl Engine {
         if back {
             self.came_back(id, now);
         } else if dirty {
-            self.changes.dirty.insert(id);
+            self.store_address(id, now);
         }
     }
 
@@ -375,12 +382,12 @@ impl Engine {
         if self.waiting.contains_key(&mac) {
             return;
         }
-        if self.devices.len() + self.waiting.len() >= MAX_DEVICES || !self.new_budget.take(now) {
+        if !self.new_budget.take(now) || !self.make_room(now) {
             self.refused += 1;
             return;
         }
         let device = Device::first_heard(DeviceId(0), mac, &segment.name, now);
-        if mac.is_locally_administered() && self.has_merge_candidates() {
+        if mac.is_locally_administered() && !self.kin.is_empty() {
             self.waiting.insert(mac, Waiting { since: now, device });
         } else {
             self.admit(device, now);
@@ -395,93 +402,32 @@ impl Engine {
         self.by_mac.insert(device.mac, id);
         self.stored_last_seen.insert(id, now);
         self.devices.insert(id, device);
-        self.changes.dirty.insert(id);
-        self.changes.presence.push((id, now, true));
+        self.reindex(id);
+        self.note_presence(id, now, true);
         self.newcomers.push((id, now));
     }
 
-    /// Tells of newcomers once they had a moment to say their name.
-    fn introduce(&mut self, now: Timestamp) {
-        let due = |since: &Timestamp| now.since(*since) >= INTRODUCTION;
-        let ready: Vec<_> = self.newcomers.iter().copied().filter(|(_, at)| due(at)).collect();
-        self.newcomers.retain(|(_, at)| !due(at));
-        for (id, at) in ready {
-            self.tell(id, at, "new_device", Severity::Medium, |d| {
-                let place = d.interface.as_deref().unwrap_or("the network");
-                (format!("New device on {place}: {}", d.name()), json!({}))
-            });
-        }
-    }
-
-    fn came_back(&mut self, id: DeviceId, now: Timestamp) {
-        self.changes.dirty.insert(id);
-        self.changes.presence.push((id, now, true));
-        let absent = self.devices.get(&id).map_or(0, |d| {
-            d.addresses
-                .iter()
-                .map(|a| a.last_seen)
-                .max()
-                .map_or(0, |last| now.since(last).as_secs())
-        });
-        self.tell(id, now, "device_online", Severity::Info, |d| {
-            (format!("{} is online", d.name()), json!({ "absent_seconds": absent }))
-        });
-    }
-
-    fn went(&mut self, id: DeviceId, now: Timestamp) {
-        self.changes.dirty.insert(id);
-        self.changes.presence.push((id, now, false));
-        self.tell(id, now, "device_offline", Severity::Low, |d| {
-            let silent = model::human_age(now.since(d.presence.last_seen));
-            (format!("{} is offline, unheard for {silent}", d.name()), json!({}))
-        });
-    }
-
-    /// Adds to what a device has shown; concludes anew where that was news.
-    fn learn(&mut self, id: DeviceId, add: impl FnOnce(&mut crate::enrich::Evidence) -> bool) {
-        let Some(device) = self.devices.get_mut(&id) else {
-            return;
-        };
-        if add(&mut device.evidence) {
-            device.identity = identify(&device.evidence);
-            self.changes.dirty.insert(id);
-        }
-    }
-
-    fn tell(
+    /// Adds to what a device has shown; concludes anew where that was news. True when it could now
+    /// be recognised by something else than before.
+    fn learn(
         &mut self,
         id: DeviceId,
-        at: Timestamp,
-        kind: &'static str,
-        severity: Severity,
-        say: impl FnOnce(&Device) -> (String, serde_json::Value),
-    ) {
-        let Some(device) = self.devices.get(&id) else {
-            return;
+        add: impl FnOnce(&mut crate::enrich::Evidence) -> bool,
+    ) -> bool {
+        let Some(device) = self.devices.get_mut(&id) else {
+            return false;
         };
-        let (summary, extra) = say(device);
-        let mut data = json!({
-            "name": device.name(),
-            "mac": device.mac,
-            "vendor": device.vendor(),
-            "hostname": device.hostname(),
-            "ip": device.main_address().map(|a| a.ip),
-            "interface": device.interface,
-            "favourite": device.person.favourite,
-            "criticality": device.person.criticality,
-            "randomised_mac": device.evidence.randomised_mac,
-        });
-        if let (Some(data), serde_json::Value::Object(extra)) = (data.as_object_mut(), extra) {
-            data.extend(extra);
+        if !add(&mut device.evidence) {
+            return false;
         }
-        let source = "discovery";
-        let event = NewEvent { at, source, kind, severity, device: Some(id), summary, data };
-        self.changes.events.push(event);
+        device.identity = identify(&device.evidence);
+        self.changes.dirty.insert(id);
+        self.reindex(id)
     }
 }
 
 /// Drops the claim to addresses that were not heard for long, while a later one of their kind was.
-fn give_up_addresses(device: &mut Device, now: Timestamp) -> bool {
+fn give_up_addresses(device: &mut Device, now: Timestamp, listening_since: Timestamp) -> bool {
     let latest = |v4: bool| {
         device.addresses.iter().filter(|a| a.ip.is_ipv4() == v4).map(|a| a.last_seen).max()
     };
@@ -493,24 +439,9 @@ fn give_up_addresses(device: &mut Device, now: Timestamp) -> bool {
             IpAddr::V6(_) => (latest_v6, OLD_ADDRESS_V6),
         };
         let outlived = latest.is_some_and(|latest| latest > address.last_seen);
-        if outlived && now.since(address.last_seen) > age {
+        if outlived && now.since(address.last_seen.max(listening_since)) > age {
             (address.current, given_up) = (false, true);
         }
     }
     given_up
-}
-
-impl Budget {
-    fn take(&mut self, now: Timestamp) -> bool {
-        let minute = now.as_secs() / 60;
-        if minute > self.minute {
-            let passed = u32::try_from(minute - self.minute).unwrap_or(u32::MAX);
-            self.left =
-                self.left.saturating_add(passed.saturating_mul(NEW_A_MINUTE)).min(NEW_BURST);
-            self.minute = minute;
-        }
-        let granted = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        granted
-    }
 }

@@ -8,6 +8,9 @@ use super::*;
 use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Fact, Heard, RouterAdvertisement};
 use crate::segment::Network;
 
+mod bounds;
+mod times;
+
 const START: Timestamp = Timestamp(1_800_000_000_000);
 const PHONE: Mac = Mac([0x3c, 0x06, 0x30, 1, 2, 3]);
 const OTHER: Mac = Mac([0x3c, 0x06, 0x30, 9, 9, 9]);

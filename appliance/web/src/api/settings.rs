@@ -7,6 +7,7 @@ use axum::http::Method;
 use axum::response::Response;
 use detect::OfflineAlerts;
 use discovery::Settings;
+use discovery::settings::SETTINGS_KEY;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -103,10 +104,8 @@ async fn put(
     by.require(P::SettingsEdit)?;
     // All is checked before anything is kept.
     let mut changes = Vec::new();
-    if let Some(fields) = wanted.discovery {
-        let new = discovery_with(&site, fields)?;
-        changes.push((discovery::settings::SETTINGS_KEY, json!(Settings::default()), json!(new)));
-    }
+    let fields = wanted.discovery.unwrap_or_default();
+    check_discovery(&site, &fields)?;
     let mut alerts = wanted.alerts.unwrap_or_default();
     if let Some(offline) = alerts.remove(short(OFFLINE)) {
         let known: Result<OfflineAlerts, _> = serde_json::from_value(offline);
@@ -118,20 +117,27 @@ async fn put(
     numbers("retention", wanted.retention.unwrap_or_default(), &RETENTION, &mut changes)?;
     let policy = wanted.sessions.map(SessionPolicy::check).transpose()?;
 
-    let by_all = by.clone();
-    let anything_new = site
-        .store
+    let (by_all, store) = (by.clone(), site.store.clone());
+    site.store
         .write_synced("settings", move |w| {
+            // Into what is stored when its turn comes: of two at once none is lost.
+            if !fields.is_empty() {
+                let mut all = json!(Settings::load(w.main())?);
+                if let Value::Object(all) = &mut all {
+                    all.extend(fields);
+                }
+                changes.push((SETTINGS_KEY, json!(Settings::default()), all));
+            }
             let mut any = false;
             for (key, usual, to) in changes {
                 any |= keep(w, &by_all, key, usual, to, now)?;
             }
-            Ok::<_, StoreError>(any)
+            if any {
+                w.after_commit(move || store.announce_settings());
+            }
+            Ok::<_, StoreError>(())
         })
         .await?;
-    if anything_new {
-        site.store.announce_settings();
-    }
     if let Some(policy) = policy.filter(|p| *p != site.access.session_policy()) {
         site.access.set_session_policy(&by, policy, now).await?;
     }
@@ -157,16 +163,15 @@ fn keep(
     Ok(true)
 }
 
-/// Discovery's settings with some fields changed.
-fn discovery_with(site: &Site, fields: Map<String, Value>) -> Result<Settings, Failure> {
+/// Refuses fields that discovery's settings do not have, and values that cannot be.
+fn check_discovery(site: &Site, fields: &Map<String, Value>) -> Result<(), Failure> {
     let Value::Object(mut all) = json!(site.discovery.settings()) else {
         return Err(Failure::invalid("discovery: give an object."));
     };
-    all.extend(fields);
+    all.extend(fields.clone());
     let new: Settings = serde_json::from_value(Value::Object(all))
         .map_err(|e| Failure::invalid(format!("discovery: {e}.")))?;
-    new.check().map_err(|(field, why)| Failure::invalid(format!("discovery.{field}: {why}.")))?;
-    Ok(new)
+    new.check().map_err(|(field, why)| Failure::invalid(format!("discovery.{field}: {why}.")))
 }
 
 fn numbers(

@@ -328,6 +328,7 @@ async fn change_discovery(
     let (by, now) = (ask.visitor.caller.clone(), ask.now);
     by.require(P::SettingsEdit)?;
     let key = discovery::settings::SETTINGS_KEY;
+    let store = ask.site.store.clone();
     let changed = ask
         .site
         .store
@@ -342,12 +343,10 @@ async fn change_discovery(
             let (from, to) = differences(&json!(old), &json!(new));
             let detail = json!({ "from": from, "to": to });
             record(w, Line::new(&by, "settings.change", key, now).with(detail))?;
+            w.after_commit(move || store.announce_settings());
             Ok::<_, StoreError>(true)
         })
         .await?;
-    if changed {
-        ask.site.store.announce_settings();
-    }
     Ok(changed)
 }
 

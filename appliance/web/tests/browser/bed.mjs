@@ -33,25 +33,29 @@ const run = promisify(execFile);
 export const lab = async (...words) => (await run(`${root}scripts/lab`, words)).stdout.trim();
 
 let browser;
-const jars = {};
+const jars = {}, windows = new Map();
 
-const start = async () => browser ??= await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
-    '--disable-sync', '--no-first-run', '--font-render-hinting=none', '--disable-lcd-text', '--force-color-profile=srgb'],
-});
+async function start() {
+  if (browser?.isConnected()) return browser;
+  windows.clear();
+  return browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update',
+      '--disable-sync', '--no-first-run', '--font-render-hinting=none', '--disable-lcd-text', '--force-color-profile=srgb'],
+  });
+}
 
 /** Ends Chromium. */
-export const stop = async () => { await browser?.close(); browser = undefined; };
+export const stop = () => browser?.close();
 
-/** A browser's window: cookies of its own, signed in as `who` if given, script on or off, theme kept as a cookie. */
-export async function visit({ who, script = true, width = 1440, theme = 'dark', ...more } = {}) {
+/** A fresh window: cookies of its own, signed in as `who` if given, script on or off, theme kept as a cookie. */
+export async function visit({ who, script = true, width = 1440, height = sizes[width], theme = 'dark', ...more } = {}) {
   const context = await (await start()).newContext({
     // The lab's certificate is signed by an authority of its own that nobody has been told to trust.
     ignoreHTTPSErrors: true,
     javaScriptEnabled: script,
     baseURL: address,
-    viewport: { width, height: sizes[width] },
+    viewport: { width, height },
     deviceScaleFactor: 1,
     locale: 'en-GB',
     timezoneId: 'UTC',
@@ -59,8 +63,26 @@ export async function visit({ who, script = true, width = 1440, theme = 'dark', 
     ...more,
   });
   context.setDefaultTimeout(30_000);
-  if (who) await context.addCookies([await entered(who), { name: '__Host-panoptikon-theme', value: theme, url: address, secure: true }]);
+  await enter(context, who, theme);
   return context;
+}
+
+async function enter(context, who, theme) {
+  await context.clearCookies();
+  if (who) await context.addCookies([await entered(who),
+    { name: '__Host-panoptikon-theme', value: theme, url: address, secure: true }]);
+}
+
+/** A window as `visit` gives it. A new one takes Chromium a second, so one that was handed back is taken, with the
+    cookies of a fresh one. */
+async function borrow(options) {
+  await start();
+  const { who, theme = 'dark', ...kind } = options, key = JSON.stringify(kind), free = windows.get(key) ?? [];
+  windows.set(key, free);
+  const context = free.pop();
+  if (!context) return { context: await visit(options), free };
+  await enter(context, who, theme);
+  return { context, free };
 }
 
 /** The session cookie of one of the people; made once, and again after `forget`. */
@@ -122,15 +144,16 @@ export async function watch(context) {
 /** Fails when the watched page noted anything; forgets it afterwards. */
 export const wellBehaved = (page, where) => assert.deepEqual(page.faults.splice(0), [], where);
 
-/** Runs `body` with a watched page of a fresh window, closes the window, and looks at what was noted. */
+/** Runs `body` with a watched page of a window as `visit` gives it, and looks at what was noted. */
 export async function onPage(options, body) {
-  const context = await visit(options);
+  const { context, free } = await borrow(options);
   try {
     const page = await watch(context);
     await body(page, context);
     wellBehaved(page, page.url());
   } finally {
-    await context.close();
+    await Promise.all(context.pages().map(page => page.close()));
+    free.push(context);
   }
 }
 

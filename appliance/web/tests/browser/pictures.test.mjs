@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import pixelmatch from 'pixelmatch';
 import { PNG } from 'pngjs';
 import { api, root, visit } from './bed.mjs';
@@ -73,24 +73,29 @@ function evenOut() {
 }
 
 /** The picture of an address, evened out. */
-async function picture(path, view) {
-  // The evening-out needs a style of its own, which the content policy forbids to everybody else.
-  const context = await visit({ who: 'owner', bypassCSP: true, colorScheme: view.theme, ...view });
-  try {
-    const page = await context.newPage();
+async function picture(page, path, view) {
+  await page.setViewportSize(view);
+  await page.goto(await find(path, at => api(page, at)));
+  await page.evaluate(evenOut);
+  await page.evaluate(() => document.fonts.ready);
+  const png = PNG.sync.read(await page.screenshot());
+  png.data.forEach((value, i) => { png.data[i] = Math.round(value / SHADE) * SHADE; });
+  return png;
+}
+
+/** One page for all pictures of a view. */
+const pages = new Map();
+async function pageOf(view) {
+  if (!pages.has(view)) {
+    // The evening-out needs a style of its own, which the content policy forbids to everybody else.
+    const page = await (await visit({ who: 'owner', bypassCSP: true, colorScheme: view.theme, ...view })).newPage();
     // No live update changes the page while it is looked at.
     await page.addInitScript(() => { window.WebSocket = class { close() {} }; });
-    await page.goto(await find(path, at => api(page, at)));
-    await page.evaluate(evenOut);
-    await page.evaluate(() => document.fonts.ready);
-    await page.setViewportSize(view);
-    const png = PNG.sync.read(await page.screenshot());
-    png.data.forEach((value, i) => { png.data[i] = Math.round(value / SHADE) * SHADE; });
-    return png;
-  } finally {
-    await context.close();
+    pages.set(view, page);
   }
+  return pages.get(view);
 }
+after(() => Promise.all([...pages.values()].map(page => page.context().close())));
 
 const save = (folder, name, png) => writeFileSync(folder + name, PNG.sync.write(png, { colorType: 2, deflateLevel: 9, filterType: -1 }));
 
@@ -101,7 +106,7 @@ for (const view of views) {
   for (const [place, path] of Object.entries(places)) {
     const name = `${place}-${view.width}-${view.theme}.png`;
     test(`${place} at ${view.width} in ${view.theme} looks as it should`, async () => {
-      const seen = await picture(path, view), file = new URL(name, baseline);
+      const seen = await picture(await pageOf(view), path, view), file = new URL(name, baseline);
       if (update) return save(baseline.pathname, name, seen);
       assert.ok(existsSync(file), `there is no baseline/${name}; make it with: run --update pictures`);
       const wanted = PNG.sync.read(readFileSync(file)), { width, height } = wanted, diff = new PNG({ width, height });
