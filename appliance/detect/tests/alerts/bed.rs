@@ -29,7 +29,7 @@ pub(crate) fn open(dir: &Path) -> (Store, Events, Alerts) {
 }
 
 pub(crate) struct Bed {
-    _dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
     pub(crate) store: Store,
     pub(crate) events: Events,
     pub(crate) alerts: Alerts,
@@ -40,7 +40,7 @@ pub(crate) async fn bed() -> Bed {
     let (store, events, alerts) = open(dir.path());
     // The day's file stands before anybody reads it.
     events.publish(about("tick", 0, 0)).await.unwrap();
-    Bed { _dir: dir, store, events, alerts }
+    Bed { dir, store, events, alerts }
 }
 
 /// A running judge, and how to stop it.

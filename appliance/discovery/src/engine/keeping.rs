@@ -191,12 +191,11 @@ impl Engine {
             event.device = event.device.and_then(heir);
         }
         let gone = &mut changes.gone;
-        changes.merged.retain_mut(|(absorbed, into)| match heir(*into) {
-            Some(heir) => {
+        changes.merged.retain_mut(|(absorbed, into)| {
+            if let Some(heir) = heir(*into) {
                 *into = heir;
                 true
-            }
-            None => {
+            } else {
                 gone.push(*absorbed);
                 false
             }

@@ -1,5 +1,6 @@
 //! What people are told, and how often: nobody on the network may fill the log or wear the flash.
 
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -96,8 +97,8 @@ impl Engine {
 
     /// A device has another IPv4 address: told now, or at the end of the span.
     pub(super) fn address_changed(&mut self, id: DeviceId, now: Timestamp, ip: IpAddr) {
-        if !self.told_addresses.contains_key(&id) {
-            self.told_addresses.insert(id, ToldAddress { at: now, ip });
+        if let Entry::Vacant(first) = self.told_addresses.entry(id) {
+            first.insert(ToldAddress { at: now, ip });
             self.tell_address(id, now, ip);
         }
     }
