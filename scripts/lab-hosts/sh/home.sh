@@ -96,7 +96,8 @@ EOF
 start_kea() {
     local hooks
     hooks=$(find /usr/lib -name libdhcp_lease_cmds.so -path '*kea*' -print -quit 2>/dev/null)
-    mkdir -p -m 0750 "$STATE/kea"
+    mkdir -p "$STATE/kea"
+    chmod 0750 "$STATE/kea"
     rm -f "$STATE"/kea/*
     cat >"$STATE/conf/kea-dhcp4.json" <<EOF
 { "Dhcp4": {
