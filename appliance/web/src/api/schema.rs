@@ -316,7 +316,8 @@ pub(super) fn system() -> Schema {
         ("devices", number("Devices known.")),
         ("online", number("Devices online.")),
         ("refused", number("Stations not taken in because there were too many at once.")),
-        ("events_lost", number("Events lost because the disk could not be written for long.")),
+        ("events_lost", number("Events lost to a flood, or to a disk that stayed full.")),
+        ("evicted", number("Devices long gone that made room for others.")),
     ]);
     let interface = Schema::object(&[
         ("name", text("Name.")),
