@@ -37,6 +37,7 @@ const jars = {}, windows = new Map();
 
 async function start() {
   if (browser?.isConnected()) return browser;
+  if (browser) console.error('Chromium ended by itself, and is started again');
   windows.clear();
   return browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',

@@ -69,8 +69,10 @@ test('what a person corrects stays through a scan, and HTML in notes is only tex
   };
   await inert();
   assert.ok(await page.getByText('by hand').count() >= 1);
-  await page.goto('/devices');
-  await page.getByRole('button', { name: 'Scan now' }).click();
+  const scan = page.getByRole('button', { name: 'Scan now' });
+  // While the appliance scans by itself the button is off.
+  do await page.goto('/devices'); while (await scan.isDisabled());
+  await scan.click();
   await page.waitForLoadState();
   await page.goto(here);
   await inert();
