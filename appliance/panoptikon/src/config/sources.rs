@@ -149,7 +149,7 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, Problems> {
                 }
             }
             Err(refusal) => {
-                problems.push(Problem { place, message: refused(definition, &refusal) })
+                problems.push(Problem { place, message: refused(definition, &refusal) });
             }
         }
     }
@@ -239,7 +239,7 @@ fn from_file(file: &FileText, given: &mut Vec<Given>, problems: &mut Vec<Problem
         match from_toml(definition, value) {
             Ok(values) => given.push(Given { definition, values, place }),
             Err(refusal) => {
-                problems.push(Problem { place, message: refused(definition, &refusal) })
+                problems.push(Problem { place, message: refused(definition, &refusal) });
             }
         }
     }

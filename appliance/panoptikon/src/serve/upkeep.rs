@@ -118,13 +118,12 @@ async fn keep(store: Store, access: Access, health: Health, lifecycle: Lifecycle
 async fn forget(store: &Store, access: &Access, now: Timestamp, health: &Health) -> Result<()> {
     let mut cleaned = store.maintain(now).await?;
     tracing::debug!(?cleaned, "maintained the database");
-    match cleaned.held_back {
-        Some(why) => health.degraded(CLOCK, why),
-        None => {
-            health.ok(CLOCK);
-            if let Err(error) = prune_audit(store, access, now).await {
-                cleaned.failed.push(format!("audit log: {error:#}"));
-            }
+    if let Some(why) = cleaned.held_back {
+        health.degraded(CLOCK, why);
+    } else {
+        health.ok(CLOCK);
+        if let Err(error) = prune_audit(store, access, now).await {
+            cleaned.failed.push(format!("audit log: {error:#}"));
         }
     }
     anyhow::ensure!(cleaned.failed.is_empty(), "{}", cleaned.failed.join("; "));
