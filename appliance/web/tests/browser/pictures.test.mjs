@@ -48,7 +48,7 @@ function evenOut() {
   keep('.log, .feed, .hits, .bars, .story, .caps, ul.plain', 3);
   keep('.list:not(.devs) tbody', 1);
   keep('dl.facts', 3);
-  keep('.story', 1);
+  keep('.story, .parts', 1);
   drop('.list:not(.devs) tbody small, [aria-label="Services heard"], .twin, [action^="/account/sessions"]');
   all('.list tbody :is(th, td)').forEach(cell => { if (!cell.textContent.trim() && !cell.children.length) cell.textContent = 'x'; });
   keep('.map', 0);
