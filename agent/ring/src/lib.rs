@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::{MsgFlags, recv, send, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
@@ -65,7 +65,10 @@ impl PacketSocket {
             .collect();
         socket.attach_filter(&filter)?;
         sys::ignore_outgoing(socket.as_fd())?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        // Beyond the machine's limit where CAP_NET_ADMIN allows it, else up to it.
+        if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        }
         sys::bind(socket.as_fd(), interface)?;
         sys::join_all_multicast(socket.as_fd(), interface)?;
         Ok(Self { socket })

@@ -22,12 +22,13 @@ use crate::rounds::{self, ScanReport, network};
 use crate::segment::Segment;
 use crate::settings::Settings;
 
-/// Frames that wait for the engine; what comes on top is dropped and counted by the listener.
-const FRAMES: usize = 4_096;
-/// Netlink messages that wait; the thread behind them waits too, and the kernel's queue with it.
-const KERNEL_WORDS: usize = 1_024;
-/// Frames taken in before what they changed is stored.
-const BATCH: usize = 256;
+/// Rounds of the listener that wait for the engine, of at most 128 frames an interface; what comes
+/// on top is dropped and counted.
+const ROUNDS: usize = 32;
+/// Tellings of the kernel that wait; the thread behind them waits too, and the kernel's queue.
+const TELLINGS: usize = 4;
+/// What changed within this time is stored at once.
+const GATHER: Duration = Duration::from_millis(100);
 /// How often silence is looked for.
 const TICK: Duration = Duration::from_secs(1);
 /// Pauses between attempts to store while the disk refuses.
@@ -77,18 +78,18 @@ impl Discovery {
         options: LanOptions,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), DiscoveryError> {
-        let (frames, mut heard) = mpsc::channel::<Overheard>(FRAMES);
-        let listener = Listener::start(move |frame| frames.try_send(frame).is_ok())
+        let (rounds, mut heard) = mpsc::channel::<Vec<Overheard>>(ROUNDS);
+        let listener = Listener::start(move |round| rounds.try_send(round).is_ok())
             .map_err(|e| network("listen", &e.to_string()))?;
-        let (words, mut kernel) = mpsc::channel::<NetworkChange>(KERNEL_WORDS);
-        let watcher = Watcher::start(move |word| words.blocking_send(word).is_ok())
+        let (tellings, mut kernel) = mpsc::channel::<Vec<NetworkChange>>(TELLINGS);
+        let watcher = Watcher::start(move |changes| tellings.blocking_send(changes).is_ok())
             .map_err(|e| network("follow the interfaces", &e.to_string()))?;
         let mut room = Room {
             discovery: self.clone(),
             options,
             listener,
             segments: HashMap::new(),
-            retry: None,
+            store_at: Instant::now(),
             refusals: 0,
             leases: LeaseFiles::default(),
             last_tick: (Timestamp::now(), Instant::now()),
@@ -102,31 +103,30 @@ impl Discovery {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut leases = interval(LEASES);
         leases.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut due = None;
         self.inner.status.send_modify(|s| s.running = true);
         while !*stop.borrow() {
             tokio::select! {
                 _ = stop.changed() => break,
-                taken = heard.recv_many(&mut batch, BATCH) => {
-                    if taken == 0 { break }
-                    room.hear(&batch);
-                    batch.clear();
-                }
-                word = kernel.recv() => match word {
-                    Some(word) => room.take_word(word),
+                round = heard.recv() => match round {
+                    Some(round) => room.hear(&round),
                     None => break,
                 },
+                changes = kernel.recv() => match changes {
+                    Some(changes) => changes.into_iter().for_each(|word| room.take_word(word)),
+                    None => break,
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
                 _ = tick.tick() => room.tick(),
                 _ = leases.tick() => room.read_leases().await,
                 () = self.inner.wake.notified() => {}
                 _ = settings.changed() => room.reload().await,
             }
-            room.store().await;
+            due = room.store_when_due().await;
         }
         self.inner.status.send_modify(|s| s.running = false);
         helpers.abort_all();
         drop(watcher);
-        room.retry = None;
         self.engine().finish(Timestamp::now());
         room.store().await;
         Ok(())
@@ -188,7 +188,8 @@ struct Room {
     options: LanOptions,
     listener: Listener,
     segments: HashMap<u32, Segment>,
-    retry: Option<Instant>,
+    /// Nothing is stored sooner: more may come that is stored with it, or the disk refuses.
+    store_at: Instant,
     refusals: usize,
     leases: LeaseFiles,
     last_tick: (Timestamp, Instant),
@@ -296,21 +297,32 @@ impl Room {
         }
     }
 
-    async fn store(&mut self) {
-        if self.retry.is_some_and(|at| Instant::now() < at) {
-            return;
+    /// Stores what changed if it is time; else when it will be.
+    async fn store_when_due(&mut self) -> Option<Instant> {
+        if !self.discovery.engine().has_changes() {
+            return None;
         }
-        match self.discovery.flush(Timestamp::now()).await {
-            Ok(()) => (self.retry, self.refusals) = (None, 0),
+        if Instant::now() >= self.store_at {
+            self.store().await;
+        }
+        Some(self.store_at)
+    }
+
+    async fn store(&mut self) {
+        let pause = match self.discovery.flush(Timestamp::now()).await {
+            Ok(()) => {
+                self.refusals = 0;
+                GATHER
+            }
             Err(error) => {
-                let pause = RETRY[self.refusals.min(RETRY.len() - 1)];
                 if self.refusals == 0 {
                     tracing::error!(%error, "devices cannot be stored; kept in memory and tried again");
                 }
                 self.refusals += 1;
-                self.retry = Some(Instant::now() + pause);
+                RETRY[(self.refusals - 1).min(RETRY.len() - 1)]
             }
-        }
+        };
+        self.store_at = Instant::now() + pause;
     }
 }
 

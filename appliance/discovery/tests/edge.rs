@@ -53,7 +53,7 @@ fn neighbour_table() -> Vec<String> {
 
 fn listen(interfaces: &[u32]) -> (Listener, Receiver<Overheard>) {
     let (sender, heard) = channel();
-    let listener = Listener::start(move |overheard| sender.send(overheard).is_ok())
+    let listener = Listener::start(move |round| round.into_iter().all(|h| sender.send(h).is_ok()))
         .expect("the listener starts");
     listener.watch(interfaces);
     (listener, heard)
@@ -253,7 +253,7 @@ fn a_link_that_went_down_is_heard_when_it_is_up_again() {
 fn watch() -> (Watcher, Receiver<NetworkChange>) {
     let (sender, changes) = channel();
     let watcher =
-        Watcher::start(move |change| sender.send(change).is_ok()).expect("the watcher starts");
+        Watcher::start(move |told| told.into_iter().all(|change| sender.send(change).is_ok())).expect("the watcher starts");
     (watcher, changes)
 }
 
@@ -384,11 +384,11 @@ fn a_picture_is_whole_again_after_messages_were_lost() {
         // A sink that sleeps while thousands of messages overflow the socket.
         let (sender, changes) = channel();
         let mut is_first = true;
-        let watcher = Watcher::start(move |change| {
+        let watcher = Watcher::start(move |told| {
             if std::mem::take(&mut is_first) {
                 std::thread::sleep(Duration::from_secs(2));
             }
-            sender.send(change).is_ok()
+            told.into_iter().all(|change| sender.send(change).is_ok())
         })
         .unwrap();
         let mut batch = String::new();

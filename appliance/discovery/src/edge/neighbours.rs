@@ -132,6 +132,10 @@ pub struct Watcher {
 const RETRY: Duration = Duration::from_secs(1);
 /// Lost messages come in bursts: the tables are read when one is over.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Changes queue so long before they are looked at: each time that nobody wakes is a time saved.
+const REST: Duration = Duration::from_millis(100);
+/// The most changes that are told at once.
+const MOST_TOLD: usize = 1_024;
 
 impl Interface {
     /// The interface as discovery sees it; `None` without a MAC address.
@@ -149,10 +153,11 @@ impl Interface {
 
 impl Watcher {
     /// Starts following. The first change is the list of interfaces as they are, then come the
-    /// neighbours. `sink` may wait: the kernel queues meanwhile, and what overflows is read anew.
-    /// It returns false when nobody wants to know any more.
+    /// neighbours. `sink` gets the changes of a moment in their order, and may wait: the kernel
+    /// queues meanwhile, and what overflows is read anew. It returns false when nobody wants to
+    /// know any more.
     pub fn start(
-        sink: impl FnMut(NetworkChange) -> bool + Send + 'static,
+        sink: impl FnMut(Vec<NetworkChange>) -> bool + Send + 'static,
     ) -> Result<Self, EdgeError> {
         let netlink = Netlink::open()
             .map_err(|source| EdgeError::Netlink { what: "following interfaces", source })?;
@@ -199,7 +204,7 @@ impl Drop for Watcher {
 struct Following {
     netlink: Netlink,
     losses: Arc<AtomicU64>,
-    sink: Box<dyn FnMut(NetworkChange) -> bool + Send>,
+    sink: Box<dyn FnMut(Vec<NetworkChange>) -> bool + Send>,
     /// What the sink was told.
     told: Picture,
     /// What the tables say that are being read.
@@ -236,6 +241,9 @@ impl Following {
                 Ok(false) => begin_at = begin_at.or_else(|| Some(Instant::now() + PAUSE)),
                 Err(Over) => return,
             }
+            if self.fresh.is_none() {
+                thread::sleep(REST);
+            }
         }
     }
 
@@ -257,21 +265,21 @@ impl Following {
     /// Reads all that is there; false when the tables must be read anew.
     fn drain(&mut self) -> Result<bool, Over> {
         let mut is_whole = true;
+        let mut changes = Vec::new();
         loop {
             let mut incoming = Vec::new();
             match self.netlink.receive(|message| incoming.push(message)) {
-                Ok(false) => return Ok(is_whole),
+                Ok(false) => return self.tell(changes).map(|()| is_whole),
                 Ok(true) => {}
                 Err(error) => {
                     // ENOBUFS: messages were lost. Anything else is not known to happen.
                     is_whole = false;
                     self.losses.fetch_add(1, Ordering::Relaxed);
                     if error.raw_os_error() != Some(Errno::ENOBUFS as i32) {
-                        return Ok(false);
+                        return self.tell(changes).map(|()| false);
                     }
                 }
             }
-            let mut changes = Vec::new();
             for message in incoming {
                 match message {
                     Incoming::Message(message) => match &mut self.fresh {
@@ -289,11 +297,13 @@ impl Following {
                     Incoming::End { .. } => {}
                 }
             }
-            for change in changes {
-                if !(self.sink)(change) {
-                    return Err(Over);
-                }
+            if changes.len() >= MOST_TOLD {
+                self.tell(std::mem::take(&mut changes))?;
             }
         }
+    }
+
+    fn tell(&mut self, changes: Vec<NetworkChange>) -> Result<(), Over> {
+        if changes.is_empty() || (self.sink)(changes) { Ok(()) } else { Err(Over) }
     }
 }

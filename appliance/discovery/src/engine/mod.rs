@@ -44,6 +44,8 @@ const ADDRESS_IN_USE: Duration = Duration::from_secs(60);
 const INTRODUCTION: Duration = Duration::from_secs(2);
 /// How stale a stored "last seen" may become, so that a quiet network does not wear the flash.
 const LAST_SEEN_STALE: Duration = Duration::from_secs(300);
+/// How often all devices are looked through for those that fell silent.
+const LOOK: Duration = Duration::from_secs(5);
 /// An IPv4 address that was not heard for this long, while another one was, is given up.
 const OLD_ADDRESS_V4: Duration = Duration::from_secs(600);
 /// The same for IPv6, where several addresses at a time are usual.
@@ -120,6 +122,8 @@ pub struct Engine {
     alarms: HashMap<(&'static str, IpAddr), Timestamp>,
     settings: Settings,
     listening_since: Timestamp,
+    /// When all devices were last looked through.
+    looked_at: Timestamp,
     next_id: i64,
     new_budget: Budget,
     event_budget: Budget,
@@ -162,6 +166,7 @@ impl Engine {
             alarms: HashMap::new(),
             settings,
             listening_since: now,
+            looked_at: now,
             next_id,
             new_budget: Budget::new(NEW_BURST, NEW_A_MINUTE, now),
             event_budget: Budget::new(telling::EVENT_BURST, telling::EVENTS_A_MINUTE, now),
@@ -253,7 +258,12 @@ impl Engine {
         }
     }
 
-    /// What changed since the last call.
+    /// There is something to store.
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What changed since it was last taken.
     pub fn take_changes(&mut self) -> Changes {
         std::mem::take(&mut self.changes)
     }
@@ -278,6 +288,17 @@ impl Engine {
     pub fn tick(&mut self, now: Timestamp) {
         self.settle_waiting(now);
         self.introduce(now);
+        self.tell_addresses(now);
+        self.store_put_off(now);
+        self.claims.forget(now);
+        let rested = self.looked_at > now || now.since(self.looked_at) >= LOOK;
+        if rested {
+            self.looked_at = now;
+            self.look_for_silence(now);
+        }
+    }
+
+    fn look_for_silence(&mut self, now: Timestamp) {
         let grace = self.settings.grace();
         let mut gone = Vec::new();
         for device in self.devices.values_mut().filter(|d| !d.manual) {
@@ -295,10 +316,7 @@ impl Engine {
         for id in gone {
             self.went(id, now);
         }
-        self.tell_addresses(now);
-        self.store_put_off(now);
         self.let_aged_go(now);
-        self.claims.forget(now);
     }
 
     /// The end is near: who is new is told of now.

@@ -170,7 +170,7 @@ fn a_late_caller_catches_up_by_little() {
     assert!(matches!(sweep.poll(start), Step::Send(_)));
     let late = start + Duration::from_millis(100);
     let burst = (0..254).take_while(|_| matches!(sweep.poll(late), Step::Send(_))).count();
-    assert_eq!(burst, 41); // 20 ms at 2000 a second, and the one that is due
+    assert_eq!(burst, 51); // 20 ms at 2500 a second, and the one that is due
 }
 
 #[test]
