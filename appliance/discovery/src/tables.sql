@@ -27,6 +27,7 @@ CREATE INDEX devices_by_name ON devices (name COLLATE NOCASE, id);
 CREATE INDEX devices_by_ip ON devices (ip_sort, id);
 CREATE INDEX devices_by_last_seen ON devices (last_seen, id);
 CREATE INDEX devices_by_first_seen ON devices (first_seen, id);
+CREATE INDEX devices_by_search ON devices (search);
 
 CREATE TABLE device_macs (
     mac INTEGER PRIMARY KEY,

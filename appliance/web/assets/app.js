@@ -1,13 +1,13 @@
 // Enhancements: every page and form works without.
 const $ = (s, r = document) => r.querySelector(s), $$ = (s, r = document) => [...r.querySelectorAll(s)];
-const set = document.body.dataset, skew = set.now ? set.now - Date.now() : 0, now = () => Date.now() + skew;
+const set = document.body.dataset, skew = (set.now || Date.now()) - Date.now(), now = () => Date.now() + skew;
 const make = (tag, props, ...kids) => { const e = Object.assign(document.createElement(tag), props); e.append(...kids); return e };
 const post = (url, data) => fetch(url, { method: 'POST', headers: { accept: 'application/json' }, body: new URLSearchParams({ csrf: set.csrf, ...data }) });
 
 // Relative times, worded as the server's.
 const ages = () => $$('time[data-relative]').forEach(t => {
   const ms = now() - Date.parse(t.dateTime), s = Math.abs(ms) / 1000 | 0;
-  const age = s < 60 ? s + ' s' : s < 3600 ? (s / 60 | 0) + ' min' : s < 86400 ? (s / 3600 | 0) + ' h' : (s / 86400 | 0) + ' d';
+  const [n, unit] = s < 60 ? [1, 's'] : s < 3600 ? [60, 'min'] : s < 86400 ? [3600, 'h'] : [86400, 'd'], age = (s / n | 0) + ' ' + unit;
   const text = s < 1 ? 'just now' : ms < 0 ? 'in ' + age : age + ' ago';
   if (t.textContent != text) t.textContent = text;
 });
@@ -23,13 +23,19 @@ const toast = (tone, text, href) => {
 
 // Live updates.
 let socket, wait = 1, busy;
-const state = (tone, text) => { const e = $('#live'); if (e) { e.hidden = false; e.className = 'st ' + tone; e.textContent = text } };
+const state = (tone, text) => Object.assign($('#live') || {}, { hidden: false, className: 'st ' + tone, textContent: text });
 addEventListener('input', e => { busy ||= !!e.target.closest('main form') });
+// Nothing is replaced under a person's hands.
+const held = () => busy || document.activeElement.closest('main form') || $('main .menu[open]');
 const resync = async () => {
-  if (busy || document.activeElement.closest('main form')) return toast('info', 'This page has news: load it', location.href);
-  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), 'text/html');
-  const main = page.getElementById('main');
-  if (main) { $('#main').replaceChildren(...main.childNodes); charts() }
+  const text = held() || await (await fetch(location.href)).text();
+  if (held()) return toast('info', 'This page has news: load it', location.href);
+  const main = new DOMParser().parseFromString(text, 'text/html').getElementById('main');
+  const open = $$('main [id] details[open]').map(d => d.closest('[id]').id);
+  if (!main) return;
+  $('#main').replaceChildren(...main.childNodes);
+  open.forEach(id => { const d = $(`#${id} details`); if (d) d.open = true });
+  charts();
 };
 const row = p => {
   const list = $(`[data-list="${p.list}"]`), old = document.getElementById(p.list.replace(/s$/, '') + '-' + p.id);
@@ -49,21 +55,19 @@ const row = p => {
     list.prepend(fresh);
     if (list.children.length > 200) list.lastElementChild.remove();
     $('#no-' + p.list)?.remove();
-    list.hidden = false;
-    const table = list.closest('table');
-    if (table) table.hidden = false;
+    (list.closest('table') || list).hidden = list.hidden = false;
   }
 };
 const apply = m => {
   (m.patches || []).forEach(p => {
     const e = document.getElementById(p.id);
-    if (e && p.text != null) e.textContent = p.text;
-    if (e && p.class != null) e.className = p.class;
+    if (p.text != null && e) e.textContent = p.text;
+    if (p.class != null && e) e.className = p.class;
   });
   (m.rows || []).forEach(row);
   for (const k in m.counts) $$(`[data-count="${k}"]`).forEach(e => {
     e.textContent = m.counts[k];
-    if (e.classList.contains('badge')) e.hidden = !m.counts[k];
+    if (e.matches('.badge')) e.hidden = !m.counts[k];
   });
   (m.toasts || []).forEach(t => toast(t.tone, t.text, t.href));
   if (m.resync || m.v != 1) resync();
@@ -97,7 +101,7 @@ connect();
 // Theme without reload.
 $('#theme')?.addEventListener('submit', e => {
   e.preventDefault();
-  const b = $('button', e.target), all = ['dark', 'light', 'auto'], t = b.value, next = all[(all.indexOf(t) + 1) % 3];
+  const b = $('button', e.target), t = b.value, next = { dark: 'light', light: 'auto', auto: 'dark' }[t];
   document.documentElement.dataset.theme = t;
   b.value = next;
   b.title = 'Theme: ' + t;
@@ -108,8 +112,8 @@ $('#theme')?.addEventListener('submit', e => {
 // Menus close.
 addEventListener('click', e => $$('.menu[open]').forEach(d => d.contains(e.target) || (d.open = false)));
 addEventListener('keydown', e => {
-  const open = e.key == 'Escape' && $$('.menu[open]').pop();
-  if (open) { open.open = false; $('summary', open).focus() }
+  const menu = e.key == 'Escape' && $$('.menu[open]').pop();
+  if (menu) menu.open = false, $('summary', menu).focus();
 });
 
 // Command palette, fetched when asked for.
@@ -128,16 +132,14 @@ const charts = () => $$('.chart').forEach(f => {
   let at = all.length - 1;
   const read = i => {
     at = Math.max(0, Math.min(all.length - 1, i));
-    const time = new Date(+from + at * step).toISOString().slice(11, 16);
-    $('output', f).textContent = `${time} · ${all[at]} ${unit}`;
+    $('output', f).textContent = `${new Date(+from + at * step).toISOString().slice(11, 16)} · ${all[at]} ${unit}`;
     $('.cursor', f).setAttribute('d', `M${at / Math.max(1, all.length - 1) * 600} 0V150`);
   };
-  const clear = () => { $('output', f).textContent = ''; $('.cursor', f).setAttribute('d', '') };
   if (!all.length) return;
   svg.onpointermove = e => { const m = svg.getScreenCTM(); read(Math.round((e.clientX - m.e) / m.a / 600 * (all.length - 1))) };
   svg.onfocus = () => read(at);
   svg.onkeydown = e => { const by = { ArrowLeft: -1, ArrowRight: 1 }[e.key]; if (by) e.preventDefault(), read(at + by) };
-  svg.onpointerleave = svg.onblur = clear;
+  svg.onpointerleave = svg.onblur = () => { $('output', f).textContent = ''; $('.cursor', f).setAttribute('d', '') };
 });
 charts();
 

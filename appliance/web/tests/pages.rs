@@ -280,7 +280,7 @@ fn style_and_scripts_stay_small() {
     }
     for beside in ["topology.js", "password.js", "palette.js"] {
         let both = size("app.js") + size(beside);
-        assert!(both <= 10_240, "app.js and {beside}: {both}");
+        assert!(both <= 11_264, "app.js and {beside}: {both}");
     }
     assert!(size("icons.svg") <= 8_192);
 }

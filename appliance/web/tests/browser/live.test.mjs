@@ -35,3 +35,29 @@ test('a host that tells its name gets it on the open page', () => onPage({ who: 
   await page.goto(`/devices?q=${mac}`);
   await awaitText(page, '[data-list="devices"] tr', 'Fresh-Laptop');
 }));
+
+test('news of the whole page close nothing that a person opened, and replace the rest', () => onPage({ who: 'owner' }, async page => {
+  let server;
+  await page.routeWebSocket(/./, socket => { server = socket; socket.connectToServer(); });
+  await page.goto('/events');
+  await page.locator('#live.ok').waitFor();
+  const first = page.locator('.log li').first();
+  const news = () => server.send(JSON.stringify({ v: 1, resync: true }));
+  const stain = () => page.evaluate(() => { document.querySelector('main h1').dataset.old = ''; });
+
+  await first.locator('summary').click();
+  const id = await first.getAttribute('id');
+  await stain();
+  news();
+  await page.locator('main h1:not([data-old])').waitFor();
+  assert.ok(await page.locator(`#${id} details`).evaluate(d => d.open), 'the opened event is closed');
+
+  await page.goto('/alerts');
+  await page.locator('#live.ok').waitFor();
+  await stain();
+  await page.getByText('Mute everything').click();
+  news();
+  await page.locator('#toasts', { hasText: 'has news' }).waitFor();
+  assert.equal(await page.locator('main h1:not([data-old])').count(), 0, 'the page was replaced');
+  assert.ok(await page.getByRole('button', { name: '1 hour' }).isVisible());
+}));

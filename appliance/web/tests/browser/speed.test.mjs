@@ -7,7 +7,7 @@ import { visit } from './bed.mjs';
 /** Bytes on the wire with style, script and pictures, first visit. The map draws every device. */
 const HEAVIEST = { '/': 100_000, '/devices': 100_000, '/topology': 200_000 };
 /** Milliseconds until the largest piece of the page is painted, first visit; and how far pieces may move. */
-const SLOWEST = 500, RESTLESS = 0.01;
+const SLOWEST = 1000, RESTLESS = 0.01;
 
 /** Loads a page in a fresh window; answers bytes, the largest paint and how far things moved. */
 async function load(path) {
