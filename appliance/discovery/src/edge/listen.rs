@@ -66,7 +66,7 @@ struct Shared {
 }
 
 /// Frames queue so long before they are looked at: each time that nobody wakes is a time saved.
-const REST: Duration = Duration::from_millis(80);
+const REST: Duration = Duration::from_millis(100);
 /// The same after a full round, when more is waiting.
 const BUSY_REST: Duration = Duration::from_millis(5);
 /// Frames of one interface that are read in a row: 25 000 a second with the rest in between.

@@ -133,7 +133,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Lost messages come in bursts: the tables are read when one is over.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Changes queue so long before they are looked at: each time that nobody wakes is a time saved.
-const REST: Duration = Duration::from_millis(100);
+const REST: Duration = Duration::from_millis(250);
 /// The most changes that are told at once.
 const MOST_TOLD: usize = 1_024;
 

@@ -45,7 +45,7 @@ const INTRODUCTION: Duration = Duration::from_secs(2);
 /// How stale a stored "last seen" may become, so that a quiet network does not wear the flash.
 const LAST_SEEN_STALE: Duration = Duration::from_secs(300);
 /// How often all devices are looked through for those that fell silent.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(10);
 /// An IPv4 address that was not heard for this long, while another one was, is given up.
 const OLD_ADDRESS_V4: Duration = Duration::from_secs(600);
 /// The same for IPv6, where several addresses at a time are usual.

@@ -30,7 +30,7 @@ fn after_a_step_backwards_silence_counts() {
     engine.clock_stepped(now);
     engine.tick(now.plus(Duration::from_secs(299)));
     assert!(engine.by_mac(PHONE).expect("is a device").presence.online);
-    engine.tick(now.plus(Duration::from_secs(305)));
+    engine.tick(now.plus(Duration::from_secs(310)));
     let device = engine.by_mac(PHONE).expect("is a device");
     assert!(!device.presence.online && device.presence.last_seen <= now);
     assert!(device.addresses.iter().all(|a| a.last_seen <= now));
