@@ -6,10 +6,10 @@ use rusqlite::Connection;
 use store::StoreError;
 
 use crate::lifecycle::reopen;
-use crate::rules::{FLAPPING, OFFLINE};
+use crate::rules::{ABOUT_BEING_THERE, Cause, Effect, FLAPPING, OFFLINE};
 use crate::{
-    Alert, AlertChange, Decision, Draft, Presence, Recent, Repeat, Settings, Status, cause, judge,
-    rows, settle,
+    Alert, AlertChange, Decision, Draft, Known, Presence, Recent, Repeat, Settings, Status, cause,
+    judge, rows, settle,
 };
 
 /// The actor in the history of what nobody did.
@@ -17,15 +17,19 @@ pub(crate) const ITSELF: &str = "panoptikon";
 /// Events kept as evidence: the first, and the newest.
 const EVIDENCE: usize = 20;
 
-/// Handles one event; None when it was handled before or is none of ours.
-pub(crate) fn handle(conn: &Connection, event: &Event) -> Result<Option<AlertChange>, StoreError> {
+/// Handles one event; nothing when it was handled before or is none of ours.
+pub(crate) fn handle(conn: &Connection, event: &Event) -> Result<Vec<AlertChange>, StoreError> {
     let Some(cause) = cause(event) else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     if rows::cursor(conn, event.id.day())? >= event.id.row() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let now = event.at;
+    if cause.rule.effect == Effect::Gone {
+        rows::set_cursor(conn, event.id)?;
+        return let_go(conn, &cause, now);
+    }
     let settings = Settings::load(conn)?;
     let mutes = rows::mutes(conn, now)?;
     let device = event.device.filter(|_| cause.rule.is_presence());
@@ -44,7 +48,25 @@ pub(crate) fn handle(conn: &Connection, event: &Event) -> Result<Option<AlertCha
         rows::set_presence(conn, device, now, &after)?;
     }
     rows::set_cursor(conn, event.id)?;
-    carry_out(conn, decision, now)
+    Ok(carry_out(conn, decision, now)?.into_iter().collect())
+}
+
+/// Resolves what is open about the being there of a device that is none any more.
+fn let_go(
+    conn: &Connection,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<Vec<AlertChange>, StoreError> {
+    let device = cause.key.rsplit(':').next().unwrap_or_default();
+    let mut changes = Vec::new();
+    for kind in ABOUT_BEING_THERE {
+        let known = rows::known(conn, &format!("{kind}:{device}"))?;
+        if let Some(Known { id, .. }) = known.filter(|k| k.status.is_open()) {
+            let note = format!("{}.", cause.rule.title);
+            changes.extend(carry_out(conn, Decision::Resolve { id, note }, now)?);
+        }
+    }
+    Ok(changes)
 }
 
 /// Looks at devices that flap, as time passes.
@@ -261,11 +283,11 @@ mod tests {
                 severity: Severity::Info,
                 device: Some(DeviceId(device)),
                 summary: "something".to_owned(),
-                data: json!({ "name": format!("d{device}"), "criticality": device + 1 }),
+                data: json!({ "name": format!("d{device}"), "criticality": device + 1, "absorbed": 3 }),
             };
             handle(&self.conn, &event).unwrap();
             // Told twice, handled once.
-            assert_eq!(handle(&self.conn, &event).unwrap(), None);
+            assert_eq!(handle(&self.conn, &event).unwrap(), []);
         }
 
         fn step(&mut self, happening: &Happening) {
@@ -314,6 +336,20 @@ mod tests {
 
     fn run() -> Run {
         Run { conn: tables(), now: NOON, rows: BTreeMap::new(), online: BTreeMap::new() }
+    }
+
+    #[test]
+    fn nothing_stays_open_about_a_device_that_was_forgotten_or_is_part_of_another() {
+        for (end, by) in [("device_forgotten", 3), ("device_merged", 4)] {
+            let mut run = run();
+            for (kind, device) in [("new_device", 3), ("device_offline", 3), ("device_offline", 5)]
+            {
+                run.event(kind, device);
+            }
+            assert_eq!(run.open("1").len(), 3);
+            run.event(end, by);
+            assert_eq!(run.open("1"), [("device_offline:5".to_owned(), 1)], "{end}");
+        }
     }
 
     proptest! {

@@ -177,6 +177,8 @@ pub fn judge(
     let rule = cause.rule;
     let draft = |severity| draft(rule, cause.key.clone(), severity, event);
     match rule.effect {
+        // About several alerts at once: the handler's.
+        Effect::Gone => Decision::Nothing,
         Effect::Return => over(recent.latest, back_up(event)),
         Effect::Over => over(recent.latest, format!("{}.", rule.title)),
         Effect::Tell(severity) => {

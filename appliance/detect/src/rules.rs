@@ -21,6 +21,8 @@ pub enum Effect {
     Return,
     /// The cause of another kind of alert is over.
     Over,
+    /// A device is not one any more: what was open about its being there is over.
+    Gone,
 }
 
 /// One line of the table.
@@ -45,11 +47,16 @@ pub(crate) const FLAPPING: &str = "flapping";
 /// The kind of alert for a device that is gone.
 pub(crate) const OFFLINE: &str = "device_offline";
 
+/// The kind of alert for a device that was never seen before.
+const NEWCOMER: &str = "new_device";
+/// The kinds of alert that are about a device's being there.
+pub(crate) const ABOUT_BEING_THERE: [&str; 3] = [NEWCOMER, OFFLINE, FLAPPING];
+
 /// The table.
 pub const RULES: &[Rule] = &[
     Rule {
         event: "new_device",
-        alert: "new_device",
+        alert: NEWCOMER,
         effect: Effect::Newcomer,
         cause: &[],
         title: "New device",
@@ -71,6 +78,22 @@ pub const RULES: &[Rule] = &[
         effect: Effect::Return,
         cause: &[],
         title: "Back up",
+        recommendation: "",
+    },
+    Rule {
+        event: "device_forgotten",
+        alert: OFFLINE,
+        effect: Effect::Gone,
+        cause: &[],
+        title: "The device was forgotten",
+        recommendation: "",
+    },
+    Rule {
+        event: "device_merged",
+        alert: OFFLINE,
+        effect: Effect::Gone,
+        cause: &["absorbed"],
+        title: "The device is part of another one",
         recommendation: "",
     },
     Rule {

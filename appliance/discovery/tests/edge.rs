@@ -253,7 +253,8 @@ fn a_link_that_went_down_is_heard_when_it_is_up_again() {
 fn watch() -> (Watcher, Receiver<NetworkChange>) {
     let (sender, changes) = channel();
     let watcher =
-        Watcher::start(move |told| told.into_iter().all(|change| sender.send(change).is_ok())).expect("the watcher starts");
+        Watcher::start(move |told| told.into_iter().all(|change| sender.send(change).is_ok()))
+            .expect("the watcher starts");
     (watcher, changes)
 }
 

@@ -22,7 +22,7 @@ pub struct ClockGuard {
     /// When maintenance last ran.
     pub last_run: Option<Timestamp>,
     /// How long the clock has been seen to tick steadily, by the monotonic clock.
-    pub running_for: Duration,
+    pub steady_for: Duration,
 }
 
 /// The guard's answer.
@@ -41,7 +41,7 @@ impl ClockGuard {
     /// Judges `now`.
     pub fn judge(&self, now: Timestamp) -> ClockVerdict {
         let day = Duration::from_secs(86_400);
-        let proven = self.running_for >= PROOF;
+        let proven = self.steady_for >= PROOF;
         if now < self.built.minus(day) {
             return ClockVerdict::Behind;
         }
@@ -72,9 +72,9 @@ impl ClockWatch {
         built: Timestamp,
         last_run: Option<Timestamp>,
     ) -> ClockVerdict {
-        let running_for = self.steady_for(monotonic, now);
-        match (ClockGuard { built, last_run, running_for }).judge(now) {
-            ClockVerdict::Trusted if self.leapt && running_for < PROOF => ClockVerdict::Leapt,
+        let steady_for = self.steady_for(monotonic, now);
+        match (ClockGuard { built, last_run, steady_for }).judge(now) {
+            ClockVerdict::Trusted if self.leapt && steady_for < PROOF => ClockVerdict::Leapt,
             verdict => verdict,
         }
     }
@@ -101,7 +101,7 @@ mod tests {
     const BUILT: Timestamp = Timestamp(1_800_000_000_000);
 
     fn guard(last_run: Option<Timestamp>, running_secs: u64) -> ClockGuard {
-        ClockGuard { built: BUILT, last_run, running_for: Duration::from_secs(running_secs) }
+        ClockGuard { built: BUILT, last_run, steady_for: Duration::from_secs(running_secs) }
     }
 
     #[test]

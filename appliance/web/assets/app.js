@@ -90,6 +90,8 @@ const connect = () => {
     wait = Math.min(wait * 2, 60);
   };
 };
+// Where no live channel comes about, by the clock.
+if (set.refresh) setInterval(() => document.hidden || socket?.readyState == 1 || held() || resync(), set.refresh * 1000);
 let pause;
 addEventListener('visibilitychange', () => {
   clearTimeout(pause);

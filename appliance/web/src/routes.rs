@@ -6,6 +6,7 @@ use access::Permission as P;
 use axum::extract::{Query, State, WebSocketUpgrade};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -21,7 +22,9 @@ use crate::{api, assets, live};
 /// Everything behind the front door: pages, API, files, live updates, health and metrics. `metrics`
 /// are those of who is not in the [`Site`]: the door, the listeners and whatever the binary counts.
 pub fn router(site: &Site, front: &Front, metrics: Vec<Arc<dyn Metrics>>) -> Router {
-    routes(site, metrics).build(site.clone(), front)
+    routes(site, metrics).build_within(site.clone(), front, |router| {
+        router.layer(from_fn_with_state(site.clone(), pages::explain))
+    })
 }
 
 /// The same as a table, for the list of public addresses and the API's document.

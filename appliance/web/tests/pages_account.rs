@@ -91,6 +91,22 @@ async fn a_key_is_shown_once_works_as_far_as_it_may_and_ends_when_revoked() {
 }
 
 #[tokio::test]
+async fn lists_load_themselves_anew_where_there_is_no_script_as_often_as_wanted() {
+    let (_bed, mut ada) = Bed::ready().await;
+    let wanted = |refresh| [("theme", "dark"), ("refresh", refresh), ("rows", "25")];
+    ada.post("/account/preferences", &wanted("10")).await.location();
+    let anew = r#"<noscript><meta http-equiv="refresh" content="10"></noscript>"#;
+    for list in ["/", "/devices?q=x", "/topology", "/events", "/alerts", "/audit"] {
+        ada.get(list).await.expect(200).says(anew);
+    }
+    for form in ["/settings", "/account", "/devices/new", "/settings/people"] {
+        assert!(!ada.get(form).await.expect(200).body.contains("http-equiv"), "{form}");
+    }
+    ada.post("/account/preferences", &wanted("0")).await.location();
+    assert!(!ada.get("/devices").await.expect(200).body.contains("http-equiv"));
+}
+
+#[tokio::test]
 async fn preferences_are_kept() {
     let (bed, mut ada) = Bed::ready().await;
     let fields = [("theme", "auto"), ("refresh", "60"), ("rows", "100")];

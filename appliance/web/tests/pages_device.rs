@@ -164,6 +164,19 @@ async fn only_who_may_wakes_and_what_cannot_be_sent_is_said() {
 }
 
 #[tokio::test]
+async fn nobody_is_offered_what_they_may_not() {
+    let (bed, mut ada) = seeded([Seed { online: false, ..Seed::number(1) }]).await;
+    let doors = ["/devices/1/wake", "/devices/1/forget", "/devices/1/merge"];
+    let offered = |page: String| doors.map(|door| page.contains(door));
+    let mut analyst = bed.person(Role::Analyst).await;
+    let mut viewer = bed.person(Role::Viewer).await;
+    assert_eq!(offered(ada.get("/devices/1").await.expect(200).body), [true, true, false]);
+    assert_eq!(offered(analyst.get("/devices/1").await.expect(200).body), [false, false, false]);
+    assert_eq!(offered(viewer.get("/devices/1").await.expect(200).body), [false, false, false]);
+    analyst.get("/devices/1/forget").await.expect(403);
+}
+
+#[tokio::test]
 async fn the_story_tells_what_happened_to_it_alone() {
     let (bed, mut ada) = seeded([Seed::number(1), Seed::number(2)]).await;
     for (n, id) in [(0, 1), (1, 2), (2, 1)] {

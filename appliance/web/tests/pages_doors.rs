@@ -112,3 +112,14 @@ async fn no_form_breaks_on_nonsense() {
 async fn return_after_sign_out(bed: &Bed) {
     bed.sign_in("ada").await.get("/about").await.expect(200);
 }
+
+#[tokio::test]
+async fn who_is_signed_in_keeps_the_navigation_around_an_error() {
+    let (bed, mut ada) = Bed::ready().await;
+    let rail = "aria-label=\"Main\"";
+    ada.get("/nowhere").await.expect(404).says(rail);
+    ada.get("/devices/77").await.expect(404).says(rail);
+    bed.person(Role::Viewer).await.get("/audit").await.expect(403).says(rail);
+    let stranger = bed.browser().get("/nowhere").await.expect(404);
+    assert!(!stranger.body.contains(rail));
+}

@@ -90,6 +90,8 @@ async fn retention_alerts_and_sessions_are_stored_audited_and_effective() {
         ("unanswered", "10", "retention.unanswered_alerts_days"),
         ("audit", "400", "retention.audit_days"),
         ("maintenance", "11", "retention.maintenance_days"),
+        ("mutes", "12", "retention.mutes_days"),
+        ("habits", "13", "retention.alert_presence_days"),
     ];
     let fields = days.map(|(field, value, _)| (field, value));
     ada.post("/settings/retention", &fields).await.location();
@@ -316,7 +318,8 @@ async fn fewer_days_of_events_really_delete_the_older_ones() {
     let kept = async || bed.site.events.kinds().await.unwrap().iter().any(|k| k.kind == "made_up");
     bed.site.store.maintain(now).await.unwrap();
     assert!(kept().await);
-    let days = ["presence", "alerts", "unanswered", "audit", "maintenance"].map(|f| (f, "100"));
+    let days = ["presence", "alerts", "unanswered", "audit", "maintenance", "mutes", "habits"]
+        .map(|f| (f, "100"));
     ada.post("/settings/retention", &[&days[..], &[("events", "2")]].concat()).await.location();
     bed.site.store.maintain(now).await.unwrap();
     assert!(!kept().await);

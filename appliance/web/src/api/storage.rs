@@ -28,7 +28,7 @@ pub(super) fn routes() -> Routes<Site> {
                 "/api/v1/storage/vacuum",
                 Entry::Needs(P::MaintenanceRun),
                 vacuum,
-                "Rebuild the main database, giving its free space back",
+                "Give the databases' free space back to the disk",
             )
             .gives(Schema::named("Storage"))
             .patient(),

@@ -24,6 +24,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// Where a browser should go instead of reading an error page; programs get the error.
     pub instead: Option<String>,
+    /// The page that says so, where one was made for who asked.
+    pub page: Option<String>,
 }
 
 macro_rules! kinds {
@@ -58,7 +60,7 @@ kinds! {
 impl Failure {
     /// Any status and explanation.
     pub fn new(status: StatusCode, explained: Explained) -> Self {
-        Self { status, explained, retry_after: None, instead: None }
+        Self { status, explained, retry_after: None, instead: None, page: None }
     }
 
     /// 500: the fault is ours. The error goes to the log, not to the client.
@@ -121,7 +123,8 @@ impl Failure {
         {
             return (StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response();
         }
-        self.with_body("text/html; charset=utf-8", page(self).into_bytes())
+        let body = self.page.clone().unwrap_or_else(|| page(self));
+        self.with_body("text/html; charset=utf-8", body.into_bytes())
     }
 
     fn with_body(&self, kind: &'static str, body: Vec<u8>) -> Response {

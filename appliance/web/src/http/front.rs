@@ -95,11 +95,12 @@ impl Front {
         self.0.scrapers.iter().any(|n| n.contains(address))
     }
 
-    pub(crate) fn around(&self, router: Router) -> Router {
-        router
+    /// Puts the door around a router; `inside` wraps it first, its answers to unknown paths too.
+    pub(crate) fn around(&self, router: Router, inside: impl FnOnce(Router) -> Router) -> Router {
+        let whole = router
             .fallback(async || StatusCode::NOT_FOUND)
-            .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
-            .layer(from_fn_with_state(self.clone(), pass))
+            .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED);
+        inside(whole).layer(from_fn_with_state(self.clone(), pass))
     }
 
     /// The checks that need no handler's leave, cheapest first.

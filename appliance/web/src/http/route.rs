@@ -255,6 +255,16 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// # Panics
     /// When a method and path are declared twice.
     pub fn build(self, state: S, front: &Front) -> Router {
+        self.build_within(state, front, |router| router)
+    }
+
+    /// The same with something between the door and the routes.
+    pub(crate) fn build_within(
+        self,
+        state: S,
+        front: &Front,
+        inside: impl FnOnce(Router) -> Router,
+    ) -> Router {
         let mut router = Router::new();
         for Route { declared, handler } in self.routes {
             let limit = DefaultBodyLimit::max(declared.body_limit);
@@ -263,6 +273,6 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
                 handler.route_layer(limit).route_layer(from_fn_with_state(rule, guard::check));
             router = router.route(declared.path, handler);
         }
-        front.around(router.with_state(state))
+        front.around(router.with_state(state), inside)
     }
 }

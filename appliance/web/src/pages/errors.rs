@@ -1,13 +1,19 @@
 //! The rooms' refusals as answers, and the page that explains one.
 
 use access::AccessError;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use detect::AlertError;
 use discovery::DiscoveryError;
 use model::{Explained, Timestamp};
 use store::StoreError;
 
-use crate::http::Failure;
+use super::shell::Ask;
+use crate::http::{Client, Failure, SESSION_COOKIE, Visitor, cookie};
+use crate::site::Site;
 use crate::view::{Bell, Build, Can, Link, Problem, Shell, Theme};
 
 impl From<StoreError> for Failure {
@@ -101,9 +107,7 @@ pub(super) fn sentence(text: &str) -> String {
     format!("{first}{}{end}", chars.as_str())
 }
 
-/// The page that explains a failure, for [`crate::http::FrontOptions::error_page`]. It knows
-/// nobody: the front door refuses before it is clear who asks.
-pub fn error_page(failure: &Failure) -> String {
+fn problem(failure: &Failure) -> Problem {
     let status = failure.status.as_u16();
     let mut problem = Problem::of(status, &failure.explained.message);
     if status == 507 {
@@ -111,6 +115,41 @@ pub fn error_page(failure: &Failure) -> String {
         problem.links =
             vec![Link { label: "Storage".to_owned(), href: "/settings#storage".to_owned() }];
     }
+    problem
+}
+
+/// Gives failures a page inside the site for who is signed in, who keeps the navigation. Others
+/// get [`error_page`].
+pub(crate) async fn explain(State(site): State<Site>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/api/") {
+        return next.run(request).await;
+    }
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.uri.clone_from(request.uri());
+    head.headers.clone_from(request.headers());
+    head.extensions.clone_from(request.extensions());
+    let mut failure = match Failure::of(next.run(request).await).await {
+        Ok(failure) => failure,
+        Err(response) => return response,
+    };
+    if failure.instead.is_none() {
+        failure.page = housed(&site, head, &failure).await;
+    }
+    failure.into_response()
+}
+
+async fn housed(site: &Site, mut head: Parts, failure: &Failure) -> Option<String> {
+    let session =
+        site.access.peek_session(cookie(&head.headers, SESSION_COOKIE)?, Timestamp::now());
+    let client = head.extensions.get::<Client>()?;
+    head.extensions.insert(Visitor::by_session(session?, client.address));
+    let ask = Ask::from_request_parts(&mut head, site).await.ok()?;
+    problem(failure).page(ask.shell("", None).await).ok()
+}
+
+/// The page that explains a failure, for [`crate::http::FrontOptions::error_page`]. It knows
+/// nobody: the front door refuses before it is clear who asks.
+pub fn error_page(failure: &Failure) -> String {
     let shell = Shell {
         title: String::new(),
         here: None,
@@ -125,10 +164,11 @@ pub fn error_page(failure: &Failure) -> String {
         now: Timestamp::now().0,
         expires: None,
         live: false,
+        refresh: None,
         site: String::new(),
         build: Build::default(),
     };
-    problem.page(shell).unwrap_or_else(|_| format!("{status}\n"))
+    problem(failure).page(shell).unwrap_or_else(|_| format!("{}\n", failure.status))
 }
 
 #[cfg(test)]

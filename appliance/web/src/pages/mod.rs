@@ -29,6 +29,7 @@ pub(crate) mod topology;
 
 pub use answer::{back, done, local_path, page, refused, see_other};
 pub use errors::error_page;
+pub(crate) use errors::explain;
 pub use form::{Form, local_time};
 pub use push::push;
 pub(crate) use push::topics;

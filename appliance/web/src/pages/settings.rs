@@ -151,10 +151,18 @@ async fn retention(ask: Ask, form: Form) -> Result<Response, Failure> {
         return Ok(saved("storage", changed));
     }
     let mut page = settings_page(&ask).await?;
-    let [events, presence, alerts, unanswered, audit, maintenance] =
+    let [events, presence, alerts, unanswered, audit, maintenance, mutes, habits] =
         read.map(|(n, r)| field(form.get(n.field), r));
-    page.retention =
-        crate::view::RetentionForm { events, presence, alerts, unanswered, audit, maintenance };
+    page.retention = crate::view::RetentionForm {
+        events,
+        presence,
+        alerts,
+        unanswered,
+        audit,
+        maintenance,
+        mutes,
+        habits,
+    };
     ask.refused(&page)
 }
 

@@ -66,13 +66,15 @@ impl Number {
 const DAYS: (u32, u32) = (1, 3_660);
 
 /// How long things are kept, in the order of the form.
-pub(crate) const RETENTION: [Number; 6] = [
+pub(crate) const RETENTION: [Number; 8] = [
     Number::new("events", "retention.events_days", 30, DAYS, "days"),
     Number::new("presence", "retention.presence_days", 366, DAYS, "days"),
     Number::new("alerts", "retention.alerts_days", 90, DAYS, "days"),
     Number::new("unanswered", "retention.unanswered_alerts_days", 365, DAYS, "days"),
     Number::new("audit", AUDIT_DAYS, USUAL_AUDIT_DAYS, (30, 36_600), "days"),
     Number::new("maintenance", "retention.maintenance_days", 90, DAYS, "days"),
+    Number::new("mutes", "retention.mutes_days", 30, DAYS, "days"),
+    Number::new("habits", "retention.alert_presence_days", 90, DAYS, "days"),
 ];
 
 /// How alerts are judged, in the order of the form. The bounds are those of [`detect::Settings`].
@@ -126,7 +128,8 @@ async fn stored(ask: &Ask) -> Result<Stored, Failure> {
 pub(super) async fn settings_page(ask: &Ask) -> Result<SettingsPage, Failure> {
     let Stored { discovery, offline, alerts, retention } = stored(ask).await?;
     let [window, flapping, group] = alerts.map(number);
-    let [events, presence, kept_alerts, unanswered, audit, maintenance] = retention.map(number);
+    let [events, presence, kept_alerts, unanswered, audit, maintenance, mutes, habits] =
+        retention.map(number);
     let policy = ask.site.access.session_policy();
     Ok(SettingsPage {
         shell: ask.shell("Settings", Some(Place::Settings)).await,
@@ -150,6 +153,8 @@ pub(super) async fn settings_page(ask: &Ask) -> Result<SettingsPage, Failure> {
             unanswered,
             audit,
             maintenance,
+            mutes,
+            habits,
         },
         storage: storage(ask).await?,
         sessions: SessionsForm {

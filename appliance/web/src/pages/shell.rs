@@ -78,6 +78,14 @@ impl Ask {
         }
     }
 
+    /// How often the page of a room is loaded anew where nothing comes live, as chosen in the
+    /// account. Never the settings, nor pages below a room's: they hold what people type.
+    fn refresh(&self, place: Place) -> Option<u16> {
+        let seconds = self.visitor.session.as_ref()?.preferences.refresh_seconds;
+        let lives = !matches!(place, Place::Settings) && self.query.bare() == place.href();
+        (lives && seconds > 0).then_some(seconds)
+    }
+
     /// Whether the request comes from a script that reads JSON, and not from a form.
     pub fn wants_json(&self) -> bool {
         let accept = self.headers.get(axum::http::header::ACCEPT);
@@ -107,6 +115,7 @@ impl Ask {
             now: self.now.0,
             expires: session.map(|s| s.ends_at.0),
             live: session.is_some(),
+            refresh: here.and_then(|place| self.refresh(place)),
             site: self.site.facts.host.clone(),
             build: build(&self.site),
         }
@@ -223,6 +232,7 @@ impl Guest {
             now: self.now.0,
             expires: None,
             live: false,
+            refresh: None,
             site: self.site.facts.host.clone(),
             build: build(&self.site),
         }
@@ -256,6 +266,8 @@ fn build(site: &Site) -> Build {
 fn can(visitor: &Visitor) -> Can {
     Can {
         change_devices: visitor.may(P::DevicesEdit),
+        forget_devices: visitor.may(P::DevicesForget),
+        wake_devices: visitor.may(P::DevicesWake),
         scan: visitor.may(P::DevicesScan),
         handle_alerts: visitor.may(P::AlertsManage),
         see_settings: visitor.may(P::SettingsRead),
@@ -272,7 +284,7 @@ fn standing(site: &Site, now: Timestamp) -> Vec<Flash> {
     let guard = ClockGuard {
         built: site.store.options().built,
         last_run: None,
-        running_for: now.since(site.facts.started),
+        steady_for: now.since(site.facts.started),
     };
     if guard.judge(now) == ClockVerdict::Behind {
         say(

@@ -63,7 +63,7 @@ pub struct AlertsForm {
     pub group: Field,
 }
 
-/// `POST /settings/retention`: `events`, `presence`, `alerts`, `unanswered`, `audit`,
+/// `POST /settings/retention`: `events`, `presence`, `alerts`, `unanswered`, `mutes`, `habits`, `audit`,
 /// `maintenance`.
 #[derive(Debug, Clone, Default)]
 pub struct RetentionForm {
@@ -79,6 +79,10 @@ pub struct RetentionForm {
     pub audit: Field,
     /// Days to keep the log of maintenance.
     pub maintenance: Field,
+    /// Days to keep mutes that are over.
+    pub mutes: Field,
+    /// Days to remember which devices come and go.
+    pub habits: Field,
 }
 
 /// What the disk holds.

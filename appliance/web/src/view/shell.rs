@@ -31,6 +31,8 @@ pub struct Shell {
     pub expires: Option<i64>,
     /// Whether the page has live parts.
     pub live: bool,
+    /// Seconds after which it is loaded anew where there is no live channel.
+    pub refresh: Option<u16>,
     /// The router's name.
     pub site: String,
     /// Which build this is.
@@ -78,8 +80,12 @@ impl Whom {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::struct_excessive_bools)] // one permission each
 pub struct Can {
-    /// Change, add, merge and forget devices; wake them.
+    /// Change, add and merge devices.
     pub change_devices: bool,
+    /// Forget devices.
+    pub forget_devices: bool,
+    /// Wake devices.
+    pub wake_devices: bool,
     /// Start discovery and port scans.
     pub scan: bool,
     /// Acknowledge, assign, resolve, mute and delete alerts.
@@ -99,6 +105,8 @@ impl Can {
     pub const fn everything() -> Self {
         Self {
             change_devices: true,
+            forget_devices: true,
+            wake_devices: true,
             scan: true,
             handle_alerts: true,
             see_settings: true,

@@ -93,6 +93,7 @@ pub(crate) fn shell(mood: Mood, title: &str, here: Option<Place>, path: &str) ->
         now: NOW.0,
         expires: Some(NOW.0 + 43_200_000),
         live: true,
+        refresh: None,
         site: mood.t("gw.home.internal"),
         build: Build {
             version: "0.1.0".to_owned(),
@@ -710,6 +711,8 @@ fn settings(mood: Mood) -> SettingsPage {
             unanswered: field("365"),
             audit: field("2557"),
             maintenance: field("90"),
+            mutes: field("30"),
+            habits: field("90"),
         },
         storage: StorageView {
             size: bytes(88_000_000),
