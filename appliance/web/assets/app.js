@@ -118,9 +118,10 @@ addEventListener('keydown', e => {
   if (menu) menu.open = false, $('summary', menu).focus();
 });
 
-// Command palette, fetched when asked for.
+// Command palette, fetched once the page is there, so that no letter typed after Ctrl-K is lost.
 if ($('.find') && set.palette) {
   $('.find kbd').hidden = false;
+  setTimeout(() => import(set.palette), 1000);
   addEventListener('keydown', e => {
     if (!(e.ctrlKey || e.metaKey) || e.key != 'k') return;
     e.preventDefault();

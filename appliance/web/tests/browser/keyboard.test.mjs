@@ -69,11 +69,13 @@ test('Ctrl-K opens the palette, which leads to a room, to a device, and away aga
   await page.keyboard.press('Escape');
   await box.waitFor({ state: 'hidden' });
   await page.keyboard.press('Control+k');
+  await box.waitFor();
   await page.keyboard.type('topol');
   await page.locator('#found [aria-selected=true]', { hasText: 'Topology' }).waitFor();
   await page.keyboard.press('Enter');
   await page.waitForURL('**/topology');
   await page.keyboard.press('Control+k');
+  await box.waitFor();
   await page.keyboard.type('Annas-iPh');
   await page.locator('#found [role=option]', { hasText: 'Annas-iPhone' }).first().waitFor();
   await page.keyboard.press('Enter');
