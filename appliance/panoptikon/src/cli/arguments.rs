@@ -61,6 +61,7 @@ pub(super) fn command() -> Command {
                 ),
             Command::new("restart").about("Start the running appliance anew"),
             Command::new("stop").about("End the running appliance"),
+            vyos(),
             Command::new("check-config").about(
                 "Check the configuration without starting, and show where each value comes from",
             ),
@@ -69,6 +70,31 @@ pub(super) fn command() -> Command {
                 "List what the appliance needs of this machine, what is missing and how to get it",
             ),
         ])
+}
+
+fn vyos() -> Command {
+    let file = |id: &'static str, help: &'static str| {
+        Arg::new(id).value_name(id).required(true).value_hint(ValueHint::FilePath).help(help)
+    };
+    let form = |id: &'static str, help: &'static str| {
+        Arg::new(id).long(id).action(ArgAction::SetTrue).conflicts_with("json").help(help)
+    };
+    Command::new("vyos")
+        .about("Read and compare VyOS configurations, without a router")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("parse")
+                .about("Print a configuration as set lines, as the API's JSON or as a file")
+                .arg(file("FILE", "A config.boot or the API's JSON; - reads standard input"))
+                .arg(form("commands", "As set lines, which is what happens anyway"))
+                .arg(form("boot", "As a config.boot").conflicts_with("commands")),
+        )
+        .subcommand(
+            Command::new("diff")
+                .about("List the commands that turn one configuration into another")
+                .arg(file("FROM", "The configuration as it is"))
+                .arg(file("TO", "The configuration as it shall be")),
+        )
 }
 
 /// One flag a setting, and the one that names the file.

@@ -8,6 +8,7 @@ mod offline;
 mod online;
 mod sources;
 mod table;
+mod vyos;
 
 use std::process::ExitCode;
 
@@ -72,6 +73,9 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
     if name == "config-reference" {
         offline::print(&crate::config::reference());
         return Ok(ExitCode::SUCCESS);
+    }
+    if name == "vyos" {
+        return vyos::run(matches);
     }
     let resolved: Resolved = crate::config::resolve(&sources::gather(matches)?)?;
     let (config, json) = (&resolved.config, matches.get_flag("json"));
