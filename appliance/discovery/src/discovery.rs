@@ -291,6 +291,9 @@ impl Discovery {
         self.inner
             .store
             .write_synced("device", move |w| {
+                if let Some(taken) = this.engine().by_mac(device.mac) {
+                    return Err(DiscoveryError::Taken { mac: device.mac, device: taken.id });
+                }
                 tables::upsert(w.main(), &device, true)?;
                 also(w, device.id)?;
                 let taken_in = device.clone();

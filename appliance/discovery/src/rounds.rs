@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::discovery::Discovery;
 use crate::edge::prober::{self, Job};
+use crate::edge::{EdgeError, Outcome, nudge};
 use crate::error::DiscoveryError;
 use crate::segment::Segment;
 use crate::settings::{Settings, parse_cidr_v4};
@@ -162,17 +163,19 @@ impl Discovery {
         let extra = self.extra_frames(segment, &settings, services);
         let job =
             Job { segment: segment.clone(), subnets, known, pace, seed: Timestamp::now().0 as u64 };
-        let this = self.clone();
-        let outcome = tokio::task::spawn_blocking(move || {
-            prober::send_once(job.segment.index, &extra)?;
-            if job.subnets.is_empty() {
-                return Ok(None);
-            }
-            prober::sweep(&job, &this.inner.rounds.call_off).map(Some)
+        let (this, began) = (self.clone(), Timestamp::now());
+        let (asked, job) = tokio::task::spawn_blocking(move || {
+            let asked = this.ask_by_frames(&job, &extra);
+            (asked, job)
         })
         .await
-        .map_err(|_| network("scan", "the scan broke off"))?
-        .map_err(|error| network("scan", &error.to_string()))?;
+        .map_err(|_| network("scan", "the scan broke off"))?;
+        let outcome = match asked {
+            Err(denied) if denied.is_denied() && settings.ping_sweep_enabled => {
+                self.ask_by_kernel(job, began, report).await?
+            }
+            asked => asked.map_err(|error| network("scan", &error.to_string()))?,
+        };
         let Some(outcome) = outcome else {
             return Ok(());
         };
@@ -187,6 +190,47 @@ impl Discovery {
         drop(engine);
         self.inner.wake.notify_one();
         Ok(())
+    }
+
+    fn ask_by_frames(&self, job: &Job, extra: &[Vec<u8>]) -> Result<Option<Outcome>, EdgeError> {
+        prober::send_once(job.segment.index, extra)?;
+        if job.subnets.is_empty() {
+            return Ok(None);
+        }
+        prober::sweep(job, &self.inner.rounds.call_off).map(Some)
+    }
+
+    /// Where packet sockets are denied: who answers reaches the engine by the neighbour table.
+    async fn ask_by_kernel(
+        &self,
+        mut job: Job,
+        began: Timestamp,
+        report: &mut ScanReport,
+    ) -> Result<Option<Outcome>, DiscoveryError> {
+        let name = job.segment.name.clone();
+        let (fitting, large) =
+            job.subnets.into_iter().partition(|s: &Subnet| s.prefix() >= nudge::LARGEST_PREFIX);
+        job.subnets = fitting;
+        report.skipped.extend(large.into_iter().map(|subnet: Subnet| {
+            format!(
+                "{subnet} on {name}: larger than /{}, which needs raw sockets (CAP_NET_RAW)",
+                nudge::LARGEST_PREFIX
+            )
+        }));
+        if job.subnets.is_empty() {
+            return Ok(None);
+        }
+        let this = self.clone();
+        let outcome =
+            tokio::task::spawn_blocking(move || nudge::sweep(&job, &this.inner.rounds.call_off))
+                .await
+                .map_err(|_| network("scan", "the scan broke off"))?
+                .map_err(|error| network("scan", &error.to_string()))?;
+        let engine = self.engine();
+        let here = engine.iter().filter(|d| d.interface.as_deref() == Some(name.as_str()));
+        report.answered += here.filter(|d| d.presence.last_seen >= began).count() as u64;
+        drop(engine);
+        Ok(Some(outcome))
     }
 
     fn extra_frames(&self, segment: &Segment, settings: &Settings, services: bool) -> Vec<Vec<u8>> {

@@ -175,7 +175,7 @@ async fn keep_naming(discovery: Discovery) {
                 some.iter().map(|ip| async { (*ip, discovery.inner.resolver.name_of(*ip).await) });
             for (ip, name) in futures_util::future::join_all(asked).await {
                 if let Some(name) = name {
-                    discovery.engine().named(ip, &name);
+                    discovery.engine().named(Timestamp::now(), ip, &name);
                 }
             }
         }
@@ -283,9 +283,10 @@ impl Room {
         });
         let Ok((files, names)) = read.await else { return };
         self.leases = files;
+        let now = Timestamp::now();
         let mut engine = self.discovery.engine();
         for (mac, name) in names {
-            engine.leased(mac, &name);
+            engine.leased(now, mac, &name);
         }
     }
 

@@ -14,7 +14,7 @@ use namespace::{LIMIT, Responder, in_namespace, index, ip, send_from, until};
 use panoptikon_discovery::decode::{Fact, Protocol};
 use panoptikon_discovery::edge::{
     Interface, InterfaceKind, Job, Listener, NeighbourState, NetworkChange, Overheard, Watcher,
-    prober,
+    nudge, prober,
 };
 use panoptikon_discovery::segment::{Network, Segment};
 use panoptikon_discovery::sweep::frames::{self, Sender};
@@ -94,6 +94,32 @@ fn a_sweep_finds_every_host_and_leaves_the_neighbour_table_alone() {
         assert!(outcome.is_whole);
         assert_eq!(outcome.progress.addresses, 253);
         assert_eq!(neighbour_table(), Vec::<String>::new());
+        drop(responder);
+    });
+}
+
+#[test]
+fn where_packet_sockets_are_denied_the_kernel_asks_and_its_table_tells_who_is_there() {
+    in_namespace(|| {
+        cable();
+        let hosts: BTreeSet<_> = [3, 9, 14].map(|low| Ipv4Addr::new(10, 9, 0, low)).into();
+        let responder = Responder::start(index("far0"), hosts.clone());
+        let (_watcher, changes) = watch();
+        let job = Job { subnets: vec!["10.9.0.0/28".parse().unwrap()], ..job(24) };
+        let outcome = nudge::sweep(&job, &AtomicBool::new(false)).unwrap();
+        assert!(outcome.is_whole);
+        assert_eq!((outcome.progress.addresses, outcome.progress.sent), (13, 13));
+        let mut found = BTreeSet::new();
+        while found != hosts {
+            found.insert(wait_for("a host that answers", &changes, |change| match change {
+                NetworkChange::Neighbour(n) if n.state == NeighbourState::Reachable => {
+                    let IpAddr::V4(ip) = n.ip else { return None };
+                    assert_eq!(n.mac, Some(Responder::mac(ip)));
+                    Some(ip)
+                }
+                _ => None,
+            }));
+        }
         drop(responder);
     });
 }

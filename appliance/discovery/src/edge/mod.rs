@@ -2,12 +2,13 @@
 //! values to whoever started them. They hold no opinion on devices.
 //!
 //! [`listen`] hears frames on all LAN interfaces, [`neighbours`] follows the kernel's interfaces
-//! and neighbour table, [`prober`] sends.
+//! and neighbour table, [`prober`] sends; [`nudge`] has the kernel send where that is denied.
 
 mod filter;
 pub mod listen;
 pub mod neighbours;
 mod netlink;
+pub mod nudge;
 mod picture;
 pub mod prober;
 mod wake;
@@ -66,4 +67,11 @@ pub enum EdgeError {
     /// The sweep cannot be.
     #[error(transparent)]
     Sweep(#[from] SweepError),
+}
+
+impl EdgeError {
+    /// Packet sockets are not for this process: it lacks `CAP_NET_RAW`.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
 }

@@ -60,7 +60,7 @@ const QUEUE_PAUSE: Duration = Duration::from_millis(1);
 /// A queue that is full for so long belongs to an interface that does not send.
 const LONGEST_JAM: Duration = Duration::from_secs(2);
 /// How soon a sweep that is called off ends.
-const STOP_WITHIN: Duration = Duration::from_millis(100);
+pub(super) const STOP_WITHIN: Duration = Duration::from_millis(100);
 /// So that a storm of answers does not keep the sweep from sending.
 const MOST_AT_ONCE: usize = 64;
 
@@ -76,7 +76,7 @@ pub fn sweep(job: &Job, stop: &AtomicBool) -> Result<Outcome, EdgeError> {
     let interface = job.segment.index;
     let mut sweep = Sweep::new(Plan {
         subnets: job.subnets.clone(),
-        own: own_networks(&job.segment).map(|(own, _)| own).collect(),
+        own: own_addresses(&job.segment).collect(),
         known: job.known.clone(),
         pace: job.pace,
         seed: job.seed,
@@ -124,6 +124,11 @@ pub fn send_once(interface: u32, frames: &[Vec<u8>]) -> Result<(), EdgeError> {
     let socket = PacketSocket::open(interface, &filter::nothing())
         .map_err(|source| EdgeError::Open { interface, source })?;
     frames.iter().try_for_each(|frame| send(&socket, interface, frame))
+}
+
+/// The router's own addresses on an interface.
+pub(super) fn own_addresses(segment: &Segment) -> impl Iterator<Item = Ipv4Addr> + '_ {
+    own_networks(segment).map(|(own, _)| own)
 }
 
 fn own_networks(segment: &Segment) -> impl Iterator<Item = (Ipv4Addr, Subnet)> + '_ {

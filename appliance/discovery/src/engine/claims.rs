@@ -130,7 +130,7 @@ impl Engine {
         });
         let news = self.devices.get_mut(&id).is_some_and(|d| d.hold(ip, &segment.name, now));
         if news {
-            self.store_address(id, now);
+            self.store_said(id, now);
             if had_one && ip.is_ipv4() {
                 self.address_changed(id, now, ip);
             }
@@ -140,7 +140,7 @@ impl Engine {
         if let Some(loser) = loser.filter(|loser| *loser != id)
             && self.devices.get_mut(&loser).is_some_and(|d| d.lose(ip))
         {
-            self.store_address(loser, now);
+            self.store_said(loser, now);
         }
         if let (true, Some(other)) = (outcome.conflict, outcome.lost_by) {
             self.tell(id, now, "ip_conflict", Severity::High, |d| {

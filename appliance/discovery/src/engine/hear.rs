@@ -203,6 +203,9 @@ impl Engine {
 
     /// Adds to what a station has shown, whether it is a device already or waits to become one.
     fn learn_of(&mut self, now: Timestamp, mac: Mac, heard: &Heard) {
+        if matches!(&heard.fact, Fact::Dhcp4(dhcp) if dhcp.from_client && dhcp.relay.is_some()) {
+            return; // What the client says of itself is not the relay's.
+        }
         // A client identifier was noted already.
         let asks = matches!(&heard.fact, Fact::Dhcp4(dhcp) if dhcp.from_client);
         if let Some(waiting) = self.waiting.get_mut(&mac) {
@@ -214,18 +217,18 @@ impl Engine {
         let Some(id) = self.by_mac.get(&mac).copied() else {
             return;
         };
-        let shown = self.learn(id, |evidence| add(evidence, heard));
+        let shown = self.learn(now, id, |evidence| add(evidence, heard));
         if shown || asks && self.reindex(id) {
             self.reconsider(id, now);
         }
     }
 
     /// What the DHCP server knows: a name for a station.
-    pub fn leased(&mut self, mac: Mac, name: &str) {
+    pub fn leased(&mut self, now: Timestamp, mac: Mac, name: &str) {
         let Some(id) = self.by_mac.get(&mac).copied() else {
             return;
         };
-        self.learn(id, |e| set_name(&mut e.dhcp.hostname, name));
+        self.learn(now, id, |e| set_name(&mut e.dhcp.hostname, name));
     }
 
     /// The device of a station.

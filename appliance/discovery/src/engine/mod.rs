@@ -337,7 +337,16 @@ impl Engine {
     }
 
     /// Takes in a device that a person entered; it was stored already.
-    pub fn insert_manual(&mut self, device: Device) {
+    pub fn insert_manual(&mut self, mut device: Device) {
+        self.waiting.remove(&device.mac);
+        let heard = self.by_mac.get(&device.mac).and_then(|id| self.devices.get(id)).cloned();
+        if let Some(heard) = heard.filter(|heard| heard.id != device.id) {
+            // Heard while it was being stored: they are one.
+            device.take_over(&heard);
+            device.presence = heard.presence;
+            self.merged_by_person(heard.id, device);
+            return;
+        }
         self.by_mac.insert(device.mac, device.id);
         self.stored_last_seen.insert(device.id, device.presence.last_seen);
         let id = device.id;
@@ -353,10 +362,10 @@ impl Engine {
     }
 
     /// Notes a reverse-DNS name of an address.
-    pub fn named(&mut self, ip: IpAddr, name: &str) {
+    pub fn named(&mut self, now: Timestamp, ip: IpAddr, name: &str) {
         let named = crate::enrich::clean_hostname(name).zip(self.by_ip(ip).map(|d| d.id));
         let Some((name, id)) = named else { return };
-        self.learn(id, |evidence| hear::push_new(&mut evidence.hostnames, &name, 8));
+        self.learn(now, id, |evidence| hear::push_new(&mut evidence.hostnames, &name, 8));
     }
 
     /// Heard from a station: makes it a device, brings it back online, notes the time.
@@ -392,7 +401,7 @@ impl Engine {
         if back {
             self.came_back(id, now);
         } else if dirty {
-            self.store_address(id, now);
+            self.store_said(id, now);
         }
     }
 
@@ -429,6 +438,7 @@ impl Engine {
     /// be recognised by something else than before.
     fn learn(
         &mut self,
+        now: Timestamp,
         id: DeviceId,
         add: impl FnOnce(&mut crate::enrich::Evidence) -> bool,
     ) -> bool {
@@ -439,7 +449,7 @@ impl Engine {
             return false;
         }
         device.identity = identify(&device.evidence);
-        self.changes.dirty.insert(id);
+        self.store_said(id, now);
         self.reindex(id)
     }
 }

@@ -23,7 +23,7 @@ pub(super) const ALARMS_A_MINUTE: u32 = 30;
 /// A device's change of address is told at most once within this time.
 const TELL_ADDRESS_AGAIN: Duration = Duration::from_secs(600);
 /// Times that one device is stored within a minute because it changed its address.
-const STORES_A_MINUTE: u32 = 8;
+const STORES_A_MINUTE: u32 = 20;
 
 /// The address of a device that was told last.
 pub(super) struct ToldAddress {
@@ -126,8 +126,11 @@ impl Engine {
         });
     }
 
-    /// Has a device stored because of its address: at once, or with the minute if that is often.
-    pub(super) fn store_address(&mut self, id: DeviceId, now: Timestamp) {
+    /// Has a device stored because of what it says: at once, or with the minute if that is often.
+    pub(super) fn store_said(&mut self, id: DeviceId, now: Timestamp) {
+        if self.changes.dirty.contains(&id) {
+            return;
+        }
         let fresh = Pace { since: now, stores: 0, put_off: false };
         let pace = self.paces.entry(id).or_insert(fresh);
         pace.stores = pace.stores.saturating_add(1);

@@ -332,3 +332,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_device_that_is_heard_while_a_person_enters_it_is_one() {
+    let mut engine = engine();
+    let mut entered = Device::first_heard(engine.reserve_id(), PHONE, "", START);
+    entered.manual = true;
+    entered.person.name = Some("Kitchen radio".to_owned());
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    engine.insert_manual(entered.clone());
+    assert_eq!(engine.tally().devices, 1);
+    let device = engine.by_mac(PHONE).expect("is a device");
+    assert_eq!((device.id, device.name().as_ref()), (entered.id, "Kitchen radio"));
+    assert!(device.presence.online && device.manual);
+    assert_eq!(device.main_address().map(|a| a.ip), Some(ip(7).into()));
+    let changes = engine.take_changes();
+    assert_eq!(changes.dirty.iter().copied().collect::<Vec<_>>(), [entered.id]);
+}
+
+#[test]
+fn a_relay_is_not_called_by_the_names_of_its_clients() {
+    let mut engine = engine();
+    let mut relayed = dhcp(PHONE, "Annas-iPhone", b"anna");
+    relayed.source = OTHER;
+    if let Fact::Dhcp4(dhcp) = &mut relayed.fact {
+        dhcp.relay = Some(ip(200));
+    }
+    engine.hear(START, &lan(), &arp(OTHER, ip(200)));
+    engine.hear(START, &lan(), &relayed);
+    assert_eq!(engine.by_mac(OTHER).expect("is a device").hostname(), None);
+    assert!(engine.by_mac(PHONE).is_none());
+}

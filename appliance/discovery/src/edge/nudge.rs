@@ -1,0 +1,66 @@
+//! Asks the LAN who is there where packet sockets are denied: an empty datagram to every address
+//! makes the kernel resolve it, and its neighbour table, which [`super::neighbours`] follows,
+//! tells who answered. Slower than [`super::prober`], and each address costs an entry of the
+//! kernel's table for some seconds; hence the pace.
+
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::prober::{Job, STOP_WITHIN, own_addresses};
+use super::{EdgeError, Outcome};
+use crate::sweep::{Pace, Plan, Step, Sweep};
+
+/// The kernel waits 3 s for each answer and keeps a failed entry for 5 s more: 512 entries at the
+/// most, half of what its table holds (`gc_thresh3`).
+const PACE: Pace = Pace { rate: 64, passes: 1 };
+/// The largest subnet that is asked for this way, which takes 16 s.
+pub const LARGEST_PREFIX: u8 = 22;
+/// RFC 863: whoever listens there throws it away.
+const DISCARD: u16 = 9;
+/// So long the last answers may take.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// Asks and waits; takes seconds and blocks. Setting `stop` calls it off. Who answered is not in
+/// the outcome.
+///
+/// # Errors
+/// [`EdgeError::Send`] where not one datagram could be sent.
+pub fn sweep(job: &Job, stop: &AtomicBool) -> Result<Outcome, EdgeError> {
+    let interface = job.segment.index;
+    let failed = |source| EdgeError::Send { interface, source };
+    let mut sweep = Sweep::new(Plan {
+        subnets: job.subnets.clone(),
+        own: own_addresses(&job.segment).collect(),
+        known: Vec::new(),
+        pace: PACE,
+        seed: job.seed,
+    })?;
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let began = Instant::now();
+    let (mut is_whole, mut sent, mut refusal) = (false, 0_u32, None::<io::Error>);
+    while !stop.load(Ordering::Relaxed) {
+        let now = Instant::now();
+        match sweep.poll(now) {
+            Step::Send(probe) => match socket.send_to(&[], (probe.ip, DISCARD)) {
+                Ok(_) => sent += 1,
+                Err(error) => refusal = Some(error),
+            },
+            Step::Wait(until) => {
+                thread::sleep(until.saturating_duration_since(now).min(STOP_WITHIN));
+            }
+            Step::Done => {
+                is_whole = true;
+                break;
+            }
+        }
+    }
+    if let Some(refusal) = refusal.filter(|_| sent == 0) {
+        return Err(failed(refusal));
+    }
+    thread::sleep(SETTLE);
+    Ok(Outcome { found: Vec::new(), progress: sweep.progress(), took: began.elapsed(), is_whole })
+}
