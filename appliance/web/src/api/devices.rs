@@ -342,7 +342,7 @@ async fn facets(State(site): State<Site>) -> Result<Response, Failure> {
 async fn one(State(site): State<Site>, Path(id): Path<DeviceId>) -> Result<Response, Failure> {
     match site.discovery.with(id, written) {
         Some(body) => Ok(json(body)),
-        None => moved(&site, id).await,
+        None => Box::pin(moved(&site, id)).await,
     }
 }
 

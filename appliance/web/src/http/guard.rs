@@ -93,7 +93,9 @@ async fn admit(rule: &Rule, mut request: Request) -> Result<Request, Failure> {
     }
     let by_key = visitor.as_ref().is_some_and(|v| v.session.is_none());
     if !request.method().is_safe() && !by_key {
-        request = check_token(request, visitor.is_some(), rule.body_limit).await?;
+        // On the heap, as most requests only read.
+        let checked = check_token(request, visitor.is_some(), rule.body_limit);
+        request = Box::pin(checked).await?;
     }
     if let Some(visitor) = visitor {
         request.extensions_mut().insert(visitor);

@@ -133,7 +133,8 @@ pub(crate) async fn explain(State(site): State<Site>, request: Request, next: Ne
         Err(response) => return response,
     };
     if failure.instead.is_none() {
-        failure.page = housed(&site, head, &failure).await;
+        // On the heap, for it is large and rare.
+        failure.page = Box::pin(housed(&site, head, &failure)).await;
     }
     failure.into_response()
 }
