@@ -238,12 +238,14 @@ host_add() {
     plug "$name"
     boot "$name"
     coproc WATCH { ip netns exec "$(ns switch)" "$LAB_HOSTS" first-frame --interface "p-$name" --source "$mac" --seconds 10 9>&-; }
+    # One of our own: the shell closes the coprocess's when it has ended.
     # shellcheck disable=SC2153
-    watcher=${WATCH[0]}
+    exec {watcher}<&"${WATCH[0]}" || die 'the watcher for the first frame did not start'
     read -r -t 5 _ <&"$watcher" || die 'the watcher for the first frame did not start'
     port "$name" up
     lease "$name"
     read -r -t 12 instant <&"$watcher" || die "no frame from $name within 10 s"
+    exec {watcher}<&-
     personify "$name"
     printf '%s\n' "$instant"
 }
