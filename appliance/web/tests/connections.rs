@@ -261,3 +261,16 @@ async fn the_end_waits_for_open_requests_and_takes_no_new_ones() {
     assert!(started.elapsed() < Duration::from_secs(2));
     assert!(TcpStream::connect(door.plain).await.is_err(), "still listening");
 }
+
+#[tokio::test]
+async fn who_is_not_admitted_is_not_even_heard() {
+    let stranger = Ipv4Addr::new(127, 0, 0, 9);
+    let door = open(Options { outside: Some(stranger), ..hasty() }).await;
+    let mut outside = connect_from(stranger, door.tls).await.unwrap();
+    let began = Instant::now();
+    assert!(closed_within(&mut outside, Duration::from_secs(2)).await);
+    assert!(began.elapsed() < Duration::from_millis(250), "sooner than a handshake times out");
+    let connector = connector(&door.ca);
+    assert!(tls_from(&connector, HOME, door.tls).await.is_ok());
+    assert!(tls_from(&connector, stranger, door.tls).await.is_err());
+}

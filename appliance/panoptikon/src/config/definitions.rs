@@ -202,6 +202,18 @@ pub static DEFINITIONS: &[Definition] = &[
         set: |config, v| values::number(v, 1, 1000).map(|n| config.backup_keep = n as u32),
     },
     Definition {
+        key: "allow_clients",
+        variable: "PANOPTIKON_ALLOW_CLIENTS",
+        flag: "allow-clients",
+        shape: Shape::List,
+        default: "private",
+        accepts: "private, any, and addresses or networks such as 203.0.113.7 or 2001:db8::/48",
+        help: "Who may connect to the pages and the API; the router itself always may. private are \
+               private addresses and those of the networks on the LAN interfaces: the Internet \
+               stays outside even where the firewall lets it in.",
+        set: |config, v| values::guests(v).map(|list| config.allow_clients = list),
+    },
+    Definition {
         key: "trusted_proxies",
         variable: "PANOPTIKON_TRUSTED_PROXIES",
         flag: "trusted-proxies",

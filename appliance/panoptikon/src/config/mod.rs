@@ -19,7 +19,7 @@ pub use definitions::{DEFINITIONS, Definition, Shape, definition};
 pub use reference::reference;
 pub use sources::{FileText, Place, Problem, Problems, Resolved, Setting, Sources, resolve};
 pub use values::{LogFormat, MetricsAccess};
-pub use web::http::Network;
+pub use web::http::{Guests, Network};
 
 /// The file that is read when neither `--config` nor `PANOPTIKON_CONFIG` names one; it may be
 /// absent.
@@ -60,6 +60,8 @@ pub struct Config {
     pub database_max_mb: u64,
     /// How many hourly backups are kept.
     pub backup_keep: u32,
+    /// Whose connections are taken.
+    pub allow_clients: Guests,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
     /// The interfaces to discover on; all LAN interfaces if absent.

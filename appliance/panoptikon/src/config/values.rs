@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use web::http::Network;
+use web::http::{Guest, Guests, Network};
 
 /// Why a value is refused, in words that fit after the key's name.
 pub(super) type Refusal = String;
@@ -125,6 +125,13 @@ pub(super) fn host_name(values: &[&str]) -> Result<Option<String>, Refusal> {
 pub(super) fn networks(values: &[&str]) -> Result<Vec<Network>, Refusal> {
     let read = |value: &&str| value.parse::<Network>().map_err(|e| e.to_string());
     values.iter().map(read).collect()
+}
+
+pub(super) fn guests(values: &[&str]) -> Result<Guests, Refusal> {
+    if values.is_empty() {
+        return Err("needs `private`, `any` or at least one network".to_owned());
+    }
+    values.iter().map(|value| value.parse::<Guest>().map_err(|e| e.to_string())).collect()
 }
 
 /// `auto`, or names of interfaces.

@@ -8,7 +8,7 @@ use discovery::Discovery;
 use model::Timestamp;
 use web::http::{Front, FrontOptions, Hosts, Network, Proxies};
 use web::live::Live;
-use web::server::{Limits, Listen, Server};
+use web::server::{Admits, Limits, Listen, Server};
 use web::site::{Capability, Component, Facts, Rooms, Site};
 use web::tls::{Source, Subject, Tls};
 
@@ -71,13 +71,16 @@ pub(super) fn open(
         .map(|address| Listen { address: *address, plain: false })
         .chain(config.plain_listen.map(|address| Listen { address, plain: true }))
         .collect();
-    let server = Server::bind(&listen, Arc::clone(&tls), hosts, proxies, Limits::default())?;
+    let admits = admits(config, &house.discovery);
+    let server = Server::bind(&listen, Arc::clone(&tls), hosts, proxies, Limits::default())?
+        .admitting(Arc::clone(&admits));
     let router = web::router(&site, &front, vec![front.metrics(), server.metrics()]);
 
     // The listeners are bound here, so that a taken port stops the start. Should serving ever
     // break, the supervisor binds anew.
     let first = Arc::new(Mutex::new(Some(server)));
-    let door = Door { listen, tls: Arc::clone(&tls), front: front.clone(), config: config.clone() };
+    let door =
+        Door { listen, tls: Arc::clone(&tls), front: front.clone(), config: config.clone(), admits };
     supervisor.room("web", move |lifecycle| {
         let bound = first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let server = bound.map_or_else(|| door.bind(), Ok);
@@ -118,14 +121,16 @@ struct Door {
     tls: Arc<Tls>,
     front: Front,
     config: Config,
+    admits: Admits,
 }
 
 impl Door {
     fn bind(&self) -> Result<Server> {
         let proxies = Arc::new(Proxies::new(self.config.trusted_proxies.clone()));
         let hosts = self.front.hosts();
-        Server::bind(&self.listen, Arc::clone(&self.tls), hosts, proxies, Limits::default())
-            .context("listening again")
+        let server =
+            Server::bind(&self.listen, Arc::clone(&self.tls), hosts, proxies, Limits::default());
+        Ok(server.context("listening again")?.admitting(Arc::clone(&self.admits)))
     }
 }
 
@@ -138,6 +143,14 @@ fn subject(host: &str, discovery: &Discovery) -> Subject {
         .filter(|own| !matches!(own, IpAddr::V6(ip) if ip.is_unicast_link_local()))
         .collect();
     Subject { names: vec![host.to_owned()], addresses }
+}
+
+/// Whose connections are taken: what the configuration says, and the LAN as it is just then.
+fn admits(config: &Config, discovery: &Discovery) -> Admits {
+    let (guests, discovery) = (config.allow_clients.clone(), discovery.clone());
+    Arc::new(move |address| {
+        guests.admit(address, |ip| discovery.segments().iter().any(|lan| lan.is_on_link(ip)))
+    })
 }
 
 fn scrapers(who: MetricsAccess) -> Vec<Network> {

@@ -15,7 +15,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
@@ -31,6 +31,9 @@ use crate::tls::Tls;
 
 /// Pause after a failed `accept`, so that running out of files does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it is told that somebody outside was refused.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// How long the last connections get to notice that they were cut off.
 const CUT_OFF: Duration = Duration::from_millis(200);
@@ -106,7 +109,11 @@ pub struct Server {
     limits: Limits,
     door: Arc<Door>,
     traffic: Arc<Traffic>,
+    admits: Admits,
 }
+
+/// Whether a connection from an address is taken at all.
+pub type Admits = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 impl Server {
     /// Listens on all addresses, in the kernel's name too for addresses that an interface does
@@ -131,7 +138,14 @@ impl Server {
         let caps = limits.caps(open_file_limit());
         debug!(connections = caps.total, per_address = caps.per_address, "front door limits");
         let door = Arc::new(Door::new(Admission::new(caps)));
-        Ok(Self { listeners, tls, hosts, proxies, limits, door, traffic: Arc::default() })
+        let (traffic, admits): (_, Admits) = (Arc::default(), Arc::new(|_| true));
+        Ok(Self { listeners, tls, hosts, proxies, limits, door, traffic, admits })
+    }
+
+    /// Takes connections from these addresses only; without this call, from all.
+    #[must_use]
+    pub fn admitting(self, admits: Admits) -> Self {
+        Self { admits, ..self }
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -164,6 +178,7 @@ impl Server {
                 Arc::clone(&shared),
                 Arc::clone(&self.door),
                 Arc::clone(&self.proxies),
+                Arc::clone(&self.admits),
             ));
         }
         stop.await;
@@ -211,9 +226,11 @@ async fn accept(
     shared: Arc<Shared>,
     door: Arc<Door>,
     proxies: Arc<Proxies>,
+    admits: Admits,
 ) {
     let mut stage = shared.stage.clone();
     let mut failing = false;
+    let mut told = None::<Instant>;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -223,6 +240,17 @@ async fn accept(
             Ok((stream, address)) => {
                 failing = false;
                 shared.traffic.accepted.fetch_add(1, Ordering::Relaxed);
+                if !admits(address.ip()) {
+                    shared.traffic.refused.fetch_add(1, Ordering::Relaxed);
+                    if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                        told = Some(Instant::now());
+                        warn!(
+                            address = %address.ip().to_canonical(),
+                            "refused a connection from outside; allow_clients says who may connect"
+                        );
+                    }
+                    continue;
+                }
                 let exempt = plain || proxies.trusts(address.ip().to_canonical());
                 let Some(place) = door.enter(address.ip().into(), exempt) else {
                     shared.traffic.refused.fetch_add(1, Ordering::Relaxed);
@@ -281,7 +309,7 @@ impl Metrics for DoorMetrics {
             ),
             counter(
                 "panoptikon_http_connections_refused_total",
-                "Connections refused because a limit of connections was reached.",
+                "Connections refused because they came from outside or a limit was reached.",
                 &t.refused,
             ),
             counter(

@@ -62,6 +62,8 @@ pub struct Options {
     pub per_minute: u32,
     pub proxies: Proxies,
     pub scrapers: Vec<panoptikon_web::http::Network>,
+    /// An address whose connections are not taken.
+    pub outside: Option<Ipv4Addr>,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             per_minute: 1000,
             proxies: Proxies::default(),
             scrapers: Vec::new(),
+            outside: None,
         }
     }
 }
@@ -242,7 +245,8 @@ pub async fn open(options: Options) -> Door {
         Arc::clone(&proxies),
         options.limits,
     )
-    .unwrap();
+    .unwrap()
+    .admitting(Arc::new(move |address| options.outside.is_none_or(|out| address != out)));
     let front = Front::new(FrontOptions {
         access: access.clone(),
         hosts,
