@@ -22,6 +22,7 @@ fn good(key: &str) -> [&'static str; 3] {
         "metrics_access" => ["lan", "key", "loopback"],
         "database_max_mb" => ["32", "64", "1048576"],
         "backup_keep" => ["1", "2", "1000"],
+        "allow_clients" => ["any", "private,203.0.113.0/24", "2001:db8::7"],
         "trusted_proxies" => ["127.0.0.1", "10.0.0.0/8,fd00::/8", "::1"],
         "interfaces" => ["eth0", "eth1,eth2", "auto"],
         "exclude_interfaces" => ["eth3", "wlan0,eth4", "br0"],

@@ -32,6 +32,12 @@ const run = promisify(execFile);
 /** Runs scripts/lab with these words; answers what it printed. */
 export const lab = async (...words) => (await run(`${root}scripts/lab`, words)).stdout.trim();
 
+/** Asks for an address of the router from a host of the lab; answers the status, or 0 where nobody answers. */
+export const askFrom = async (host, address) => {
+  const words = ['netns', 'exec', `pnk-${need('LAB_NAME')}-${host}`, 'curl', '-sk', '-m', '10', '-o', '/dev/null', '-w', '%{http_code}', address];
+  return run('ip', words).then(({ stdout }) => Number(stdout), () => 0);
+};
+
 let browser;
 const jars = {}, windows = new Map();
 

@@ -2,9 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fillSignIn, onPage, people, setUp } from './bed.mjs';
+import { askFrom, fillSignIn, onPage, people, setUp } from './bed.mjs';
 
 const { owner } = people;
+
+test('the LAN is let in, the Internet is not', async () => {
+  assert.equal(await askFrom('imac', 'https://192.168.50.1:8443/setup'), 200);
+  assert.equal(await askFrom('wan', 'https://203.0.113.2:8443/setup'), 0);
+});
 
 test('nobody gets past the setup page of a router that is not claimed', () => onPage({}, async page => {
   await page.goto('/devices');
