@@ -84,7 +84,7 @@ pub const RULES: &[Rule] = &[
         event: "device_forgotten",
         alert: OFFLINE,
         effect: Effect::Gone,
-        cause: &[],
+        cause: &["forgotten"],
         title: "The device was forgotten",
         recommendation: "",
     },

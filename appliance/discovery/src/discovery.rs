@@ -391,7 +391,7 @@ impl Discovery {
                     severity: Severity::Info,
                     device: Some(id),
                     summary: format!("{} was forgotten", device.name()),
-                    data: json!({ "name": device.name(), "mac": device.mac }),
+                    data: json!({ "name": device.name(), "mac": device.mac, "forgotten": id }),
                 };
                 tables::delete(w.main(), id)?;
                 this.inner.events.append(w, gone)?;

@@ -25,6 +25,11 @@ const LARGEST_BY_ITSELF: u8 = 20;
 const SERVICE_ROUNDS: u64 = 10;
 /// Hosts pinged in one round, for the TTL that tells their kind of system.
 const PINGS: usize = 64;
+/// Known IPv6 addresses asked for in one round.
+const SOLICITATIONS: usize = 256;
+
+/// What to wait before asking for another scan, in seconds.
+const A_SCAN: u64 = 5;
 
 /// What a round has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -47,9 +52,20 @@ pub struct ScanReport {
 #[derive(Default)]
 pub(crate) struct Rounds {
     busy: Mutex<()>,
+    /// A person's round is under way or waits for its turn.
+    wanted: AtomicBool,
     /// The round under way is one on schedule.
     scheduled: AtomicBool,
     call_off: AtomicBool,
+}
+
+/// A person's round, until it ends in whichever way.
+struct Wanted<'a>(&'a Rounds);
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.0.wanted.store(false, Ordering::Release);
+    }
 }
 
 impl Discovery {
@@ -64,10 +80,18 @@ impl Discovery {
         self.scan(Arc::new(one)).await
     }
 
-    /// Runs to its end even if nobody waits for it any more: what was asked must be heard.
+    /// Runs to its end even if nobody waits for it any more: what was asked must be heard. One at a
+    /// time: who comes meanwhile gets [`DiscoveryError::TooSoon`].
     async fn scan(&self, segments: Arc<Vec<Segment>>) -> Result<ScanReport, DiscoveryError> {
+        if self.inner.rounds.wanted.swap(true, Ordering::AcqRel) {
+            let what = "a scan is under way already";
+            return Err(DiscoveryError::TooSoon { what, seconds: A_SCAN });
+        }
         let this = self.clone();
-        let scan = tokio::spawn(async move { this.scan_to_the_end(&segments).await });
+        let scan = tokio::spawn(async move {
+            let _wanted = Wanted(&this.inner.rounds);
+            this.scan_to_the_end(&segments).await
+        });
         scan.await.unwrap_or_else(|_| Err(network("scan", "the scan broke off")))
     }
 
@@ -76,8 +100,8 @@ impl Discovery {
         segments: &Arc<Vec<Segment>>,
     ) -> Result<ScanReport, DiscoveryError> {
         let rounds = &self.inner.rounds;
-        // A round on schedule makes way; another person's does not.
-        rounds.call_off.store(rounds.scheduled.load(Ordering::Relaxed), Ordering::Relaxed);
+        // A round on schedule makes way.
+        rounds.call_off.store(true, Ordering::Relaxed);
         let busy = rounds.busy.lock().await;
         rounds.call_off.store(false, Ordering::Relaxed);
         if segments.is_empty() {
@@ -163,7 +187,7 @@ impl Discovery {
         let extra = self.extra_frames(segment, &settings, services);
         let job =
             Job { segment: segment.clone(), subnets, known, pace, seed: Timestamp::now().0 as u64 };
-        let (this, began) = (self.clone(), Timestamp::now());
+        let this = self.clone();
         let (asked, job) = tokio::task::spawn_blocking(move || {
             let asked = this.ask_by_frames(&job, &extra);
             (asked, job)
@@ -172,7 +196,7 @@ impl Discovery {
         .map_err(|_| network("scan", "the scan broke off"))?;
         let outcome = match asked {
             Err(denied) if denied.is_denied() && settings.ping_sweep_enabled => {
-                self.ask_by_kernel(job, began, report).await?
+                self.ask_by_kernel(job, report).await?
             }
             asked => asked.map_err(|error| network("scan", &error.to_string()))?,
         };
@@ -204,12 +228,17 @@ impl Discovery {
     async fn ask_by_kernel(
         &self,
         mut job: Job,
-        began: Timestamp,
         report: &mut ScanReport,
     ) -> Result<Option<Outcome>, DiscoveryError> {
         let name = job.segment.name.clone();
-        let (fitting, large) =
-            job.subnets.into_iter().partition(|s: &Subnet| s.prefix() >= nudge::LARGEST_PREFIX);
+        // Only what is on the link: of a larger network that was named, the part that is.
+        let own = prober::subnets(&job.segment);
+        let on_link = job.subnets.into_iter().flat_map(|wanted| {
+            let covered = own.iter().any(|own| own.covers(wanted));
+            let parts = own.iter().copied().filter(move |own| wanted.covers(*own));
+            if covered { vec![wanted] } else { parts.collect() }
+        });
+        let (fitting, large) = on_link.partition(|s: &Subnet| s.prefix() >= nudge::LARGEST_PREFIX);
         job.subnets = fitting;
         report.skipped.extend(large.into_iter().map(|subnet: Subnet| {
             format!(
@@ -226,10 +255,6 @@ impl Discovery {
                 .await
                 .map_err(|_| network("scan", "the scan broke off"))?
                 .map_err(|error| network("scan", &error.to_string()))?;
-        let engine = self.engine();
-        let here = engine.iter().filter(|d| d.interface.as_deref() == Some(name.as_str()));
-        report.answered += here.filter(|d| d.presence.last_seen >= began).count() as u64;
-        drop(engine);
         Ok(Some(outcome))
     }
 
@@ -241,6 +266,12 @@ impl Discovery {
             if services && settings.service_queries_enabled {
                 frames.push(frames::services_query(Sender { mac, ip: ip.into() }));
             }
+        }
+        if let Some(ip) = own_link_local(segment) {
+            let known = self.silent_v6(segment).into_iter();
+            frames.extend(known.map(|(target, station)| {
+                frames::neighbour_solicitation(Sender { mac, ip }, target, Some(station))
+            }));
         }
         let Some(ip) = v4 else { return frames };
         let from = Sender { mac, ip };
@@ -258,6 +289,24 @@ impl Discovery {
             }
         }
         frames
+    }
+
+    /// IPv6 addresses that are known and were silent for longest: not every system answers the
+    /// echo to all, and asking one costs the others nothing.
+    fn silent_v6(&self, segment: &Segment) -> Vec<(Ipv6Addr, Mac)> {
+        let engine = self.engine();
+        let mut known: Vec<_> = engine
+            .iter()
+            .filter(|d| d.presence.online && d.interface.as_deref() == Some(segment.name.as_str()))
+            .flat_map(|d| d.addresses.iter().filter(|a| a.current).map(|a| (a, d.mac)))
+            .filter_map(|(address, mac)| match address.ip {
+                IpAddr::V6(ip) => Some((address.last_seen, ip, mac)),
+                IpAddr::V4(_) => None,
+            })
+            .collect();
+        drop(engine);
+        known.sort_unstable();
+        known.into_iter().take(SOLICITATIONS).map(|(_, ip, mac)| (ip, mac)).collect()
     }
 
     /// Hosts that are there and whose TTL is not known yet.

@@ -40,6 +40,8 @@ const RETRY: [Duration; 4] = [
 ];
 /// A clock that moves otherwise than time does by more than this was set.
 const CLOCK_STEP: Duration = Duration::from_secs(5);
+/// How often it is looked whether the router serves DHCP and forwards IPv6.
+const FACTS: Duration = Duration::from_secs(30);
 /// How often the DHCP server's leases are looked at.
 const LEASES: Duration = Duration::from_secs(30);
 /// How often names are asked for, and of how many addresses at once.
@@ -93,6 +95,8 @@ impl Discovery {
             refusals: 0,
             leases: LeaseFiles::default(),
             last_tick: (Timestamp::now(), Instant::now()),
+            ways_out: ways_out(),
+            facts_at: Instant::now(),
         };
         // Dropped with this function, whichever way it ends.
         let mut helpers = JoinSet::new();
@@ -183,6 +187,18 @@ async fn keep_naming(discovery: Discovery) {
     }
 }
 
+/// The own addresses from which the Internet would be spoken to, by IPv4 and IPv6, as the routing
+/// table is now. Connecting a datagram socket asks it and sends nothing; the addresses are for
+/// documentation (RFC 5737, RFC 3849).
+fn ways_out() -> [Option<IpAddr>; 2] {
+    let way = |from: &str, to: &str| {
+        let socket = std::net::UdpSocket::bind((from, 0)).ok()?;
+        socket.connect((to, 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    [way("0.0.0.0", "192.0.2.1"), way("::", "2001:db8::1")]
+}
+
 struct Room {
     discovery: Discovery,
     options: LanOptions,
@@ -193,6 +209,8 @@ struct Room {
     refusals: usize,
     leases: LeaseFiles,
     last_tick: (Timestamp, Instant),
+    ways_out: [Option<IpAddr>; 2],
+    facts_at: Instant,
 }
 
 impl Room {
@@ -205,27 +223,50 @@ impl Room {
         }
     }
 
+    /// Chooses the LANs among the interfaces by the routes as they are.
+    fn choose(&mut self) {
+        let all = Arc::clone(&self.discovery.inner.interfaces.borrow());
+        let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+        let mut routes = lan::default_routes(&routes);
+        let leads_out = |ip: &IpAddr| all.iter().find(|i| i.addresses.iter().any(|a| a.0 == *ip));
+        routes.extend(self.ways_out.iter().flatten().filter_map(leads_out).map(|i| i.name.clone()));
+        let forward = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward");
+        let is_router = forward.is_ok_and(|text| text.trim() == "1");
+        let chosen = lan::choose(&all, &routes, is_router, &self.options);
+        self.listener.watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
+        self.segments = chosen.iter().map(|s| (s.index, s.clone())).collect();
+        self.discovery.inner.segments.send_if_modified(|old| {
+            let changed = **old != chosen;
+            if changed {
+                let names: Vec<_> = chosen.iter().map(|s| s.name.as_str()).collect();
+                tracing::info!(interfaces = ?names, "looking for devices");
+                *old = Arc::new(chosen);
+            }
+            changed
+        });
+    }
+
+    /// What nobody tells of: a route that comes after its address, a DHCP server that starts later.
+    fn look_around(&mut self, moment: Instant) {
+        let ways_out = ways_out();
+        if ways_out != self.ways_out {
+            self.ways_out = ways_out;
+            self.choose();
+        }
+        if moment.duration_since(self.facts_at) >= FACTS {
+            self.facts_at = moment;
+            let mut engine = self.discovery.engine();
+            let settings = with_facts(engine.settings().clone());
+            engine.set_settings(settings);
+        }
+    }
+
     fn take_word(&mut self, word: NetworkChange) {
         match word {
             NetworkChange::Interfaces(all) => {
-                let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
-                let routes = lan::default_routes(&routes);
-                let forward = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward");
-                let is_router = forward.is_ok_and(|text| text.trim() == "1");
-                let chosen = lan::choose(&all, &routes, is_router, &self.options);
-                self.listener.watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
-                self.segments = chosen.iter().map(|s| (s.index, s.clone())).collect();
                 self.discovery.engine().set_own(all.iter().filter_map(|i| i.mac));
                 self.discovery.inner.interfaces.send_replace(Arc::new(all));
-                self.discovery.inner.segments.send_if_modified(|old| {
-                    let changed = **old != chosen;
-                    if changed {
-                        let names: Vec<_> = chosen.iter().map(|s| s.name.as_str()).collect();
-                        tracing::info!(interfaces = ?names, "looking for devices");
-                        *old = Arc::new(chosen);
-                    }
-                    changed
-                });
+                self.choose();
             }
             NetworkChange::Neighbour(neighbour) => {
                 let segment = self.segments.get(&neighbour.interface);
@@ -250,6 +291,7 @@ impl Room {
         }
         engine.tick(now);
         drop(engine);
+        self.look_around(moment);
         let counters = self.listener.counters();
         let name = |index: &u32| {
             self.segments.get(index).map_or_else(|| index.to_string(), |s| s.name.clone())

@@ -193,6 +193,28 @@ impl Watcher {
     }
 }
 
+/// The kernel's neighbour table as it is now.
+pub(super) fn table() -> io::Result<Vec<Neighbour>> {
+    let mut netlink = Netlink::open()?;
+    let awaited = netlink.ask_for(Table::Neighbours)?;
+    let (mut picture, mut changes, mut is_whole) = (Picture::default(), Vec::new(), false);
+    while !is_whole {
+        let mut fds = [PollFd::new(netlink.fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, PollTimeout::from(1_000_u16))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        while netlink.receive(|message| match message {
+            Incoming::Message(message) => picture.apply(message, &mut changes),
+            Incoming::End { sequence, .. } => is_whole |= sequence == awaited,
+        })? {}
+    }
+    let neighbour = |change| match change {
+        NetworkChange::Neighbour(neighbour) => Some(neighbour),
+        _ => None,
+    };
+    Ok(changes.into_iter().filter_map(neighbour).collect())
+}
+
 impl Drop for Watcher {
     fn drop(&mut self) {
         // Not joined: the sink may be waiting for whoever drops this.

@@ -4,13 +4,13 @@
 //! kernel's table for some seconds; hence the pace.
 
 use std::io;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::prober::{Job, STOP_WITHIN, own_addresses};
-use super::{EdgeError, Outcome};
+use super::prober::{Found, Job, STOP_WITHIN, own_addresses};
+use super::{EdgeError, Outcome, neighbours};
 use crate::sweep::{Pace, Plan, Step, Sweep};
 
 /// The kernel waits 3 s for each answer and keeps a failed entry for 5 s more: 512 entries at the
@@ -23,8 +23,10 @@ const DISCARD: u16 = 9;
 /// So long the last answers may take.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// Asks and waits; takes seconds and blocks. Setting `stop` calls it off. Who answered is not in
-/// the outcome.
+/// Asks and waits; takes seconds and blocks. Setting `stop` calls it off. Found is who is
+/// reachable to the kernel afterwards, whether it was asked or was speaking with the router
+/// anyway. An address that is not on the interface's own networks is passed over, for the datagram
+/// would leave by a route.
 ///
 /// # Errors
 /// [`EdgeError::Send`] where not one datagram could be sent.
@@ -40,11 +42,14 @@ pub fn sweep(job: &Job, stop: &AtomicBool) -> Result<Outcome, EdgeError> {
     })?;
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
+    // Old kernels allow this to the privileged only; the addresses are on the link in any case.
+    let _ = socket2::SockRef::from(&socket).bind_device(Some(job.segment.name.as_bytes()));
     let began = Instant::now();
     let (mut is_whole, mut sent, mut refusal) = (false, 0_u32, None::<io::Error>);
     while !stop.load(Ordering::Relaxed) {
         let now = Instant::now();
         match sweep.poll(now) {
+            Step::Send(probe) if !job.segment.is_on_link(probe.ip.into()) => {}
             Step::Send(probe) => match socket.send_to(&[], (probe.ip, DISCARD)) {
                 Ok(_) => sent += 1,
                 Err(error) => refusal = Some(error),
@@ -62,5 +67,16 @@ pub fn sweep(job: &Job, stop: &AtomicBool) -> Result<Outcome, EdgeError> {
         return Err(failed(refusal));
     }
     thread::sleep(SETTLE);
-    Ok(Outcome { found: Vec::new(), progress: sweep.progress(), took: began.elapsed(), is_whole })
+    let table = neighbours::table()
+        .map_err(|source| EdgeError::Netlink { what: "reading the neighbour table", source })?;
+    let reachable = table
+        .into_iter()
+        .filter(|n| n.interface == interface && n.state == super::NeighbourState::Reachable);
+    let found = reachable
+        .filter_map(|n| match n.ip {
+            IpAddr::V4(ip) => Some(Found { ip, mac: n.mac? }),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
+    Ok(Outcome { found, progress: sweep.progress(), took: began.elapsed(), is_whole })
 }

@@ -83,9 +83,13 @@ impl Engine {
         }
         let ip = IpAddr::from(arp.sender_ip);
         self.claim(now, segment, arp.sender, ip);
-        if segment.is_own(ip)
+        if !segment.is_own(ip) {
+            return;
+        }
+        // Who does this is told of at once, even if it may turn out to be a known phone.
+        self.settle(arp.sender, now, true);
+        if let Some(id) = self.by_mac.get(&arp.sender).copied()
             && self.is_fresh_alarm(now, ("arp_spoof", ip))
-            && let Some(id) = self.by_mac.get(&arp.sender).copied()
         {
             let (place, mac) = (segment.name.clone(), arp.sender);
             self.tell(id, now, "arp_spoof", Severity::Critical, |d| {
@@ -140,7 +144,7 @@ impl Engine {
             }
             if let Some(client_id) = dhcp.client_id.as_ref().filter(|id| id.len() <= MAX_CLIENT_ID)
             {
-                self.note_client_id(speaker, client_id);
+                self.note_client_id(now, speaker, client_id);
             }
             return;
         }
@@ -159,7 +163,7 @@ impl Engine {
         }
     }
 
-    fn note_client_id(&mut self, mac: Mac, client_id: &[u8]) {
+    fn note_client_id(&mut self, now: Timestamp, mac: Mac, client_id: &[u8]) {
         let known = self.by_mac.get(&mac).copied();
         let device = match self.waiting.get_mut(&mac) {
             Some(waiting) => Some(&mut waiting.device),
@@ -169,7 +173,7 @@ impl Engine {
         if device.client_id.as_deref() != Some(client_id) {
             device.client_id = Some(client_id.to_owned());
             if let Some(id) = known {
-                self.changes.dirty.insert(id);
+                self.store_said(id, now);
             }
         }
     }
@@ -223,12 +227,22 @@ impl Engine {
         }
     }
 
-    /// What the DHCP server knows: a name for a station.
+    /// What the DHCP server knows: a name for a station, which may be heard only later.
     pub fn leased(&mut self, now: Timestamp, mac: Mac, name: &str) {
-        let Some(id) = self.by_mac.get(&mac).copied() else {
-            return;
-        };
-        self.learn(now, id, |e| set_name(&mut e.dhcp.hostname, name));
+        if let Some(id) = self.by_mac.get(&mac).copied() {
+            self.learn(now, id, |e| set_name(&mut e.dhcp.hostname, name));
+        } else if self.leased.len() < super::MAX_DEVICES || self.leased.contains_key(&mac) {
+            self.leased.insert(mac, name.chars().take(super::MAX_LEASED_NAME).collect());
+        }
+    }
+
+    /// Gives a device that is about to be the name under which its address was leased.
+    pub(super) fn take_lease(&mut self, device: &mut crate::device::Device) {
+        if let Some(name) = self.leased.remove(&device.mac)
+            && device.evidence.dhcp.hostname.is_none()
+        {
+            set_name(&mut device.evidence.dhcp.hostname, &name);
+        }
     }
 
     /// The device of a station.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use model::{DeviceId, Mac, Timestamp};
+use model::{DeviceId, Mac, Severity, Timestamp};
+use serde_json::json;
 
 use super::{Changes, Engine, MAX_DEVICES};
 use crate::device::{Device, Personal};
@@ -114,8 +115,7 @@ impl Engine {
         idle.sort_unstable();
         idle.truncate(LET_GO_AT_ONCE);
         let ids: Vec<_> = idle.into_iter().map(|(_, _, id)| id).collect();
-        self.evicted += ids.len() as u64;
-        self.let_go(&ids);
+        self.evict(now, &ids);
         true
     }
 
@@ -131,9 +131,19 @@ impl Engine {
         let ids: Vec<_> =
             self.devices.values().filter(aged).map(|d| d.id).take(AGED_A_TICK).collect();
         if !ids.is_empty() {
-            self.evicted += ids.len() as u64;
-            self.let_go(&ids);
+            self.evict(now, &ids);
         }
+    }
+
+    fn evict(&mut self, now: Timestamp, ids: &[DeviceId]) {
+        self.evicted += ids.len() as u64;
+        for id in ids {
+            self.tell(*id, now, "device_forgotten", Severity::Info, |d| {
+                let text = format!("{} was let go: it has been silent for long", d.name());
+                (text, json!({ "forgotten": d.id }))
+            });
+        }
+        self.let_go(ids);
     }
 
     fn let_go(&mut self, ids: &[DeviceId]) {

@@ -44,6 +44,8 @@ const ADDRESS_IN_USE: Duration = Duration::from_secs(60);
 const INTRODUCTION: Duration = Duration::from_secs(2);
 /// How stale a stored "last seen" may become, so that a quiet network does not wear the flash.
 const LAST_SEEN_STALE: Duration = Duration::from_secs(300);
+/// The longest name that is kept from a lease.
+const MAX_LEASED_NAME: usize = 255;
 /// How often all devices are looked through for those that fell silent.
 const LOOK: Duration = Duration::from_secs(10);
 /// An IPv4 address that was not heard for this long, while another one was, is given up.
@@ -110,6 +112,8 @@ pub struct Engine {
     newcomers: Vec<(DeviceId, Timestamp)>,
     /// Randomised addresses that wait a moment to be recognised.
     waiting: BTreeMap<Mac, Waiting>,
+    /// Names from the DHCP server's leases of stations that were not heard yet.
+    leased: BTreeMap<Mac, String>,
     stored_last_seen: HashMap<DeviceId, Timestamp>,
     /// When each address of devices with several was heard: the one in use is the present one.
     heard_on: HashMap<Mac, Timestamp>,
@@ -157,6 +161,7 @@ impl Engine {
             by_mac: HashMap::new(),
             newcomers: Vec::new(),
             waiting: BTreeMap::new(),
+            leased: BTreeMap::new(),
             stored_last_seen: HashMap::new(),
             heard_on: HashMap::new(),
             own_macs: BTreeSet::new(),
@@ -206,6 +211,13 @@ impl Engine {
 
     /// Takes new settings; they count from now on.
     pub fn set_settings(&mut self, settings: Settings) {
+        // Whoever was taken for the right one before the router itself began is a stranger.
+        if settings.serves_dhcp && !self.settings.serves_dhcp {
+            self.dhcp_servers.clear();
+        }
+        if settings.forwards_ipv6 && !self.settings.forwards_ipv6 {
+            self.routers.clear();
+        }
         self.settings = settings;
     }
 
@@ -423,6 +435,7 @@ impl Engine {
 
     fn admit(&mut self, mut device: Device, now: Timestamp) {
         device.id = self.reserve_id();
+        self.take_lease(&mut device);
         // What it showed while it waited.
         device.identity = identify(&device.evidence);
         let id = device.id;

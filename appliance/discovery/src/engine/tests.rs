@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Fact, Heard, RouterAdvertisement};
@@ -362,4 +363,55 @@ fn a_relay_is_not_called_by_the_names_of_its_clients() {
     engine.hear(START, &lan(), &relayed);
     assert_eq!(engine.by_mac(OTHER).expect("is a device").hostname(), None);
     assert!(engine.by_mac(PHONE).is_none());
+}
+
+#[test]
+fn a_made_up_address_that_claims_the_routers_own_is_told_of_at_once() {
+    let mut engine = engine();
+    let private = Mac([0x06, 1, 2, 3, 4, 5]);
+    engine.hear(START, &lan(), &dhcp(private, "Annas-iPhone", b"anna"));
+    let made_up = Mac([0x02, 0xde, 0xad, 0, 0, 0x77]);
+    engine.hear(after(1), &lan(), &arp(made_up, ip(9)));
+    assert!(engine.by_mac(made_up).is_none(), "it may yet be the phone");
+    engine.take_changes();
+    engine.hear(after(2), &lan(), &arp(made_up, ip(1)));
+    let told: Vec<_> = engine.take_changes().events.iter().map(|e| e.kind).collect();
+    assert!(told.contains(&"arp_spoof"), "{told:?}");
+}
+
+#[test]
+fn a_name_that_was_leased_before_anybody_listened_is_the_devices() {
+    let mut engine = engine();
+    engine.leased(START, PHONE, "kims-ipad");
+    assert_eq!(engine.tally().devices, 0);
+    engine.hear(after(1), &lan(), &arp(PHONE, ip(7)));
+    assert_eq!(engine.by_mac(PHONE).expect("is a device").hostname(), Some("kims-ipad"));
+}
+
+#[test]
+fn a_server_that_was_trusted_before_the_router_served_itself_is_a_stranger_then() {
+    let mut engine = engine();
+    let offer = |engine: &mut Engine, at| {
+        let mut answer = message(PHONE);
+        (answer.kind, answer.server) = (Some(Dhcp4Kind::Offer), Some(ip(66)));
+        engine.hear(at, &lan(), &frame(OTHER, Some(ip(66)), Fact::Dhcp4(Box::new(answer))));
+        engine.take_changes().events.iter().any(|e| e.kind == "dhcp_rogue")
+    };
+    assert!(!offer(&mut engine, START), "the first is taken for the right one");
+    engine.set_settings(Settings { serves_dhcp: true, ..engine.settings().clone() });
+    assert!(offer(&mut engine, after(1)));
+}
+
+#[test]
+fn who_is_let_go_for_age_is_told_of() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    let id = engine.by_mac(PHONE).expect("is a device").id;
+    engine.tick(after(600));
+    engine.take_changes();
+    engine.tick(after(400 * 86_400));
+    let changes = engine.take_changes();
+    assert_eq!(changes.gone, [id]);
+    let told = changes.events.iter().find(|e| e.kind == "device_forgotten").expect("is told");
+    assert_eq!(told.data["forgotten"], json!(id));
 }

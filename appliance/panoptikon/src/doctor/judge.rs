@@ -40,8 +40,8 @@ pub(super) fn raw_sockets(answer: Result<(), Errno>, program: &str) -> Check {
             NAME,
             State::Missing,
             format!("opening a packet socket failed: {}", errno.desc()),
-            "No sweeps and no listening on the LAN: only neighbours that the kernel knows already \
-             are seen.",
+            "No listening on the LAN. The kernel is asked for hosts instead, slowly and on networks \
+             of /22 or smaller: without what they say of themselves.",
             format!(
                 "run as root, or: sudo setcap cap_net_raw,cap_net_admin,cap_net_bind_service+ep \
                  {program}"

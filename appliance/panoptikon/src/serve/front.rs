@@ -79,8 +79,13 @@ pub(super) fn open(
     // The listeners are bound here, so that a taken port stops the start. Should serving ever
     // break, the supervisor binds anew.
     let first = Arc::new(Mutex::new(Some(server)));
-    let door =
-        Door { listen, tls: Arc::clone(&tls), front: front.clone(), config: config.clone(), admits };
+    let door = Door {
+        listen,
+        tls: Arc::clone(&tls),
+        front: front.clone(),
+        config: config.clone(),
+        admits,
+    };
     supervisor.room("web", move |lifecycle| {
         let bound = first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let server = bound.map_or_else(|| door.bind(), Ok);

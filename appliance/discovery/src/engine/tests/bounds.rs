@@ -153,12 +153,13 @@ fn a_stranger_with_a_randomised_address_is_told_of_once_it_is_a_device() {
 }
 
 #[test]
-fn a_device_with_another_name_in_every_frame_is_stored_some_times_a_minute() {
+fn a_device_with_another_name_and_number_in_every_frame_is_stored_some_times_a_minute() {
     let mut engine = engine();
     let mut stores = 0;
     for n in 0..3_000_u64 {
         let now = START.plus(Duration::from_millis(n * 20));
-        engine.hear(now, &lan(), &dhcp(PHONE, &format!("name-{n}"), b"anna"));
+        let name = format!("name-{n}");
+        engine.hear(now, &lan(), &dhcp(PHONE, &name, name.as_bytes()));
         engine.tick(now);
         stores += engine.take_changes().dirty.len();
     }
