@@ -43,7 +43,7 @@ pub(super) fn raw_sockets(answer: Result<(), Errno>, program: &str) -> Check {
             "No listening on the LAN. The kernel is asked for hosts instead, slowly and on networks \
              of /22 or smaller: without what they say of themselves.",
             format!(
-                "run as root, or: sudo setcap cap_net_raw,cap_net_admin,cap_net_bind_service+ep \
+                "run as root, or: sudo setcap cap_net_raw+ep \
                  {program}"
             ),
         ),
@@ -287,7 +287,7 @@ mod tests {
         let check = raw_sockets(Err(Errno::EPERM), "/usr/bin/panoptikon");
         assert_eq!(check.state, State::Missing);
         let remedy = check.remedy.unwrap();
-        assert!(remedy.contains("setcap cap_net_raw,cap_net_admin"), "{remedy}");
+        assert!(remedy.contains("setcap cap_net_raw+ep"), "{remedy}");
         assert!(remedy.ends_with("/usr/bin/panoptikon"), "{remedy}");
     }
 
