@@ -263,6 +263,7 @@ impl Discovery {
         let (mac, v4) = (segment.mac, own_v4(segment));
         if let Some(ip) = own_link_local(segment) {
             frames.push(frames::echo_all_nodes(Sender { mac, ip }, 0x504e, 1));
+            frames.push(frames::problem_all_nodes(Sender { mac, ip }, 0x504e, 1));
             if services && settings.service_queries_enabled {
                 frames.push(frames::services_query(Sender { mac, ip: ip.into() }));
             }

@@ -71,7 +71,8 @@ pub enum Fact {
     RouterAdvertisement(RouterAdvertisement),
     /// Multicast listener report, version 1 or 2.
     MldReport(MldReport),
-    /// ICMP or `ICMPv6` echo reply from [`Heard::ip`].
+    /// ICMP or `ICMPv6` echo reply, or what answers an option that nobody knows, from
+    /// [`Heard::ip`].
     EchoReply,
     /// DHCP for IPv4.
     Dhcp4(Box<Dhcp4>),

@@ -106,7 +106,8 @@ pub fn decode(bytes: &[u8], hop_limit: u8) -> Result<Icmp6, Why> {
         return Err(Why::BadValue);
     }
     Ok(match kind {
-        129 => Icmp6::EchoReply,
+        // A parameter problem answers an option that nobody knows, as an echo reply an echo.
+        4 | 129 => Icmp6::EchoReply,
         131 => {
             let _delay = r.be32()?;
             Icmp6::MldReport(MldReport { groups: vec![group(&mut r)?] })

@@ -107,6 +107,7 @@ const DISCOVERY: &[Op] = &[
     Label("icmp6"),
     Do(LOAD_BYTE, 54),
     If(EQUALS, 129, ACCEPT, NEXT),
+    If(EQUALS, 4, ACCEPT, NEXT), // parameter problem, the answer to an option that nobody knows
     If(GREATER, 136, DROP, NEXT),
     If(GREATER, 132, ACCEPT, DROP), // 133 to 136, neighbour discovery
     Label("udp6"),
@@ -288,7 +289,7 @@ mod tests {
             assert!(passes(&ipv6(17, &ports(source, destination))), "{source} {destination}");
         }
         assert!(passes(&ipv4(0, 1, &[0])));
-        for kind in [129, 133, 134, 135, 136] {
+        for kind in [4, 129, 133, 134, 135, 136] {
             assert!(passes(&ipv6(58, &[kind])), "ICMPv6 {kind}");
         }
         assert!(passes(&ipv6(0, &[58, 0, 5, 2, 0, 0, 1, 0, 143])));

@@ -88,6 +88,18 @@ pub fn echo_all_nodes(from: Sender<Ipv6Addr>, identifier: u16, sequence: u16) ->
     icmp6(from, group_mac(ALL_NODES), ALL_NODES, 1, Icmpv6Types::EchoRequest, &body)
 }
 
+/// An echo request to all nodes of the link behind an option that nobody knows: whoever gets it
+/// must say that it is a problem, also where it came to many (RFC 8200, 4.2). Windows does.
+pub fn problem_all_nodes(from: Sender<Ipv6Addr>, identifier: u16, sequence: u16) -> Vec<u8> {
+    const ICMPV6: u8 = 58;
+    let body = [identifier.to_be_bytes(), sequence.to_be_bytes()].concat();
+    let echo = icmp6_message(from.ip, ALL_NODES, Icmpv6Types::EchoRequest, &body);
+    // Destination options: ICMPv6 behind, 8 octets long, one option of type 0x80 with 4 octets.
+    let payload = [&[ICMPV6, 0, 0x80, 4, 0, 0, 0, 0], &echo[..]].concat();
+    let to = (group_mac(ALL_NODES), ALL_NODES);
+    ipv6(from, to, 1, IpNextHeaderProtocols::Ipv6Opts, &payload)
+}
+
 /// An echo request (RFC 792) to one host, whose reply tells its time to live.
 pub fn echo_request(
     from: Sender<Ipv4Addr>,
@@ -235,13 +247,18 @@ fn icmp6(
     kind: Icmpv6Type,
     body: &[u8],
 ) -> Vec<u8> {
+    let message = icmp6_message(from.ip, to_ip, kind, body);
+    ipv6(from, (to, to_ip), hop_limit, IpNextHeaderProtocols::Icmpv6, &message)
+}
+
+fn icmp6_message(from: Ipv6Addr, to: Ipv6Addr, kind: Icmpv6Type, body: &[u8]) -> Vec<u8> {
     let mut message = [&[0; 4], body].concat();
     if let Some(mut header) = MutableIcmpv6Packet::new(&mut message) {
         header.set_icmpv6_type(kind);
     }
-    let sum = Icmpv6Packet::new(&message).map(|packet| icmpv6::checksum(&packet, &from.ip, &to_ip));
+    let sum = Icmpv6Packet::new(&message).map(|packet| icmpv6::checksum(&packet, &from, &to));
     message[2..4].copy_from_slice(&sum.unwrap_or_default().to_be_bytes());
-    ipv6(from, (to, to_ip), hop_limit, IpNextHeaderProtocols::Icmpv6, &message)
+    message
 }
 
 fn datagram((source, destination): (u16, u16), payload: &[u8]) -> Vec<u8> {
@@ -378,6 +395,9 @@ mod tests {
         let all = echo_all_nodes(FROM6, 7, 1);
         assert_ipv6_sum(&all);
         assert_eq!((&all[..6], all[54]), (&[0x33, 0x33, 0, 0, 0, 1][..], 128));
+        let problem = problem_all_nodes(FROM6, 7, 1);
+        assert_eq!((problem[20], &problem[54..58]), (60, &[58, 0, 0x80, 4][..]));
+        assert_eq!(problem[62..], all[54..], "the same echo behind the option");
         let one = echo_request(FROM, TO, 7, 1);
         assert_ipv4_sums(&one);
         assert_eq!((heard(&one).hop_limit, one[34]), (Some(64), 8));
