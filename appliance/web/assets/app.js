@@ -17,28 +17,46 @@ setInterval(() => document.hidden || ages(), 5000);
 const toast = (tone, text, href) => {
   const box = $('#toasts'), p = make('p', { className: 'flash ' + tone }, href ? make('a', { href }, text) : text);
   box.append(p);
-  if (box.children.length > 4) box.firstChild.remove();
-  setTimeout(() => p.remove(), 8000);
+  if (box.children.length > 4) $('p:not([id])', box).remove();
+  setTimeout(() => p.id || p.remove(), 8e3);
+  return p;
 };
 
 // Live updates.
-let socket, wait = 1, busy;
+const path = location.pathname + location.search;
+let socket, wait = 1, kept, again, retry;
 const state = (tone, text) => Object.assign($('#live') || {}, { hidden: false, className: 'st ' + tone, textContent: text });
-addEventListener('input', e => { busy ||= !!e.target.closest('main form') });
 // Nothing is replaced under a person's hands.
-const held = () => busy || document.activeElement.closest('main form') || $('main .menu[open]');
+const held = () => $('main form:focus-within, main .menu[open]') || $$('main :is(input,select,textarea)').some(e =>
+  e.value != (e.defaultValue ?? ($('[selected]', e) || e[0] || e).value) || e.checked != e.defaultChecked);
+const tell = () => $('#news') || (toast('info', 'This page has news: load it', path).id = 'news');
+// What comes meanwhile may be newer, and is applied after.
 const resync = async () => {
-  const text = held() || await (await fetch(location.href)).text();
-  if (held()) return toast('info', 'This page has news: load it', location.href);
-  const main = new DOMParser().parseFromString(text, 'text/html').getElementById('main');
-  const open = $$('main [id] details[open]').map(d => d.closest('[id]').id);
-  if (!main) return;
-  $('#main').replaceChildren(...main.childNodes);
-  open.forEach(id => { const d = $(`#${id} details`); if (d) d.open = true });
-  charts();
+  if (kept) return again = 1;
+  clearTimeout(retry);
+  if (held()) return tell();
+  again = 0, kept = [];
+  try {
+    const r = await fetch(path, { headers: { 'x-refresh': 1 }, signal: AbortSignal.timeout(3e4) });
+    const main = $('#main', new DOMParser().parseFromString(await r.text(), 'text/html'));
+    if (held()) tell();
+    else if (r.redirected) return location.reload();
+    else if (r.ok) {
+      const open = $$('main [id] details[open]').map(d => d.closest('[id]').id);
+      $('#main').replaceChildren(...main.childNodes);
+      open.forEach(id => $(`#${id} details`)?.setAttribute('open', ''));
+      $('#news')?.remove();
+      charts();
+    } else throw 0;
+  } catch {
+    retry = setTimeout(resync, 1e4);
+  }
+  kept.forEach(update);
+  kept = null;
+  if (again) resync();
 };
 const row = p => {
-  const list = $(`[data-list="${p.list}"]`), old = document.getElementById(p.list.replace(/s$/, '') + '-' + p.id);
+  const list = $(`[data-list="${p.list}"]`), old = $(`#${p.list.replace(/s$/, '')}-${p.id}`);
   if (!p.html) return old?.remove();
   if (!list || p.keep && !old) return;
   // Rows come from our own templates, which escape; scripts set this way never run.
@@ -58,7 +76,8 @@ const row = p => {
     (list.closest('table') || list).hidden = list.hidden = false;
   }
 };
-const apply = m => {
+// Async: a message at fault stops no other.
+const update = async m => {
   (m.patches || []).forEach(p => {
     const e = document.getElementById(p.id);
     if (p.text != null && e) e.textContent = p.text;
@@ -70,19 +89,22 @@ const apply = m => {
     if (e.matches('.badge')) e.hidden = !m.counts[k];
   });
   (m.toasts || []).forEach(t => toast(t.tone, t.text, t.href));
-  if (m.resync || m.v != 1) resync();
   ages();
+};
+const apply = m => {
+  if (m.resync || m.v != 1) resync();
+  kept ? kept.push(m) : update(m);
 };
 const connect = () => {
   if (!set.live || socket || document.hidden) return;
   const s = socket = new WebSocket(new URL(set.live, location.href.replace(/^http/, 'ws')));
   s.onopen = () => {
-    s.send(JSON.stringify({ v: 1, page: location.pathname + location.search }));
+    s.send(JSON.stringify({ v: 1, page: path }));
     if (wait > 1) resync();
     wait = 1;
     state('ok', 'Live');
   };
-  s.onmessage = m => { try { apply(JSON.parse(m.data)) } catch (e) { console.warn(e) } };
+  s.onmessage = m => apply(JSON.parse(m.data));
   s.onclose = () => {
     socket = null;
     state('quiet', document.hidden ? 'Paused' : 'Reconnecting');
@@ -90,12 +112,12 @@ const connect = () => {
     wait = Math.min(wait * 2, 60);
   };
 };
-// Where no live channel comes about, by the clock.
+// Without a live channel, by the clock.
 if (set.refresh) setInterval(() => document.hidden || socket?.readyState == 1 || held() || resync(), set.refresh * 1000);
 let pause;
 addEventListener('visibilitychange', () => {
   clearTimeout(pause);
-  if (document.hidden) pause = setTimeout(() => socket?.close(), 20000);
+  if (document.hidden) pause = setTimeout(() => socket?.close(), 2e4);
   else { connect(); ages() }
 });
 connect();
@@ -107,7 +129,7 @@ $('#theme')?.addEventListener('submit', e => {
   document.documentElement.dataset.theme = t;
   b.value = next;
   b.title = 'Theme: ' + t;
-  b.setAttribute('aria-label', `Theme: ${t}. Change to ${next}`);
+  b.ariaLabel = `Theme: ${t}. Change to ${next}`;
   post('/theme', { theme: t });
 });
 
@@ -118,7 +140,7 @@ addEventListener('keydown', e => {
   if (menu) menu.open = false, $('summary', menu).focus();
 });
 
-// Command palette, fetched once the page is there, so that no letter typed after Ctrl-K is lost.
+// Command palette, fetched early, so that no letter typed after Ctrl-K is lost.
 if ($('.find') && set.palette) {
   $('.find kbd').hidden = false;
   setTimeout(() => import(set.palette), 1000);
@@ -151,7 +173,7 @@ let warned;
 setInterval(() => {
   const left = set.expires - now();
   if (left < 0) location.reload();
-  if (!(left < 60000) || warned) return;
+  if (!(left < 6e4) || warned) return;
   const stay = make('button', { className: 'go' }, 'Stay signed in');
   warned = make('dialog', {}, make('form', { method: 'dialog' }, make('h2', {}, 'Your session ends in a minute'), stay));
   document.body.append(warned);

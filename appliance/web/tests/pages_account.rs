@@ -107,6 +107,34 @@ async fn lists_load_themselves_anew_where_there_is_no_script_as_often_as_wanted(
 }
 
 #[tokio::test]
+async fn a_page_that_loads_itself_anew_does_not_keep_its_session_from_ending() {
+    let (bed, mut ada) = Bed::ready().await;
+    let cookie = ada.cookies[SESSION_COOKIE].clone();
+    let ends = || {
+        let now = model::Timestamp::now();
+        bed.site.access.peek_session(&cookie, now).unwrap().ends_at
+    };
+    let by_itself = |browser: &bed::Browser, method, path| {
+        let request = browser.request(method, path).header("x-refresh", "1");
+        let request = request.header(header::ORIGIN, format!("https://{}", bed::NAME));
+        request.body(axum::body::Body::empty()).unwrap()
+    };
+    // Times are in milliseconds.
+    let later = || tokio::time::sleep(std::time::Duration::from_millis(5));
+    let first = ends();
+    later().await;
+    let page = ada.send(by_itself(&ada, Method::GET, "/devices")).await.expect(200);
+    page.says(&format!("data-expires=\"{}\"", first.0));
+    assert_eq!(ends(), first);
+    ada.get("/devices").await.expect(200);
+    let second = ends();
+    assert!(second > first, "a page that somebody asked for is use");
+    later().await;
+    ada.send(by_itself(&ada, Method::POST, "/account/preferences")).await;
+    assert!(ends() > second, "only loading is no use");
+}
+
+#[tokio::test]
 async fn preferences_are_kept() {
     let (bed, mut ada) = Bed::ready().await;
     let fields = [("theme", "auto"), ("refresh", "60"), ("rows", "100")];

@@ -233,6 +233,17 @@ async fn hostile_text_in_the_audit_log_stays_text() {
 }
 
 #[tokio::test]
+async fn a_message_waits_while_an_error_is_explained_and_is_shown_once() {
+    let (_bed, mut ada) = Bed::ready().await;
+    ada.keep("__Host-panoptikon-flash", "ok.Saved+at+last");
+    let error = ada.get("/nowhere").await.expect(404);
+    error.says("/account");
+    assert!(!error.body.contains("Saved at last"));
+    ada.get("/about").await.expect(200).says("Saved at last");
+    assert!(!ada.get("/about").await.expect(200).body.contains("Saved at last"));
+}
+
+#[tokio::test]
 async fn the_page_about_tells_versions_and_how_the_parts_are() {
     let (bed, mut ada) = Bed::ready().await;
     let page = ada.get("/about").await.expect(200);

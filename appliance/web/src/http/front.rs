@@ -198,7 +198,7 @@ fn close(headers: &mut HeaderMap) {
 
 /// Kinds of routes, few enough to be a metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(crate) enum Class {
     Page,
     Api,
     Asset,
@@ -211,7 +211,7 @@ impl Class {
     const ALL: [Self; 6] =
         [Self::Page, Self::Api, Self::Asset, Self::Live, Self::Health, Self::Metrics];
 
-    fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         match path {
             "/live" => Self::Live,
             "/health" => Self::Health,

@@ -25,6 +25,9 @@ const TOKEN_HEADERS: [&str; 2] = ["x-csrf-token", "x-csrf"];
 /// The form field of the same.
 const TOKEN_FIELD: &str = "csrf";
 
+/// The header with which our own scripts load a page anew by themselves.
+const REFRESH_HEADER: &str = "x-refresh";
+
 /// Longest time a handler may take, its body included.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 
@@ -72,7 +75,7 @@ async fn admit(rule: &Rule, mut request: Request) -> Result<Request, Failure> {
     fits(request.headers(), rule.body_limit)?;
     let client = request.extensions().get::<Client>().copied();
     let client = client.ok_or_else(|| Failure::bad_request("The request has no sender."))?;
-    let visitor = identify(&rule.front, request.headers(), client)?;
+    let visitor = identify(&rule.front, request.method(), request.headers(), client)?;
     let needed = match rule.entry {
         Entry::Public => None,
         Entry::ScrapersOr(_) if rule.front.may_scrape(client.address) => None,
@@ -128,6 +131,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// A key that is wrong is refused at once: it must not fall back to a cookie.
 fn identify(
     front: &Front,
+    method: &Method,
     headers: &HeaderMap,
     client: Client,
 ) -> Result<Option<Visitor>, Failure> {
@@ -139,9 +143,21 @@ fn identify(
         let caller = Caller { actor, address: Some(address) };
         return Ok(Some(Visitor { caller, session: None }));
     }
-    let session =
-        cookie(headers, SESSION_COOKIE).and_then(|c| front.access().check_session(c, now));
+    let session = cookie(headers, SESSION_COOKIE).and_then(|cookie| {
+        if by_itself(method, headers) {
+            front.access().peek_session(cookie, now)
+        } else {
+            front.access().check_session(cookie, now)
+        }
+    });
     Ok(session.map(|s| Visitor::by_session(s, address)))
+}
+
+/// Whether a page asks by itself, which is no use of a session: a page left open may not keep one
+/// from ending. The live channel is opened again by itself too, after each loss.
+fn by_itself(method: &Method, headers: &HeaderMap) -> bool {
+    let alone = [REFRESH_HEADER, header::UPGRADE.as_str()];
+    *method == Method::GET && alone.iter().any(|name| headers.contains_key(*name))
 }
 
 fn signed_out(front: &Front, request: &Request) -> Failure {
@@ -230,6 +246,15 @@ mod tests {
     #[test]
     fn the_page_to_return_to_cannot_break_out_of_the_query() {
         assert_eq!(in_query("/devices?a=1&b=%20#x\""), "/devices%3Fa%3D1%26b%3D%2520%23x%22");
+    }
+
+    #[test]
+    fn what_a_person_sends_is_never_taken_for_a_page_that_asks_by_itself() {
+        let mut headers = HeaderMap::new();
+        assert!(!by_itself(&Method::GET, &headers));
+        headers.insert(REFRESH_HEADER, "1".parse().unwrap());
+        assert!(by_itself(&Method::GET, &headers));
+        assert!(!by_itself(&Method::POST, &headers));
     }
 
     #[test]

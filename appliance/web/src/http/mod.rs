@@ -17,6 +17,7 @@ mod route;
 pub use caller::{FORM_COOKIE, SESSION_COOKIE, Visitor, cookie, set_cookie};
 pub use client::{Client, Network, ParseNetworkError, Peer, Proxies};
 pub use failure::Failure;
+pub(crate) use front::Class;
 pub use front::{Front, FrontOptions, Requests};
 pub(crate) use guard::Patient;
 pub use guests::{Guest, Guests};

@@ -12,7 +12,7 @@ use model::{Explained, Timestamp};
 use store::StoreError;
 
 use super::shell::Ask;
-use crate::http::{Client, Failure, SESSION_COOKIE, Visitor, cookie};
+use crate::http::{Class, Client, Failure, SESSION_COOKIE, Visitor, cookie};
 use crate::site::Site;
 use crate::view::{Bell, Build, Can, Link, Problem, Shell, Theme};
 
@@ -118,10 +118,10 @@ fn problem(failure: &Failure) -> Problem {
     problem
 }
 
-/// Gives failures a page inside the site for who is signed in, who keeps the navigation. Others
+/// Gives failures of pages a page inside the site for who is signed in, who keeps the navigation. Others
 /// get [`error_page`].
 pub(crate) async fn explain(State(site): State<Site>, request: Request, next: Next) -> Response {
-    if request.uri().path().starts_with("/api/") {
+    if Class::of(request.uri().path()) != Class::Page {
         return next.run(request).await;
     }
     let (mut head, ()) = Request::new(()).into_parts();
@@ -145,7 +145,7 @@ async fn housed(site: &Site, mut head: Parts, failure: &Failure) -> Option<Strin
     let client = head.extensions.get::<Client>()?;
     head.extensions.insert(Visitor::by_session(session?, client.address));
     let ask = Ask::from_request_parts(&mut head, site).await.ok()?;
-    problem(failure).page(ask.shell("", None).await).ok()
+    problem(failure).page(ask.silent_shell("", None).await).ok()
 }
 
 /// The page that explains a failure, for [`crate::http::FrontOptions::error_page`]. It knows

@@ -80,6 +80,9 @@ impl Ask {
 
     /// How often the page of a room is loaded anew where nothing comes live, as chosen in the
     /// account. Never the settings, nor pages below a room's: they hold what people type.
+    ///
+    /// The script says with each request that nobody asked for it. A browser without script cannot:
+    /// there a page that is left open counts as use of the session.
     fn refresh(&self, place: Place) -> Option<u16> {
         let seconds = self.visitor.session.as_ref()?.preferences.refresh_seconds;
         let lives = !matches!(place, Place::Settings) && self.query.bare() == place.href();
@@ -92,13 +95,19 @@ impl Ask {
         accept.and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/json"))
     }
 
-    /// What surrounds the page of this title.
+    /// What surrounds the page of this title, with the message that came along. The answer must
+    /// forget that message, as [`Ask::answer`] does.
     pub async fn shell(&self, title: &str, here: Option<Place>) -> Shell {
+        let mut shell = self.silent_shell(title, here).await;
+        shell.flash.extend(read_flash(&self.headers));
+        shell
+    }
+
+    /// The same without that message, which waits for the next page.
+    pub async fn silent_shell(&self, title: &str, here: Option<Place>) -> Shell {
         let session = self.visitor.session.as_deref();
         let actor = &self.visitor.caller.actor;
         let role = session.map_or_else(|| actor.kind(), |s| s.role.as_str());
-        let mut flash = standing(&self.site, self.now);
-        flash.extend(read_flash(&self.headers));
         let searching = self.query.bare() == "/search";
         let search = self.query.get("q").filter(|_| searching);
         Shell {
@@ -109,7 +118,7 @@ impl Ask {
             person: Some(Whom { name: actor.name().to_owned(), role: role.to_owned() }),
             can: can(&self.visitor),
             bell: self.bell().await,
-            flash,
+            flash: standing(&self.site, self.now),
             search: search.unwrap_or_default().to_owned(),
             path: self.query.href(),
             now: self.now.0,
