@@ -27,7 +27,7 @@ const path = location.pathname + location.search;
 let socket, wait = 1, kept, again, retry;
 const state = (tone, text) => Object.assign($('#live') || {}, { hidden: false, className: 'st ' + tone, textContent: text });
 // Nothing is replaced under a person's hands.
-const held = () => $('main form:focus-within, main .menu[open]') || $$('main :is(input,select,textarea)').some(e =>
+const held = () => $('#map, main form:focus-within, main .menu[open]') || $$('main :is(input,select,textarea)').some(e =>
   e.value != (e.defaultValue ?? ($('[selected]', e) || e[0] || e).value) || e.checked != e.defaultChecked);
 const tell = () => $('#news') || (toast('info', 'This page has news: load it', path).id = 'news');
 // What comes meanwhile may be newer, and is applied after.
