@@ -136,7 +136,8 @@ test('the list is exported as it is filtered, and no cell is a formula', () => o
   await page.getByLabel('Name', { exact: true }).fill('=HYPERLINK("x")');
   await page.locator('#correct').getByRole('button', { name: 'Save' }).click();
   await page.locator('.flash.ok').waitFor();
-  await page.goto('/devices?interface=lan0');
+  await page.goto('/devices?q=hyperlink');
+  await rows(page).first().waitFor();
   await page.getByText('Export').click();
   const csv = await (await page.request.get(await page.getByRole('link', { name: 'As CSV' }).getAttribute('href'))).text();
   const json = await (await page.request.get(await page.getByRole('link', { name: 'As JSON' }).getAttribute('href'))).json();

@@ -78,58 +78,6 @@ async function spokenFor(page, path) {
   };
 }
 
-test('a page holds still only while something in it differs, and says so once', () => onPage({ who: 'owner' }, async page => {
-  const { say, stain, replaced, kept } = await spokenFor(page, '/devices');
-  const box = page.locator('[data-list="devices"] input[type=checkbox]').first(), news = page.locator('#toasts .flash', { hasText: 'has news' });
-  const letGo = () => page.evaluate(() => document.activeElement.blur());
-  await stain();
-  await box.check();
-  await letGo();
-  say({ resync: true });
-  say({ resync: true });
-  await news.first().waitFor();
-  assert.equal(await news.count(), 1);
-  await kept();
-
-  await box.uncheck();
-  await letGo();
-  say({ resync: true });
-  await replaced();
-  assert.equal(await page.locator('#news').count(), 0, 'the notice outlived the news');
-}));
-
-test('what comes while a page is loaded anew is not lost, and pages are loaded one at a time', () => onPage({ who: 'owner' }, async page => {
-  const { say, stain, replaced, fresh } = await spokenFor(page, '/events');
-  const asked = [], id = await page.locator('.log li').first().getAttribute('id');
-  let open, arrived;
-  const first = new Promise(done => { arrived = done; });
-  const gate = new Promise(done => { open = done; });
-  await page.route('**/events', async route => {
-    asked.push(route.request().headers()['x-refresh']);
-    arrived();
-    await gate;
-    await route.continue();
-  });
-  await stain();
-  say({ resync: true });
-  await first;
-  say({ resync: true });
-  say({ resync: true });
-  say({ patches: [{ id, text: 'came meanwhile' }] });
-  // It watches before the answer may come.
-  await page.evaluate(id => {
-    window.seen = new Promise(done => new MutationObserver(() =>
-      document.getElementById(id)?.textContent === 'came meanwhile' && done(document.querySelectorAll('main h1[data-old]').length))
-      .observe(document.body, { subtree: true, childList: true, characterData: true }));
-  }, id);
-  open();
-  assert.equal(await page.evaluate(() => window.seen), 0, 'it was applied to the page that was replaced');
-  await replaced();
-  await stain();
-  await fresh.waitFor({ timeout: 2000 }).catch(() => {});
-  assert.deepEqual(asked, ['1', '1']);
-}));
-
 test('no refusal takes the place of a page, which tries again', () => onPage({ who: 'owner' }, async page => {
   const { say, stain, replaced, kept } = await spokenFor(page, '/events');
   const answers = [route => route.fulfill({ status: 503, contentType: 'text/html', body: '<main id="main"><h1>Busy</h1></main>' }), route => route.abort()];
