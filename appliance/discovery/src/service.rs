@@ -255,9 +255,9 @@ impl Room {
         }
         if moment.duration_since(self.facts_at) >= FACTS {
             self.facts_at = moment;
-            let mut engine = self.discovery.engine();
-            let settings = with_facts(engine.settings().clone());
-            engine.set_settings(settings);
+            // Files are read before the engine is held, not while.
+            let settings = with_facts(self.discovery.settings());
+            self.discovery.engine().set_settings(settings);
         }
     }
 

@@ -138,6 +138,17 @@ fn a_scan_finds_who_only_answers_and_what_people_said_survives_a_restart() {
     });
 }
 
+/// With the room at work on the cable.
+fn at_work(body: impl FnOnce(&Runtime, &Discovery)) {
+    let (dir, runtime) = (tempfile::tempdir().expect("a folder"), runtime());
+    let (store, discovery) = open(dir.path());
+    let running = start(&runtime, &discovery);
+    until("the interface is known", || !discovery.segments().is_empty());
+    body(&runtime, &discovery);
+    running.end(&runtime);
+    store.close();
+}
+
 #[test]
 fn the_way_out_is_no_lan_even_if_its_route_comes_after_its_address() {
     in_namespace(|| {
@@ -146,16 +157,14 @@ fn the_way_out_is_no_lan_even_if_its_route_comes_after_its_address() {
         ip("address add 192.168.100.2/24 dev wan0");
         ip("link set wan0 up");
         ip("link set isp0 up");
-        let (dir, runtime) = (tempfile::tempdir().expect("a folder"), runtime());
-        let (store, discovery) = open(dir.path());
-        let running = start(&runtime, &discovery);
-        let watched =
-            || discovery.segments().iter().map(|s| s.name.clone()).collect::<Vec<_>>().join(" ");
-        until("both look alike", || watched() == "lan0 wan0");
-        ip("route add default via 192.168.100.1");
-        until("one of them leads out", || watched() == "lan0");
-        running.end(&runtime);
-        store.close();
+        at_work(|_, discovery| {
+            let watched = || {
+                discovery.segments().iter().map(|s| s.name.clone()).collect::<Vec<_>>().join(" ")
+            };
+            until("both look alike", || watched() == "lan0 wan0");
+            ip("route add default via 192.168.100.1");
+            until("one of them leads out", || watched() == "lan0");
+        });
     });
 }
 
@@ -163,18 +172,14 @@ fn the_way_out_is_no_lan_even_if_its_route_comes_after_its_address() {
 fn one_scan_at_a_time_and_the_next_when_it_is_over() {
     in_namespace(|| {
         cable();
-        let (dir, runtime) = (tempfile::tempdir().expect("a folder"), runtime());
-        let (store, discovery) = open(dir.path());
-        let running = start(&runtime, &discovery);
-        until("the interface is known", || !discovery.segments().is_empty());
-        let outcomes = runtime.block_on(async {
-            futures_util::future::join_all((0..6).map(|_| discovery.scan_now())).await
+        at_work(|runtime, discovery| {
+            let outcomes = runtime.block_on(async {
+                futures_util::future::join_all((0..6).map(|_| discovery.scan_now())).await
+            });
+            let done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+            let told = outcomes.iter().filter(|o| matches!(o, Err(DiscoveryError::TooSoon { .. })));
+            assert_eq!((done, told.count()), (1, 5));
+            runtime.block_on(discovery.scan_now()).expect("scans again");
         });
-        let done = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        let told = outcomes.iter().filter(|o| matches!(o, Err(DiscoveryError::TooSoon { .. })));
-        assert_eq!((done, told.count()), (1, 5));
-        runtime.block_on(discovery.scan_now()).expect("scans again");
-        running.end(&runtime);
-        store.close();
     });
 }

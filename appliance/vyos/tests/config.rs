@@ -129,6 +129,19 @@ fn a_diff_says_no_more_than_what_changed() {
 }
 
 #[test]
+fn a_remark_goes_with_its_last_trace() {
+    let read = |text: &str| Document::parse(text).unwrap().root;
+    let (empty, full) = (read("/* old */\na {\n}\n"), read("a {\n    b 1\n}\n"));
+    let lines = |from: &Node, to: &Node| -> Vec<String> {
+        diff(from, to).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(lines(&empty, &full), ["set a b 1", "comment a ''"]);
+    assert_eq!(lines(&full, &empty), ["delete a", "set a", "comment a 'old'"]);
+    assert_eq!(lines(&read("a\n"), &full), ["set a b 1"]);
+    assert_eq!(lines(&full, &read("")), ["delete a"]);
+}
+
+#[test]
 fn the_order_of_values_counts() {
     let servers = |all: &[&str]| {
         let mut system = Children::new();
@@ -176,7 +189,7 @@ impl Session {
 }
 
 fn node() -> impl Strategy<Value = Node> {
-    let comment = prop::option::weighted(0.1, "[a-z]{1,4}");
+    let comment = prop::option::weighted(0.3, "[a-z]{1,4}");
     let leaf = prop::collection::btree_set("[ -~äß]{1,6}", 0..4).prop_map(|values| {
         Kind::Leaf(values.into_iter().filter(|v| !v.trim().is_empty()).collect())
     });

@@ -23,31 +23,19 @@ struct Changes {
 impl Changes {
     fn compare(&mut self, from: &Node, to: &Node, path: &mut Vec<String>) {
         match (&from.kind, &to.kind) {
-            (Kind::Leaf(old), Kind::Leaf(new)) if !old.is_empty() && !new.is_empty() => {
-                self.values(old, new, path);
+            _ if is_bare(from) && is_bare(to) => {}
+            _ if is_bare(from) => self.make(&Node { comment: None, kind: to.kind.clone() }, path),
+            (Kind::Leaf(old), Kind::Leaf(new)) if !new.is_empty() => self.values(old, new, path),
+            (Kind::Inner(old) | Kind::Tag(old), Kind::Inner(new) | Kind::Tag(new))
+                if !new.is_empty() || path.is_empty() =>
+            {
+                self.children(old, new, path);
             }
-            _ if is_bare(from) != is_bare(to) && !path.is_empty() => {
-                // A group that loses all it has stays; it must not stay where nothing is wanted
-                // but the node itself, and a setting must lose its values.
-                if from.children().is_some() && is_bare(from) {
-                    self.make(to, path);
-                } else {
-                    self.deletes.push(Command::Delete(path.clone()));
-                    self.make(to, path);
-                }
-                return;
+            // Of another kind, or it loses all it has and must still be there.
+            _ => {
+                self.deletes.push(Command::Delete(path.clone()));
+                return self.make(to, path);
             }
-            (Kind::Leaf(_), Kind::Leaf(_)) => {}
-            _ => match (from.children(), to.children()) {
-                (Some(old), Some(new)) => self.children(old, new, path),
-                // Both hold nothing, in whichever form.
-                _ if is_bare(from) && is_bare(to) => {}
-                _ => {
-                    self.deletes.push(Command::Delete(path.clone()));
-                    self.make(to, path);
-                    return;
-                }
-            },
         }
         let old = from.comment.as_deref().unwrap_or_default();
         let new = to.comment.as_deref().unwrap_or_default();

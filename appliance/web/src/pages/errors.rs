@@ -118,8 +118,8 @@ fn problem(failure: &Failure) -> Problem {
     problem
 }
 
-/// Gives failures of pages a page inside the site for who is signed in, who keeps the navigation. Others
-/// get [`error_page`].
+/// Gives failures of pages a page inside the site for who is signed in, who keeps the navigation.
+/// Others get [`error_page`].
 pub(crate) async fn explain(State(site): State<Site>, request: Request, next: Next) -> Response {
     if Class::of(request.uri().path()) != Class::Page {
         return next.run(request).await;
