@@ -36,36 +36,10 @@ test('a host that tells its name gets it on the open page', () => onPage({ who: 
   await awaitText(page, '[data-list="devices"] tr', 'Fresh-Laptop');
 }));
 
-test('news of the whole page close nothing that a person opened, and replace the rest', () => onPage({ who: 'owner' }, async page => {
-  let server;
-  await page.routeWebSocket(/./, socket => { server = socket; socket.connectToServer(); });
-  await page.goto('/events');
-  await page.locator('#live.ok').waitFor();
-  const first = page.locator('.log li').first();
-  const news = () => server.send(JSON.stringify({ v: 1, resync: true }));
-  const stain = () => page.evaluate(() => { document.querySelector('main h1').dataset.old = ''; });
-
-  await first.locator('summary').click();
-  const id = await first.getAttribute('id');
-  await stain();
-  news();
-  await page.locator('main h1:not([data-old])').waitFor();
-  assert.ok(await page.locator(`#${id} details`).evaluate(d => d.open), 'the opened event is closed');
-
-  await page.goto('/alerts');
-  await page.locator('#live.ok').waitFor();
-  await stain();
-  await page.getByText('Mute everything').click();
-  news();
-  await page.locator('#toasts', { hasText: 'has news' }).waitFor();
-  assert.equal(await page.locator('main h1:not([data-old])').count(), 0, 'the page was replaced');
-  assert.ok(await page.getByRole('button', { name: '1 hour' }).isVisible());
-}));
-
-/** Opens a page whose server can be spoken for; answers with what that takes. */
+/** Opens a page to which nobody but the test speaks on the live channel; answers with what that takes. */
 async function spokenFor(page, path) {
   let server;
-  await page.routeWebSocket(/./, socket => { server = socket; socket.connectToServer(); });
+  await page.routeWebSocket(/./, socket => { server = socket; });
   await page.goto(path);
   await page.locator('#live.ok').waitFor();
   const fresh = page.locator('main h1:not([data-old])');
@@ -77,6 +51,81 @@ async function spokenFor(page, path) {
     kept: async () => assert.equal(await fresh.count(), 0, 'the page was replaced'),
   };
 }
+
+test('news of the whole page close nothing that a person opened, and replace the rest', () => onPage({ who: 'owner' }, async page => {
+  const { say, stain, replaced } = await spokenFor(page, '/events');
+  const first = page.locator('.log li').first();
+  await first.locator('summary').click();
+  const id = await first.getAttribute('id');
+  await stain();
+  say({ resync: true });
+  await replaced();
+  assert.ok(await page.locator(`#${id} details`).evaluate(d => d.open), 'the opened event is closed');
+}));
+
+test('an open menu holds the page still', () => onPage({ who: 'owner' }, async page => {
+  const { say, stain, kept } = await spokenFor(page, '/alerts');
+  await stain();
+  await page.getByText('Mute everything').click();
+  say({ resync: true });
+  await page.locator('#toasts', { hasText: 'has news' }).waitFor();
+  await kept();
+  assert.ok(await page.getByRole('button', { name: '1 hour' }).isVisible());
+}));
+
+test('a page holds still only while something in it differs, and says so once', () => onPage({ who: 'owner' }, async page => {
+  const { say, stain, replaced, kept } = await spokenFor(page, '/devices');
+  const box = page.locator('[data-list="devices"] input[type=checkbox]').first(), news = page.locator('#toasts .flash', { hasText: 'has news' });
+  const letGo = () => page.evaluate(() => document.activeElement.blur());
+  await stain();
+  await box.check();
+  await letGo();
+  say({ resync: true });
+  say({ resync: true });
+  await news.first().waitFor();
+  assert.equal(await news.count(), 1);
+  await kept();
+
+  await box.uncheck();
+  await letGo();
+  say({ resync: true });
+  await replaced();
+  assert.equal(await page.locator('#news').count(), 0, 'the notice outlived the news');
+}));
+
+test('what comes while a page is loaded anew is not lost, and pages are loaded one at a time', () => onPage({ who: 'owner' }, async page => {
+  const { say, stain, replaced } = await spokenFor(page, '/events');
+  const id = await page.locator('.log li').first().getAttribute('id');
+  // Each answer is held back until it is let go.
+  const asked = [], gates = [], arrivals = [];
+  const [first, second] = [0, 1].map(at => new Promise(done => { arrivals[at] = done; }));
+  await page.route('**/events', async route => {
+    const at = asked.push(route.request().headers()['x-refresh']) - 1;
+    await new Promise(done => { gates[at] = done; arrivals[at]?.(); });
+    await route.continue();
+  });
+  // Messages are read in their order: once the last one was, so were all.
+  await page.evaluate(() => {
+    const { parse } = JSON;
+    window.told = new Promise(done => { JSON.parse = text => { if (text.includes('came meanwhile')) done(); return parse(text); }; });
+  });
+  await stain();
+  say({ resync: true });
+  await first;
+  say({ resync: true });
+  say({ resync: true });
+  say({ patches: [{ id, text: 'came meanwhile' }] });
+  await page.evaluate(() => window.told);
+  gates[0]();
+  // It is on the new page; what was asked for meanwhile is one more load.
+  await second;
+  await page.waitForFunction(id => document.getElementById(id)?.textContent === 'came meanwhile'
+    && !document.querySelector('main h1[data-old]'), id, { timeout: 10_000 });
+  await stain();
+  gates[1]();
+  await replaced();
+  assert.deepEqual(asked, ['1', '1']);
+}));
 
 test('no refusal takes the place of a page, which tries again', () => onPage({ who: 'owner' }, async page => {
   const { say, stain, replaced, kept } = await spokenFor(page, '/events');
