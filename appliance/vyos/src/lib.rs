@@ -2,4 +2,8 @@
 //!
 //! So far its configuration, without a router: read, written, compared.
 
+pub mod api;
+mod change;
+pub mod client;
 pub mod config;
+mod secrets;

@@ -57,6 +57,11 @@ impl Children {
         self.0.iter().map(|(name, node)| (name.as_str(), node))
     }
 
+    /// All of them in order, to be changed in place.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.0.iter_mut().map(|(_, node)| node)
+    }
+
     fn place(&self, name: &str) -> Result<usize, usize> {
         // Files are written in order: most names come last.
         match self.0.last().map(|(last, _)| natural(last, name)) {

@@ -80,6 +80,17 @@ impl Node {
         }
     }
 
+    /// Takes away all remarks, which the API's JSON does not have.
+    pub fn forget_remarks(&mut self) {
+        self.comment = None;
+        match &mut self.kind {
+            Kind::Leaf(_) => {}
+            Kind::Inner(children) | Kind::Tag(children) => {
+                children.values_mut().for_each(Self::forget_remarks);
+            }
+        }
+    }
+
     /// How many nodes there are below it.
     pub fn count(&self) -> usize {
         self.children().map_or(0, |all| all.iter().map(|(_, child)| 1 + child.count()).sum())

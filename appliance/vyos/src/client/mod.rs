@@ -1,0 +1,324 @@
+//! Speaks with the router's HTTP API: one request at a time, in the order in which they were asked.
+//!
+//! What may pass by itself (another commit, a restart of the API) is waited for; what may have been
+//! done although no answer came is reported as such and never sent twice.
+
+mod keys;
+mod pin;
+mod probe;
+mod transport;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
+
+pub use keys::KeySource;
+pub use pin::{Fingerprint, NoFingerprint};
+pub use probe::Abilities;
+pub use transport::{Address, TransportError};
+
+use crate::api::{Answer, Harm, KeyError, Refusal, Request, read};
+use crate::config::{Document, Node};
+use transport::Transport;
+
+/// Requests that may wait for their turn; more are told that the queue is full.
+const MOST_WAITING: usize = 256;
+/// How long another commit, a restart of the API or a foreign load is waited for.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a read may take.
+const READING: Duration = Duration::from_secs(60);
+/// How long a commit may take; firewalls with thousands of rules take minutes on small routers.
+const COMMITTING: Duration = Duration::from_secs(900);
+/// The first pause before a request is sent again; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// After how long of uncommitted changes in the API's session they are dropped: no commit holds
+/// them that long without holding the lock, so they are what a failed load left.
+const LEFTOVERS: Duration = Duration::from_secs(20);
+
+/// Why the router did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It would have harmed the router, or arrived changed.
+    #[error(transparent)]
+    Harmful(#[from] Harm),
+    /// There is no key to ask with.
+    #[error("no API key: {0}")]
+    NoKey(String),
+    /// Too many wait already.
+    #[error("{MOST_WAITING} requests wait for the router already")]
+    Crowded,
+    /// It said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be reached, or fell silent.
+    #[error(transparent)]
+    Silent(#[from] TransportError),
+    /// The configuration that it gave cannot be read.
+    #[error("the router's configuration cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl AskError {
+    /// Whether it may have been done in spite of the error.
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::Silent(error) if error.may_be_done())
+    }
+}
+
+/// The way to one router. Cheap to clone; all clones share the queue.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    keys: KeySource,
+    turn: Mutex<()>,
+    waiting: AtomicUsize,
+}
+
+impl Client {
+    /// A client that has not spoken yet.
+    pub fn new(address: Address, pinned: Option<Fingerprint>, keys: KeySource) -> Self {
+        let transport = Transport::new(address, pinned);
+        let inner = Inner { transport, keys, turn: Mutex::default(), waiting: AtomicUsize::new(0) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Where it asks.
+    pub fn address(&self) -> &Address {
+        self.inner.transport.address()
+    }
+
+    /// The certificate of the router's web server that is trusted by now.
+    pub fn pinned(&self) -> Option<Fingerprint> {
+        self.inner.transport.pinned()
+    }
+
+    /// Asks, once it is its turn.
+    pub async fn ask(&self, request: &Request) -> Result<Answer, AskError> {
+        let _turn = self.turn().await?;
+        self.ask_in_turn(request).await
+    }
+
+    /// The configuration that the router runs, without remarks. Waits until no commit is under way.
+    pub async fn config(&self) -> Result<Node, AskError> {
+        let _turn = self.turn().await?;
+        self.config_in_turn().await
+    }
+
+    /// The configuration with its remarks and with what names things of a kind, where the text form
+    /// says the same as the exact one; else without.
+    pub async fn config_with_remarks(&self) -> Result<Node, AskError> {
+        let _turn = self.turn().await?;
+        let exact = self.config_in_turn().await?;
+        let Ok(Answer::Data(Value::String(raw))) = self.ask_in_turn(&Request::RawConfig).await
+        else {
+            return Ok(exact);
+        };
+        Ok(told_by_both(raw_tree(&raw), exact))
+    }
+
+    /// Waits for the turn and keeps it: several requests with nothing of ours in between.
+    pub(crate) async fn session(&self) -> Result<Session<'_>, AskError> {
+        Ok(Session { client: self, _turn: self.turn().await? })
+    }
+
+    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, AskError> {
+        let _counted = Waiting::enter(&self.inner.waiting)?;
+        Ok(self.inner.turn.lock().await)
+    }
+
+    async fn config_in_turn(&self) -> Result<Node, AskError> {
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        let mut dropped = false;
+        loop {
+            let found = match self.once(&Request::Config, READING).await {
+                Ok(Answer::Data(data)) => clean_tree(&data)?,
+                Ok(Answer::InBackground) => None,
+                // Nothing is set at all.
+                Err(AskError::Refused(Refusal::Said(text))) if text.contains("path is empty") => {
+                    Some(Node::default())
+                }
+                Err(AskError::Refused(refusal)) if refusal.passes() => None,
+                Err(AskError::Silent(TransportError::Connect { .. }))
+                    if began.elapsed() < PATIENCE =>
+                {
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(tree) = found {
+                return Ok(tree);
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(Refusal::Dirty.into());
+            }
+            if began.elapsed() > LEFTOVERS && !dropped {
+                dropped = true;
+                tracing::warn!("the router's API session holds uncommitted changes; dropping them");
+                // A refusal is what is asked for.
+                let _ = self.once(&Request::Discard, COMMITTING).await;
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn ask_in_turn(&self, request: &Request) -> Result<Answer, AskError> {
+        request.check()?;
+        let patience = if request.writes() || matches!(request, Request::Configure { .. }) {
+            COMMITTING
+        } else {
+            READING
+        };
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.once(request, patience).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let again = match &error {
+                AskError::Refused(refusal) => refusal.passes(),
+                AskError::Silent(silent) => !silent.may_be_done() || !request.writes(),
+                _ => false,
+            };
+            if !again || began.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One request, sent once.
+    async fn once(&self, request: &Request, patience: Duration) -> Result<Answer, AskError> {
+        let no_key = |error: KeyError| AskError::NoKey(error.to_string());
+        let key = self.inner.keys.read().map_err(AskError::NoKey)?;
+        let key = key.map_err(no_key)?;
+        let endpoint = request.endpoint();
+        let body = request.body(&key);
+        let (status, body) =
+            self.inner.transport.send(request.is_get(), endpoint, body, patience).await?;
+        Ok(read(endpoint, status, &body, &key)?)
+    }
+}
+
+/// The turn, kept.
+pub(crate) struct Session<'a> {
+    client: &'a Client,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Session<'_> {
+    pub(crate) async fn ask(&self, request: &Request) -> Result<Answer, AskError> {
+        self.client.ask_in_turn(request).await
+    }
+
+    pub(crate) async fn config(&self) -> Result<Node, AskError> {
+        self.client.config_in_turn().await
+    }
+}
+
+/// One who waits, counted as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize) -> Result<Self, AskError> {
+        let waiting = Self(count);
+        if count.fetch_add(1, Ordering::Relaxed) < MOST_WAITING {
+            Ok(waiting)
+        } else {
+            Err(AskError::Crowded)
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The tree of a configuration without uncommitted changes; none where it has marks of such.
+fn clean_tree(data: &Value) -> Result<Option<Node>, AskError> {
+    let marked = data
+        .as_object()
+        .is_some_and(|all| all.keys().any(|name| name.starts_with(['>', '+', '-'])));
+    if marked {
+        return Ok(None);
+    }
+    Node::from_json(data).map(Some).map_err(|error| AskError::Unreadable(error.to_string()))
+}
+
+/// The text form without the column for marks; none where a line has one, or it cannot be read.
+fn raw_tree(raw: &str) -> Option<Node> {
+    let mut text = String::with_capacity(raw.len());
+    // The outermost lines of the whole configuration may come without that column.
+    let column = raw.lines().all(|line| line.is_empty() || line.starts_with([' ', '+', '-', '>']));
+    for line in raw.lines() {
+        match line.chars().next() {
+            Some('+' | '-' | '>') => return None,
+            Some(' ') if column => text.push_str(&line[1..]),
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    Document::parse(&text).ok().map(|document| document.root)
+}
+
+fn told_by_both(remarked: Option<Node>, exact: Node) -> Node {
+    match remarked {
+        Some(tree) if without_remarks(&tree).means_the_same(&exact) => tree,
+        _ => exact,
+    }
+}
+
+fn without_remarks(node: &Node) -> Node {
+    let mut plain = node.clone();
+    plain.forget_remarks();
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAW: &str =
+        " system {\n     host-name vyos\n /* two servers */\n     name-server 9.9.9.9\n }\n";
+
+    #[test]
+    fn remarks_come_from_the_text_and_values_from_the_exact_form() {
+        let exact = Node::from_json(&serde_json::json!({
+            "system": { "host-name": "vyos", "name-server": "9.9.9.9" }
+        }))
+        .unwrap();
+        let both = told_by_both(raw_tree(RAW), exact.clone());
+        let server = both.at(["system", "name-server"]).unwrap();
+        assert_eq!(server.comment.as_deref(), Some("two servers"));
+
+        let other =
+            Node::from_json(&serde_json::json!({ "system": { "host-name": "x" } })).unwrap();
+        assert_eq!(told_by_both(raw_tree(RAW), other.clone()), other);
+    }
+
+    #[test]
+    fn text_with_uncommitted_lines_is_not_believed() {
+        assert!(raw_tree(" system {\n>    host-name two\n }\n").is_none());
+    }
+
+    #[test]
+    fn a_tree_with_marks_is_not_what_runs() {
+        let marked = serde_json::json!({ ">host-name": "two" });
+        assert!(clean_tree(&marked).unwrap().is_none());
+        assert!(clean_tree(&serde_json::json!({ "system": {} })).unwrap().is_some());
+    }
+}
