@@ -14,6 +14,7 @@ mod reader;
 mod schema;
 mod settings;
 mod store;
+mod vault;
 mod writer;
 
 pub use backup::{Backup, restore};
@@ -25,4 +26,5 @@ pub use reader::Reading;
 pub use schema::{DayKind, Migration, Retention, Room};
 pub use settings::{SettingVersion, read_setting, write_setting};
 pub use store::{DATABASE, Health, Options, Store};
+pub use vault::{NotOpened, VAULT_KEY, Vault};
 pub use writer::Writing;

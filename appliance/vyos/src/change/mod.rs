@@ -1,1 +1,627 @@
+//! Changes of the router that undo themselves unless somebody keeps them.
+//!
+//! In go a list of commands and who wants it; out comes a change that runs, with a countdown. Before
+//! anything is sent, a file says what was before ([`book`]); so it is undone also if the appliance or
+//! the router dies in between. Several people's changes may wait at once as long as they touch
+//! different things; undoing one leaves the others alone.
+
+mod book;
+mod commit;
+pub(crate) mod record;
 mod touch;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use access::audit::{AuditLog, Entry, Outcome};
+use access::{Actor, Caller};
+use events::Events;
+use model::{NewEvent, Severity, Timestamp};
+use serde::Serialize;
+use serde_json::json;
+use store::{Store, StoreError};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+pub use book::BookError;
+pub use record::{Change, State};
+
+use crate::api::{Harm, Request, check_command};
+use crate::client::{AskError, Client};
+use crate::config::{Command, Node};
+use crate::secrets::shown;
+use book::{Book, Pending, Stage};
+use commit::{Committed, Said, Undone, commit, undo};
+use touch::{overlap, untouched};
+
+/// The shortest and the longest countdown, in minutes.
+pub const COUNTDOWN: std::ops::RangeInclusive<u32> = 1..=60;
+/// The countdown if nobody says another, in minutes.
+pub const USUAL_COUNTDOWN: u32 = 2;
+/// How much later than we the router itself takes a change back, in minutes: only if we are gone.
+const ROUTER_LATER: u32 = 3;
+/// How many changes may wait at once.
+const MOST_WAITING: usize = 64;
+/// After how long undoing is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Why a change was not made, or not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// It would arrive changed, or harm the router.
+    #[error(transparent)]
+    Harmful(#[from] Harm),
+    /// It holds nothing.
+    #[error("there is nothing to change")]
+    Empty,
+    /// What it touches is not as it was when it was planned.
+    #[error("the router's configuration has changed since this was planned; look at it again")]
+    Stale,
+    /// Another change that may yet be undone touches the same.
+    #[error("change {number} of {actor} touches the same and is not settled yet")]
+    InTheWay {
+        /// That change.
+        number: i64,
+        /// Who made it.
+        actor: String,
+    },
+    /// Too many wait.
+    #[error("{MOST_WAITING} changes wait to be kept or undone; settle one first")]
+    TooMany,
+    /// The router said no, in its own words; nothing of it runs.
+    #[error("{0}")]
+    Refused(String),
+    /// It went wrong on the way; nothing of it runs.
+    #[error("{0}")]
+    NotDone(String),
+    /// It was done in part and is being undone.
+    #[error("the router did only a part of it, which is being undone: {0}")]
+    Partly(String),
+    /// There is no such change, or it is settled.
+    #[error("change {0} is settled already, or never was")]
+    Settled(i64),
+    /// Something is being done with it right now.
+    #[error("change {0} is being worked on; wait a moment")]
+    Busy(i64),
+    /// The router could not be asked.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// It could not be written down, and is not made without that.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// It could not be written down, and is not made without that.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A change that is not settled, as pages show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unsettled {
+    /// Its number.
+    pub number: i64,
+    /// Who made it.
+    pub actor: String,
+    /// What for.
+    pub why: String,
+    /// How it stands.
+    pub state: State,
+    /// When it is undone unless somebody keeps it.
+    pub deadline: Timestamp,
+    /// Whole seconds until then; 0 while it is being undone.
+    pub seconds: u64,
+    /// Why undoing has not worked so far.
+    pub problem: Option<String>,
+}
+
+struct Live {
+    pending: Pending,
+    until: Instant,
+    busy: bool,
+    problem: Option<String>,
+}
+
+/// All changes of one router. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Changes {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    store: Store,
+    audit: AuditLog,
+    events: Events,
+    book: Book,
+    live: Mutex<BTreeMap<i64, Live>>,
+    wake: Notify,
+    /// Counts what happened to changes, for those who show them.
+    told: watch::Sender<u64>,
+}
+
+/// What is to be changed.
+pub(crate) struct Wanted {
+    pub(crate) commands: Vec<Command>,
+    pub(crate) why: String,
+    pub(crate) minutes: u32,
+    /// The configuration that its person saw.
+    pub(crate) seen: Arc<Node>,
+    /// Whether the router can be told to take it back by itself as well.
+    pub(crate) confirm: bool,
+}
+
+impl Changes {
+    /// Opens the book in a folder of the configuration, and takes up what is in it.
+    pub(crate) async fn open(
+        client: Client,
+        store: Store,
+        events: Events,
+        dir: PathBuf,
+        now: Timestamp,
+    ) -> Result<Self, ChangeError> {
+        let book = Book::open(dir)?;
+        let found = book.read()?;
+        let numbers: Vec<i64> = found.iter().map(|change| change.number).collect();
+        let ended = numbers.clone();
+        store.write("router changes", move |w| record::end_forgotten(w, &ended, now)).await?;
+        let live = found.into_iter().map(|pending| {
+            let left = (pending.deadline.0 - now.0).max(0) as u64;
+            // A clock that was set back must not make it wait longer than it was meant to.
+            let left = match pending.stage {
+                Stage::Waiting => left.min(u64::from(pending.minutes) * 60_000),
+                _ => 0,
+            };
+            let until = Instant::now() + Duration::from_millis(left);
+            (pending.number, Live { pending, until, busy: false, problem: None })
+        });
+        let inner = Inner {
+            audit: AuditLog::new(store.clone()),
+            live: Mutex::new(live.collect()),
+            client,
+            store,
+            events,
+            book,
+            wake: Notify::new(),
+            told: watch::Sender::new(0),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Turns whenever something happens to a change.
+    pub(crate) fn told(&self) -> watch::Receiver<u64> {
+        self.inner.told.subscribe()
+    }
+
+    /// What is not settled, oldest first.
+    pub(crate) fn unsettled(&self) -> Vec<Unsettled> {
+        let live = self.live();
+        let now = Instant::now();
+        live.values()
+            .map(|one| Unsettled {
+                number: one.pending.number,
+                actor: one.pending.actor.clone(),
+                why: one.pending.why.clone(),
+                state: match one.pending.stage {
+                    Stage::Applying => State::Applying,
+                    Stage::Waiting => State::Waiting,
+                    Stage::Keeping => State::Kept,
+                    Stage::Undoing => State::Undoing,
+                },
+                deadline: one.pending.deadline,
+                seconds: match one.pending.stage {
+                    Stage::Waiting => one.until.saturating_duration_since(now).as_secs(),
+                    _ => 0,
+                },
+                problem: one.problem.clone(),
+            })
+            .collect()
+    }
+
+    /// Makes a change. It goes on if its caller goes away.
+    pub(crate) async fn apply(&self, wanted: Wanted, by: Caller) -> Result<i64, ChangeError> {
+        let own = self.clone();
+        let work = tokio::spawn(async move { own.apply_to_the_end(wanted, by).await });
+        work.await.unwrap_or_else(|e| Err(ChangeError::NotDone(e.to_string())))
+    }
+
+    async fn apply_to_the_end(&self, wanted: Wanted, by: Caller) -> Result<i64, ChangeError> {
+        if wanted.commands.is_empty() {
+            return Err(ChangeError::Empty);
+        }
+        wanted.commands.iter().try_for_each(check_command)?;
+        let session = self.inner.client.session().await?;
+        let before = session.config().await?;
+        if !untouched(&before, &wanted.seen, &wanted.commands) {
+            return Err(ChangeError::Stale);
+        }
+        self.nothing_in_the_way(&wanted.commands)?;
+        let confirm = wanted.confirm && self.live().is_empty();
+        let mut pending = self.write_down(&wanted, &by, before, confirm).await?;
+        let number = pending.number;
+
+        let confirm_minutes = confirm.then_some(wanted.minutes + ROUTER_LATER);
+        let sent = commit(&session, &pending.before, &pending.commands, confirm_minutes).await;
+        let (outcome, result) = match sent {
+            Committed::Whole(warnings) => {
+                let minutes = u64::from(wanted.minutes);
+                pending.stage = Stage::Waiting;
+                pending.deadline = Timestamp(Timestamp::now().0 + (minutes * 60_000) as i64);
+                let until = Instant::now() + Duration::from_secs(minutes * 60);
+                // Unwritten it is undone after a crash, which is safe.
+                if let Err(error) = self.inner.book.write(&pending) {
+                    tracing::error!(%error, change = number, "the countdown is not on disk");
+                }
+                self.mark(number, State::Waiting, &warnings).await;
+                let waits = Live { pending: pending.clone(), until, busy: false, problem: None };
+                // Before the next one's turn, which must see it.
+                self.live().insert(number, waits);
+                drop(session);
+                (Outcome::Ok, Ok(number))
+            }
+            Committed::Nothing(said) => {
+                let (Said::Router(text) | Said::Us(text)) = &said;
+                self.settle(number, State::Refused, text).await;
+                let error = match said {
+                    Said::Router(text) => ChangeError::Refused(text),
+                    Said::Us(text) => ChangeError::NotDone(text),
+                };
+                (Outcome::Refused, Err(error))
+            }
+            Committed::Part(Said::Router(why) | Said::Us(why)) | Committed::Unknown(why) => {
+                pending.stage = Stage::Undoing;
+                if let Err(error) = self.inner.book.write(&pending) {
+                    tracing::error!(%error, change = number, "what to undo is not on disk");
+                }
+                let undoes = Live {
+                    pending: pending.clone(),
+                    until: Instant::now(),
+                    busy: true,
+                    problem: None,
+                };
+                self.live().insert(number, undoes);
+                drop(session);
+                let undone = self.undo_now(number, &why).await;
+                let error =
+                    if undone { ChangeError::Refused(why) } else { ChangeError::Partly(why) };
+                (Outcome::Failed, Err(error))
+            }
+        };
+        let said = result.as_ref().err().map(ToString::to_string);
+        self.note(&by, "router.apply", &pending, outcome, said.as_deref()).await;
+        self.tell();
+        result
+    }
+
+    /// Keeps a change: from now on it is the configuration that the router starts with.
+    pub(crate) async fn keep(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
+        let own = self.clone();
+        let work = tokio::spawn(async move { own.keep_to_the_end(number, by).await });
+        work.await.unwrap_or_else(|e| Err(ChangeError::NotDone(e.to_string())))
+    }
+
+    async fn keep_to_the_end(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
+        let mut pending = self.take(number, |live| {
+            live.pending.stage == Stage::Waiting && live.until > Instant::now()
+        })?;
+        pending.stage = Stage::Keeping;
+        if let Err(error) = self.inner.book.write(&pending) {
+            self.release(number, None);
+            return Err(error.into());
+        }
+        self.put(number, &pending);
+        let kept = self.save(&pending).await;
+        let outcome = if kept.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        let said = kept.as_ref().err().map(ToString::to_string);
+        self.note(&by, "router.keep", &pending, outcome, said.as_deref()).await;
+        match kept {
+            Ok(()) => self.settle(number, State::Kept, "").await,
+            // It stays kept; saving is tried again.
+            Err(_) => self.release(number, said.clone()),
+        }
+        self.tell();
+        match said {
+            None => Ok(()),
+            Some(why) => Err(ChangeError::NotDone(format!("it is kept, but not saved yet: {why}"))),
+        }
+    }
+
+    /// Undoes a change that waits.
+    pub(crate) async fn undo(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
+        let own = self.clone();
+        let work = tokio::spawn(async move {
+            let mut pending = own.take(number, |live| live.pending.stage == Stage::Waiting)?;
+            pending.stage = Stage::Undoing;
+            own.write_or_log(&pending);
+            own.put(number, &pending);
+            let undone = own.undo_now(number, "").await;
+            let outcome = if undone { Outcome::Ok } else { Outcome::Failed };
+            own.note(&by, "router.undo", &pending, outcome, None).await;
+            own.tell();
+            Ok(())
+        });
+        work.await.unwrap_or_else(|e| Err(ChangeError::NotDone(e.to_string())))
+    }
+
+    /// Undoes what nobody kept in time, and finishes what an end of the appliance interrupted.
+    /// Never returns.
+    pub(crate) async fn run(&self) {
+        loop {
+            let due: Vec<i64> = {
+                let live = self.live();
+                let now = Instant::now();
+                live.values()
+                    .filter(|one| !one.busy && one.until <= now)
+                    .map(|one| one.pending.number)
+                    .collect()
+            };
+            for number in due {
+                self.finish(number).await;
+            }
+            let next = self.live().values().filter(|one| !one.busy).map(|one| one.until).min();
+            let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.inner.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Brings a change to its end whose time is up, or that a start found unfinished.
+    async fn finish(&self, number: i64) {
+        let Ok(mut pending) = self.take(number, |live| live.until <= Instant::now()) else {
+            return;
+        };
+        if pending.stage == Stage::Keeping {
+            match self.save(&pending).await {
+                Ok(()) => self.settle(number, State::Kept, "").await,
+                Err(error) => self.again(number, error.to_string()),
+            }
+            return self.tell();
+        }
+        let found = pending.stage;
+        pending.stage = Stage::Undoing;
+        self.write_or_log(&pending);
+        self.put(number, &pending);
+        self.mark(number, State::Undoing, "").await;
+        let why = match found {
+            Stage::Applying => "Panoptikon was stopped while it was being made.",
+            Stage::Waiting => "Nobody kept it in time.",
+            Stage::Undoing | Stage::Keeping => "",
+        };
+        let undone = self.undo_now(number, why).await;
+        if undone || found != Stage::Undoing {
+            let outcome = if undone { Outcome::Ok } else { Outcome::Failed };
+            self.note(&Caller::system(), "router.undo", &pending, outcome, Some(why)).await;
+        }
+        self.tell();
+    }
+
+    /// Undoes; if the router does not let it, together with all that were made after it, for they
+    /// may build on it. Whether it is undone.
+    async fn undo_now(&self, number: i64, why: &str) -> bool {
+        let Some(pending) = self.live().get(&number).map(|live| live.pending.clone()) else {
+            return false;
+        };
+        let problem = match self.inner.client.session().await {
+            Ok(session) => match undo(&session, &pending.before, &pending.commands).await {
+                Undone::Whole => {
+                    if pending.confirm {
+                        // Its own waiting has nothing left to take back. Older servers do not know it.
+                        let _ = session.ask(&Request::Confirm).await;
+                    }
+                    drop(session);
+                    self.settle(number, State::Undone, why).await;
+                    self.publish("router_change_undone", Severity::Low, &pending, why).await;
+                    return true;
+                }
+                Undone::Not(problem) => problem,
+            },
+            Err(error) => error.to_string(),
+        };
+        let first = self.live().get(&number).is_some_and(|live| live.problem.is_none());
+        if first {
+            self.publish("router_undo_failing", Severity::Critical, &pending, &problem).await;
+        }
+        self.bring_forward_later(number);
+        self.mark(number, State::Undoing, &problem).await;
+        self.again(number, problem);
+        false
+    }
+
+    /// Lets the time of all later changes be up.
+    fn bring_forward_later(&self, number: i64) {
+        let mut live = self.live();
+        let waiting = |one: &&mut Live| !one.busy && one.pending.stage == Stage::Waiting;
+        for (_, later) in live.range_mut(number + 1..) {
+            if waiting(&later) {
+                later.until = Instant::now();
+            }
+        }
+        drop(live);
+        self.inner.wake.notify_one();
+    }
+
+    async fn save(&self, pending: &Pending) -> Result<(), AskError> {
+        let session = self.inner.client.session().await?;
+        if pending.confirm {
+            session.ask(&Request::Confirm).await?;
+        }
+        session.ask(&Request::Save).await.map(drop)
+    }
+
+    fn nothing_in_the_way(&self, commands: &[Command]) -> Result<(), ChangeError> {
+        let live = self.live();
+        if live.len() >= MOST_WAITING {
+            return Err(ChangeError::TooMany);
+        }
+        match live.values().find(|one| overlap(&one.pending.commands, commands)) {
+            Some(other) => Err(ChangeError::InTheWay {
+                number: other.pending.number,
+                actor: other.pending.actor.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Into the table and into the book, before anything is sent.
+    async fn write_down(
+        &self,
+        wanted: &Wanted,
+        by: &Caller,
+        before: Node,
+        confirm: bool,
+    ) -> Result<Pending, ChangeError> {
+        let now = Timestamp::now();
+        let lines: Vec<String> = wanted.commands.iter().map(shown).collect();
+        let row = Change {
+            number: 0,
+            at: now,
+            actor: by.actor.name().to_owned(),
+            address: by.address.map(|address| address.to_string()),
+            why: wanted.why.clone(),
+            commands: lines.join("\n"),
+            state: State::Applying,
+            said: String::new(),
+            ended: None,
+        };
+        let stored = row.clone();
+        let store = &self.inner.store;
+        let number = store.write("router change", move |w| record::insert(w, &stored)).await?;
+        let pending = Pending {
+            number,
+            stage: Stage::Applying,
+            actor: row.actor,
+            address: row.address,
+            why: row.why,
+            made: now,
+            deadline: now,
+            minutes: wanted.minutes,
+            confirm,
+            commands: wanted.commands.clone(),
+            before,
+        };
+        if let Err(error) = self.inner.book.write(&pending) {
+            self.mark(number, State::Failed, &error.to_string()).await;
+            return Err(error.into());
+        }
+        Ok(pending)
+    }
+
+    /// Strikes a change out of the book and says in the table how it ended.
+    async fn settle(&self, number: i64, state: State, said: &str) {
+        self.mark(number, state, said).await;
+        if let Err(error) = self.inner.book.remove(number) {
+            tracing::error!(%error, change = number, "a settled change stays in the book");
+        }
+        self.live().remove(&number);
+    }
+
+    async fn mark(&self, number: i64, state: State, said: &str) {
+        let said = said.to_owned();
+        let now = Timestamp::now();
+        let written = self
+            .inner
+            .store
+            .write("router change", move |w| record::update(w, number, state, &said, now))
+            .await;
+        if let Err(error) = written {
+            tracing::error!(%error, change = number, "how a change stands is not in the table");
+        }
+    }
+
+    fn write_or_log(&self, pending: &Pending) {
+        // A book that cannot be written must not keep anything from being undone.
+        if let Err(error) = self.inner.book.write(pending) {
+            tracing::error!(%error, change = pending.number, "a change's stage is not on disk");
+        }
+    }
+
+    /// Takes a change to work on, where the condition holds.
+    fn take(&self, number: i64, fit: impl FnOnce(&Live) -> bool) -> Result<Pending, ChangeError> {
+        let mut live = self.live();
+        match live.get_mut(&number) {
+            Some(one) if one.busy => Err(ChangeError::Busy(number)),
+            Some(one) if fit(one) => {
+                one.busy = true;
+                Ok(one.pending.clone())
+            }
+            _ => Err(ChangeError::Settled(number)),
+        }
+    }
+
+    fn put(&self, number: i64, pending: &Pending) {
+        if let Some(live) = self.live().get_mut(&number) {
+            live.pending.clone_from(pending);
+        }
+    }
+
+    fn release(&self, number: i64, problem: Option<String>) {
+        if let Some(live) = self.live().get_mut(&number) {
+            live.busy = false;
+            live.problem = problem;
+            if live.pending.stage != Stage::Waiting {
+                live.until = Instant::now() + AGAIN;
+            }
+        }
+        self.inner.wake.notify_one();
+    }
+
+    fn again(&self, number: i64, problem: String) {
+        self.release(number, Some(problem));
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, BTreeMap<i64, Live>> {
+        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        self.inner.told.send_modify(|count| *count += 1);
+        self.inner.wake.notify_one();
+    }
+
+    async fn note(
+        &self,
+        by: &Caller,
+        action: &'static str,
+        change: &Pending,
+        outcome: Outcome,
+        said: Option<&str>,
+    ) {
+        let lines: Vec<String> = change.commands.iter().map(shown).collect();
+        let detail = json!({
+            "why": change.why,
+            "commands": lines,
+            "minutes": change.minutes,
+            "made_by": if by.actor == Actor::System { Some(&change.actor) } else { None },
+            "said": said.filter(|said| !said.is_empty()),
+        });
+        let entry = Entry::new(by, action, format!("change:{}", change.number), Timestamp::now());
+        let entry = entry.with(detail).ended(outcome);
+        if let Err(error) = self.inner.audit.append(entry).await {
+            tracing::error!(%error, change = change.number, action, "not in the audit log");
+        }
+    }
+
+    async fn publish(&self, kind: &'static str, severity: Severity, change: &Pending, why: &str) {
+        let Pending { number, actor, why: purpose, .. } = change;
+        let summary = match kind {
+            "router_undo_failing" => {
+                format!("Change {number} of {actor} cannot be undone yet: {why}")
+            }
+            _ => format!("Change {number} of {actor} was undone: {purpose}"),
+        };
+        let event = NewEvent {
+            at: Timestamp::now(),
+            source: "router",
+            kind,
+            severity,
+            device: None,
+            summary: summary.chars().take(400).collect(),
+            data: json!({ "change": number, "actor": actor, "why": why }),
+        };
+        if let Err(error) = self.inner.events.publish(event).await {
+            tracing::error!(%error, "an event about the router is lost");
+        }
+    }
+}

@@ -226,6 +226,15 @@ impl Session<'_> {
     pub(crate) async fn config(&self) -> Result<Node, AskError> {
         self.client.config_in_turn().await
     }
+
+    /// The configuration once every commit that the router was asked for is done: one of nothing
+    /// ends after all those before it. The first read makes sure that there is nothing it could
+    /// commit.
+    pub(crate) async fn config_after_commits(&self) -> Result<Node, AskError> {
+        self.config().await?;
+        self.ask(&Request::configure(Vec::new())).await?;
+        self.config().await
+    }
 }
 
 /// One who waits, counted as long as it lives.

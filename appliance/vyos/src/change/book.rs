@@ -1,0 +1,222 @@
+//! Changes that are not settled yet, one file each, so that they are undone even if the appliance or
+//! the router dies in between.
+//!
+//! A file is written whole under another name, made durable and renamed: what a start finds is one
+//! of the states that were meant.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::commands::parse;
+use crate::config::{Command, Node};
+
+/// How far a change has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stage {
+    /// It is being sent; whether it is done is not known.
+    Applying,
+    /// It is done and waits for its person to keep it.
+    Waiting,
+    /// It is kept and has yet to be saved.
+    Keeping,
+    /// It is being undone.
+    Undoing,
+}
+
+/// A change that is not settled.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pending {
+    pub(super) number: i64,
+    pub(super) stage: Stage,
+    pub(super) actor: String,
+    pub(super) address: Option<String>,
+    pub(super) why: String,
+    pub(super) made: Timestamp,
+    /// When it is undone unless kept.
+    pub(super) deadline: Timestamp,
+    pub(super) minutes: u32,
+    /// Whether the router itself waits for a confirmation.
+    pub(super) confirm: bool,
+    pub(super) commands: Vec<Command>,
+    /// The whole configuration before it.
+    pub(super) before: Node,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    number: i64,
+    stage: Stage,
+    actor: String,
+    address: Option<String>,
+    why: String,
+    made: i64,
+    deadline: i64,
+    minutes: u32,
+    confirm: bool,
+    commands: Vec<String>,
+    before: Value,
+}
+
+/// Why the book could not be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} {path}: {source}", path = path.display())]
+pub struct BookError {
+    doing: &'static str,
+    path: PathBuf,
+    source: std::io::Error,
+}
+
+/// The folder of the files.
+#[derive(Debug, Clone)]
+pub(super) struct Book(PathBuf);
+
+impl Book {
+    pub(super) fn open(dir: PathBuf) -> Result<Self, BookError> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        made.map_err(failed("make", &dir))?;
+        Ok(Self(dir))
+    }
+
+    /// Writes a change down, durably.
+    pub(super) fn write(&self, change: &Pending) -> Result<(), BookError> {
+        let written = Written {
+            number: change.number,
+            stage: change.stage,
+            actor: change.actor.clone(),
+            address: change.address.clone(),
+            why: change.why.clone(),
+            made: change.made.0,
+            deadline: change.deadline.0,
+            minutes: change.minutes,
+            confirm: change.confirm,
+            commands: change.commands.iter().map(ToString::to_string).collect(),
+            before: change.before.to_json(),
+        };
+        let path = self.path(change.number);
+        let fresh = path.with_extension("new");
+        let text = serde_json::to_vec(&written).map_err(std::io::Error::from);
+        let write = |text: &[u8]| {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&fresh)?;
+            file.write_all(text)?;
+            file.sync_all()?;
+            std::fs::rename(&fresh, &path)?;
+            File::open(&self.0)?.sync_all()
+        };
+        text.and_then(|text| write(&text)).map_err(failed("write", &path))
+    }
+
+    /// Strikes a settled change out.
+    pub(super) fn remove(&self, number: i64) -> Result<(), BookError> {
+        let path = self.path(number);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("delete", &path)(e)),
+            _ => {
+                File::open(&self.0).and_then(|dir| dir.sync_all()).map_err(failed("write", &self.0))
+            }
+        }
+    }
+
+    /// Everything that is not settled, oldest first. A file that cannot be read is passed over with
+    /// a word in the log: nothing can be done with it, and the others must not suffer.
+    pub(super) fn read(&self) -> Result<Vec<Pending>, BookError> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.0).map_err(failed("list", &self.0))? {
+            let path = entry.map_err(failed("list", &self.0))?.path();
+            if path.extension().is_none_or(|end| end != "json") {
+                continue;
+            }
+            let text = std::fs::read(&path).map_err(failed("read", &path))?;
+            match read(&text) {
+                Some(change) => found.push(change),
+                None => {
+                    tracing::error!(path = %path.display(), "this unsettled change is unreadable")
+                }
+            }
+        }
+        found.sort_by_key(|change| change.number);
+        Ok(found)
+    }
+
+    fn path(&self, number: i64) -> PathBuf {
+        self.0.join(format!("{number}.json"))
+    }
+}
+
+fn read(text: &[u8]) -> Option<Pending> {
+    let written: Written = serde_json::from_slice(text).ok()?;
+    Some(Pending {
+        number: written.number,
+        stage: written.stage,
+        actor: written.actor,
+        address: written.address,
+        why: written.why,
+        made: Timestamp(written.made),
+        deadline: Timestamp(written.deadline),
+        minutes: written.minutes,
+        confirm: written.confirm,
+        commands: parse(&written.commands.join("\n")).ok()?,
+        before: Node::from_json(&written.before).ok()?,
+    })
+}
+
+fn failed<'a>(doing: &'static str, path: &'a Path) -> impl Fn(std::io::Error) -> BookError + 'a {
+    move |source| BookError { doing, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+pub(super) fn example(number: i64) -> Pending {
+    let json = serde_json::json!({ "system": { "host-name": "it <is> & was" } });
+    Pending {
+        number,
+        stage: Stage::Waiting,
+        actor: "ana".to_owned(),
+        address: Some("192.0.2.7".to_owned()),
+        why: "Rename the router".to_owned(),
+        made: Timestamp(1_000),
+        deadline: Timestamp(121_000),
+        minutes: 2,
+        confirm: false,
+        commands: parse("set system host-name 'a b \\ ü'\ndelete system time-zone").unwrap(),
+        before: Node::from_json(&json).unwrap(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_found_again_until_it_is_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let book = Book::open(dir.path().join("changes")).unwrap();
+        let (first, second) = (example(9), example(10));
+        book.write(&second).unwrap();
+        book.write(&first).unwrap();
+        assert_eq!(book.read().unwrap(), [first.clone(), second.clone()]);
+        book.remove(first.number).unwrap();
+        book.remove(first.number).unwrap();
+        assert_eq!(book.read().unwrap(), [second]);
+    }
+
+    #[test]
+    fn half_a_file_hides_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let book = Book::open(dir.path().to_owned()).unwrap();
+        book.write(&example(2)).unwrap();
+        std::fs::write(dir.path().join("1.json"), "{\"number\":1,").unwrap();
+        std::fs::write(dir.path().join("3.new"), "{}").unwrap();
+        assert_eq!(book.read().unwrap(), [example(2)]);
+    }
+}

@@ -1,0 +1,159 @@
+//! Sends changes and learns what became of them: the answer alone does not say.
+//!
+//! A refused commit may be done in part, a commit without an answer may be done wholly, and one that
+//! concerns the API itself is done after the answer. So the configuration is read back each time.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::touch::{is_done, undone, untouched};
+use crate::api::{Answer, Batches, MOST_BYTES, Refusal, Request};
+use crate::client::{AskError, Session};
+use crate::config::{Command, Node, diff};
+
+/// How long a commit that the router makes after its answer is waited for: its API is gone for some
+/// seconds meanwhile.
+const BACKGROUND: Duration = Duration::from_secs(45);
+/// Sooner after such an answer nothing may be asked: two changes within a second are both lost.
+const BACKGROUND_REST: Duration = Duration::from_millis(1_500);
+const BACKGROUND_STEP: Duration = Duration::from_millis(500);
+
+/// What became of a list of changes.
+#[derive(Debug)]
+pub(super) enum Committed {
+    /// All of it runs. What the router had to say, such as warnings.
+    Whole(String),
+    /// Nothing of it runs.
+    Nothing(Said),
+    /// Some of it runs.
+    Part(Said),
+    /// Not to be found out: the router does not answer.
+    Unknown(String),
+}
+
+/// Why it was not done, and whose words these are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    /// The router's own.
+    Router(String),
+    /// Ours: it could not be reached, another commit never ended.
+    Us(String),
+}
+
+/// Sends changes as one commit, or as several where they are too long for one.
+pub(super) async fn commit(
+    session: &Session<'_>,
+    before: &Node,
+    commands: &[Command],
+    confirm_minutes: Option<u32>,
+) -> Committed {
+    let mut warnings = String::new();
+    for (number, part) in Batches::new(commands, MOST_BYTES).enumerate() {
+        let request = Request::Configure {
+            commands: part.to_vec(),
+            confirm_minutes: confirm_minutes.filter(|_| number == 0),
+        };
+        match session.ask(&request).await {
+            Ok(Answer::Data(data)) => {
+                if let Some(text) = data.as_str() {
+                    warnings.push_str(text);
+                }
+            }
+            Ok(Answer::InBackground) => {
+                if let Err(error) = settle(session, commands).await {
+                    return Committed::Unknown(error.to_string());
+                }
+            }
+            Err(error) => return look(session, before, commands, error).await,
+        }
+    }
+    match session.config().await {
+        Ok(now) if is_done(&now, commands) => Committed::Whole(warnings.trim().to_owned()),
+        Ok(now) => {
+            let said = "the router accepted it, but does not run it; its own log may say why";
+            part_or_nothing(&now, before, commands, Said::Us(said.to_owned()))
+        }
+        Err(error) => Committed::Unknown(error.to_string()),
+    }
+}
+
+/// What runs after an error.
+async fn look(
+    session: &Session<'_>,
+    before: &Node,
+    commands: &[Command],
+    error: AskError,
+) -> Committed {
+    let said = match &error {
+        AskError::Refused(Refusal::Said(text)) => Said::Router(text.clone()),
+        other => Said::Us(other.to_string()),
+    };
+    if error.may_be_done() {
+        // It may be under way yet.
+        return match session.config_after_commits().await {
+            Ok(now) if is_done(&now, commands) => Committed::Whole(String::new()),
+            Ok(now) => part_or_nothing(&now, before, commands, said),
+            Err(error) => Committed::Unknown(error.to_string()),
+        };
+    }
+    match session.config().await {
+        Ok(now) => part_or_nothing(&now, before, commands, said),
+        Err(error) => Committed::Unknown(error.to_string()),
+    }
+}
+
+fn part_or_nothing(now: &Node, before: &Node, commands: &[Command], said: Said) -> Committed {
+    if untouched(now, before, commands) { Committed::Nothing(said) } else { Committed::Part(said) }
+}
+
+/// Waits for a commit that the router makes after its answer.
+async fn settle(session: &Session<'_>, commands: &[Command]) -> Result<(), AskError> {
+    let began = Instant::now();
+    sleep(BACKGROUND_REST).await;
+    loop {
+        let now = session.config().await;
+        match now {
+            Ok(now) if is_done(&now, commands) => return Ok(()),
+            // Not done, or failed without a word: only time tells.
+            Ok(_) if began.elapsed() > BACKGROUND => return Ok(()),
+            Err(error) if began.elapsed() > BACKGROUND => return Err(error),
+            _ => sleep(BACKGROUND_STEP).await,
+        }
+    }
+}
+
+/// How undoing ended.
+#[derive(Debug)]
+pub(super) enum Undone {
+    /// All that the changes touch is as before them.
+    Whole,
+    /// It is not, and why.
+    Not(String),
+}
+
+/// Brings back what was before, of all that the changes touch.
+pub(super) async fn undo(session: &Session<'_>, before: &Node, commands: &[Command]) -> Undone {
+    // What an earlier process of ours sent may be under way, or wait behind another commit.
+    let now = match session.config_after_commits().await {
+        Ok(now) => now,
+        Err(error) => return Undone::Not(error.to_string()),
+    };
+    let target = undone(&now, before, commands);
+    let back = diff(&now, &target);
+    if back.is_empty() {
+        return Undone::Whole;
+    }
+    match commit(session, &now, &back, None).await {
+        Committed::Whole(_) => Undone::Whole,
+        Committed::Unknown(why) => Undone::Not(why),
+        Committed::Nothing(said) | Committed::Part(said) => {
+            let (Said::Router(why) | Said::Us(why)) = said;
+            // What cannot be seen as done may be as before all the same.
+            match session.config().await {
+                Ok(now) if untouched(&now, before, commands) => Undone::Whole,
+                _ => Undone::Not(why),
+            }
+        }
+    }
+}
