@@ -1,9 +1,34 @@
 //! The router that the appliance runs on: `VyOS` 1.4, 1.5 and rolling.
 //!
-//! So far its configuration, without a router: read, written, compared.
+//! Its configuration without a router: read, written, compared (`config`), understood (`facts`) and
+//! changed (`edit`) in the words of its release (`dialect`); and what only the running router knows,
+//! from what its programs and files say (`runtime`).
+//!
+//! The router itself is a [`Router`]: what it runs, what it can do, changes of it that undo
+//! themselves unless they are kept, and what it was before.
 
 pub mod api;
 mod change;
 pub mod client;
 pub mod config;
-mod secrets;
+pub mod dialect;
+mod plan;
+mod router;
+pub mod secrets;
+mod snapshots;
+
+pub use change::{BookError, COUNTDOWN, Change, ChangeError, State, USUAL_COUNTDOWN, Unsettled};
+pub use plan::risk::{Operator, Risk, Stake};
+pub use plan::{Draft, MOST_COMMANDS, Origin, Plan};
+pub use router::{Link, OpenError, PlanError, Router, Settings, Status, Trouble};
+pub use snapshots::{Kept, Snapshot, SnapshotError};
+
+use store::{Migration, Room};
+
+/// This room's tables.
+pub const ROOM: Room = Room {
+    name: "vyos",
+    migrations: &[Migration { number: 1, name: "router", sql: include_str!("tables.sql") }],
+    day_kinds: &[],
+    retention: &[],
+};

@@ -7,7 +7,7 @@
 use crate::config::{Command, DEEPEST};
 
 /// Longer than any value that is worth a line of a configuration, in bytes.
-pub const LONGEST_WORD: usize = 64 * 1024;
+pub(super) const LONGEST_WORD: usize = 64 * 1024;
 
 /// Why something is not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -132,10 +132,16 @@ pub(super) enum Undone {
     Not(String),
 }
 
-/// Brings back what was before, of all that the changes touch.
-pub(super) async fn undo(session: &Session<'_>, before: &Node, commands: &[Command]) -> Undone {
-    // What an earlier process of ours sent may be under way, or wait behind another commit.
-    let now = match session.config_after_commits().await {
+/// Brings back what was before, of all that the changes touch. Where it is not sure that the router
+/// has ended what it was asked for, that is waited for first.
+pub(super) async fn undo(
+    session: &Session<'_>,
+    before: &Node,
+    commands: &[Command],
+    unsure: bool,
+) -> Undone {
+    let now = if unsure { session.config_after_commits().await } else { session.config().await };
+    let now = match now {
         Ok(now) => now,
         Err(error) => return Undone::Not(error.to_string()),
     };

@@ -119,7 +119,22 @@ struct Live {
     pending: Pending,
     until: Instant,
     busy: bool,
+    /// Whether the router may be working on something of ours that an earlier process sent, or
+    /// that it gave no answer to.
+    unsure: bool,
     problem: Option<String>,
+}
+
+/// What we ourselves changed.
+#[derive(Default)]
+pub(crate) struct Own(Vec<Command>);
+
+impl Own {
+    /// A configuration from before in which all that we touched is as it is now: what it still
+    /// differs in was changed by others.
+    pub(crate) fn without(&self, before: &Node, now: &Node) -> Node {
+        touch::undone(before, now, &self.0)
+    }
 }
 
 /// All changes of one router. Cheap to clone.
@@ -135,6 +150,8 @@ struct Inner {
     events: Events,
     book: Book,
     live: Mutex<BTreeMap<i64, Live>>,
+    /// What was sent since the configuration was last read.
+    sent: Mutex<Own>,
     wake: Notify,
     /// Counts what happened to changes, for those who show them.
     told: watch::Sender<u64>,
@@ -173,11 +190,13 @@ impl Changes {
                 _ => 0,
             };
             let until = Instant::now() + Duration::from_millis(left);
-            (pending.number, Live { pending, until, busy: false, problem: None })
+            let unsure = pending.stage != Stage::Waiting;
+            (pending.number, Live { pending, until, busy: false, unsure, problem: None })
         });
         let inner = Inner {
             audit: AuditLog::new(store.clone()),
             live: Mutex::new(live.collect()),
+            sent: Mutex::default(),
             client,
             store,
             events,
@@ -242,6 +261,7 @@ impl Changes {
 
         let confirm_minutes = confirm.then_some(wanted.minutes + ROUTER_LATER);
         let sent = commit(&session, &pending.before, &pending.commands, confirm_minutes).await;
+        self.sent(&pending.commands);
         let (outcome, result) = match sent {
             Committed::Whole(warnings) => {
                 let minutes = u64::from(wanted.minutes);
@@ -253,7 +273,13 @@ impl Changes {
                     tracing::error!(%error, change = number, "the countdown is not on disk");
                 }
                 self.mark(number, State::Waiting, &warnings).await;
-                let waits = Live { pending: pending.clone(), until, busy: false, problem: None };
+                let waits = Live {
+                    pending: pending.clone(),
+                    until,
+                    busy: false,
+                    unsure: false,
+                    problem: None,
+                };
                 // Before the next one's turn, which must see it.
                 self.live().insert(number, waits);
                 drop(session);
@@ -277,6 +303,7 @@ impl Changes {
                     pending: pending.clone(),
                     until: Instant::now(),
                     busy: true,
+                    unsure: true,
                     problem: None,
                 };
                 self.live().insert(number, undoes);
@@ -400,12 +427,12 @@ impl Changes {
     /// Undoes; if the router does not let it, together with all that were made after it, for they
     /// may build on it. Whether it is undone.
     async fn undo_now(&self, number: i64, why: &str) -> bool {
-        let Some(pending) = self.live().get(&number).map(|live| live.pending.clone()) else {
-            return false;
-        };
+        let found = self.live().get(&number).map(|live| (live.pending.clone(), live.unsure));
+        let Some((pending, unsure)) = found else { return false };
         let problem = match self.inner.client.session().await {
-            Ok(session) => match undo(&session, &pending.before, &pending.commands).await {
+            Ok(session) => match undo(&session, &pending.before, &pending.commands, unsure).await {
                 Undone::Whole => {
+                    self.sent(&pending.commands);
                     if pending.confirm {
                         // Its own waiting has nothing left to take back. Older servers do not know it.
                         let _ = session.ask(&Request::Confirm).await;
@@ -440,6 +467,34 @@ impl Changes {
         }
         drop(live);
         self.inner.wake.notify_one();
+    }
+
+    /// What the router runs, and what of it we changed since this was last asked.
+    pub(crate) async fn read(&self) -> Result<(Node, Own), AskError> {
+        let session = self.inner.client.session().await?;
+        let config = session.config().await?;
+        // Within the turn: nothing of ours is sent between the two.
+        let own = std::mem::take(&mut *self.own());
+        drop(session);
+        Ok((config, own))
+    }
+
+    /// Makes what runs what the router starts with.
+    pub(crate) async fn save_all(&self, by: &Caller) -> Result<(), ChangeError> {
+        let saved = self.inner.client.ask(&Request::Save).await;
+        let outcome = if saved.is_ok() { Outcome::Ok } else { Outcome::Failed };
+        let entry = Entry::new(by, "router.save", "router", Timestamp::now()).ended(outcome);
+        self.inner.audit.append(entry).await?;
+        self.tell();
+        Ok(saved.map(drop)?)
+    }
+
+    fn sent(&self, commands: &[Command]) {
+        self.own().0.extend_from_slice(commands);
+    }
+
+    fn own(&self) -> std::sync::MutexGuard<'_, Own> {
+        self.inner.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn save(&self, pending: &Pending) -> Result<(), AskError> {
@@ -559,6 +614,7 @@ impl Changes {
     fn release(&self, number: i64, problem: Option<String>) {
         if let Some(live) = self.live().get_mut(&number) {
             live.busy = false;
+            live.unsure |= problem.is_some();
             live.problem = problem;
             if live.pending.stage != Stage::Waiting {
                 live.until = Instant::now() + AGAIN;

@@ -30,6 +30,11 @@ impl Children {
         self.place(name).ok().map(|at| &self.0[at].1)
     }
 
+    /// The node of this name, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
+        self.place(name).ok().map(|at| &mut self.0[at].1)
+    }
+
     /// The node of this name, made by `fresh` where there is none, and whether it was.
     pub fn entry(&mut self, name: &str, fresh: impl FnOnce() -> Node) -> (&mut Node, bool) {
         let (at, is_new) = match self.place(name) {

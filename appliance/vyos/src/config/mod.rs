@@ -4,12 +4,15 @@
 //! All of it is pure and needs no definitions of commands: only the file says which names stand for
 //! many things of a kind (`ethernet eth0 {`), and only for printing a file does that matter.
 
+pub mod apply;
 pub mod boot;
 mod children;
 pub mod commands;
 pub mod diff;
+pub(crate) mod grammar;
 pub mod json;
 
+pub use apply::ApplyError;
 pub use boot::{Document, SyntaxError};
 pub use children::Children;
 pub use commands::Command;

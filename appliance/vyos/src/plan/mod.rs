@@ -1,7 +1,7 @@
 //! A change before it is made: the commands as they will be sent, what they put at risk, and where
 //! the person filled them in.
 
-pub mod risk;
+pub(crate) mod risk;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -41,7 +41,7 @@ pub struct Risk {
 }
 
 /// All risks of turning one configuration into another, the gravest first.
-pub fn risks(before: &Node, after: &Node, operator: Operator) -> Vec<Risk> {
+pub(super) fn risks(before: &Node, after: &Node, operator: Operator) -> Vec<Risk> {
     let eyes = Eyes { before, after, operator };
     let mut found = Vec::new();
     found.extend(eyes.own_api());
@@ -109,7 +109,10 @@ impl Eyes<'_> {
             let name = old.name();
             let new = self.after.at(path.iter().copied());
             let Some(new) = new else {
-                found.push(risk(Stake::Cuts, format!("It removes {name}, by which you are connected right now.")));
+                found.push(risk(
+                    Stake::Cuts,
+                    format!("It removes {name}, by which you are connected right now."),
+                ));
                 continue;
             };
             let new = Interface { path: old.path.clone(), node: new };
@@ -125,10 +128,16 @@ impl Eyes<'_> {
                 matches!(self.both(&parent), (None, Some(_)))
             });
             if newly("disable") || parent_disabled {
-                found.push(risk(Stake::Cuts, format!("It switches off {name}, by which you are connected right now.")));
+                found.push(risk(
+                    Stake::Cuts,
+                    format!("It switches off {name}, by which you are connected right now."),
+                ));
             }
             if !same(old.node.at(["vrf"]), new.node.at(["vrf"])) {
-                found.push(risk(Stake::Cuts, format!("It moves {name}, by which you are connected, to another VRF.")));
+                found.push(risk(
+                    Stake::Cuts,
+                    format!("It moves {name}, by which you are connected, to another VRF."),
+                ));
             }
         }
         found
@@ -144,7 +153,10 @@ impl Eyes<'_> {
             .filter(|(path, _)| self.differs(path))
             .map(|(path, family)| {
                 let text = if self.loses(&path) { "removes" } else { "changes" };
-                risk(Stake::Cuts, format!("It {text} the default route for {family}: the way to the Internet."))
+                risk(
+                    Stake::Cuts,
+                    format!("It {text} the default route for {family}: the way to the Internet."),
+                )
             })
             .collect()
     }
@@ -189,14 +201,23 @@ impl Eyes<'_> {
             ));
         }
         if self.differs(&["firewall", "global-options"]) {
-            found.push(risk(Stake::Note, "It changes the firewall's global options, which count for every chain."));
+            found.push(risk(
+                Stake::Note,
+                "It changes the firewall's global options, which count for every chain.",
+            ));
         }
         if self.differs(&["firewall", "zone"]) {
             let stake = if has_local_zone(self.after) { Stake::Cuts } else { Stake::Note };
-            found.push(risk(stake, "It changes firewall zones: traffic between zones without a rule set is dropped."));
+            found.push(risk(
+                stake,
+                "It changes firewall zones: traffic between zones without a rule set is dropped.",
+            ));
         }
         if self.differs(&["firewall", "group"]) && self.groups_guard() {
-            found.push(risk(Stake::Note, "It changes a firewall group that rules guarding the router may use."));
+            found.push(risk(
+                Stake::Note,
+                "It changes a firewall group that rules guarding the router may use.",
+            ));
         }
         found
     }
@@ -226,10 +247,16 @@ impl Eyes<'_> {
             found.push(risk(Stake::Cuts, "It switches off the DHCP server: devices lose their addresses when their leases end."));
         }
         if self.loses(&["service", "dns", "forwarding"]) {
-            found.push(risk(Stake::Note, "It switches off DNS forwarding: devices that ask the router find no names."));
+            found.push(risk(
+                Stake::Note,
+                "It switches off DNS forwarding: devices that ask the router find no names.",
+            ));
         }
         if self.loses(&["nat", "source"]) {
-            found.push(risk(Stake::Cuts, "It removes all source NAT: most home networks have no Internet without it."));
+            found.push(risk(
+                Stake::Cuts,
+                "It removes all source NAT: most home networks have no Internet without it.",
+            ));
         }
         found
     }
@@ -278,9 +305,8 @@ fn has_local_zone(config: &Node) -> bool {
 }
 
 fn mentions(node: &Node, name: &str) -> bool {
-    node.children().is_some_and(|all| {
-        all.iter().any(|(child, below)| child == name || mentions(below, name))
-    })
+    node.children()
+        .is_some_and(|all| all.iter().any(|(child, below)| child == name || mentions(below, name)))
 }
 
 fn prefix_ip(address: &str) -> Option<IpAddr> {
@@ -315,7 +341,9 @@ fn interfaces(config: &Node) -> Vec<Interface<'_>> {
     let kinds = config.at(["interfaces"]).and_then(Node::children);
     for (kind, all) in kinds.into_iter().flat_map(|kinds| kinds.iter()) {
         let names = all.children().into_iter().flat_map(|names| names.iter());
-        for (name, node) in names.filter(|(_, node)| !matches!(node.kind, Kind::Leaf(ref v) if !v.is_empty())) {
+        for (name, node) in
+            names.filter(|(_, node)| !matches!(node.kind, Kind::Leaf(ref v) if !v.is_empty()))
+        {
             let path = vec!["interfaces".to_owned(), kind.to_owned(), name.to_owned()];
             vlans(&path, node, &mut found);
             found.push(Interface { path, node });
