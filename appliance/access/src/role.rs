@@ -126,6 +126,12 @@ words! {
         MetricsRead = "metrics:read",
         /// See how the appliance and the router are.
         SystemRead = "system:read",
+        /// See the router's configuration and state, without secrets.
+        RouterRead = "router:read",
+        /// Change the router, keep and undo changes, see secrets of its configuration.
+        RouterChange = "router:change",
+        /// Send pings and other probes from the router.
+        RouterTools = "router:tools",
     }
 }
 
@@ -140,9 +146,15 @@ impl Role {
             | P::AlertsRead
             | P::AccountOwn
             | P::MetricsRead
-            | P::SystemRead => true,
+            | P::SystemRead
+            | P::RouterRead => true,
             P::SettingsRead => !matches!(self, Self::Viewer),
-            P::DevicesEdit | P::DevicesScan | P::TopologyEdit | P::AlertsManage | P::ApiKeysOwn => {
+            P::DevicesEdit
+            | P::DevicesScan
+            | P::TopologyEdit
+            | P::AlertsManage
+            | P::ApiKeysOwn
+            | P::RouterTools => {
                 matches!(self, Self::Administrator | Self::Analyst | Self::Responder)
             }
             P::DevicesWake => matches!(self, Self::Administrator | Self::Responder),
@@ -154,7 +166,8 @@ impl Role {
             | P::PeopleManage
             | P::BackupCreate
             | P::BackupRestore
-            | P::MaintenanceRun => matches!(self, Self::Administrator),
+            | P::MaintenanceRun
+            | P::RouterChange => matches!(self, Self::Administrator),
         }
     }
 
@@ -192,7 +205,10 @@ mod tests {
         api_keys:own      x x x . .
         account:own       x x x x x
         metrics:read      x x x x x
-        system:read       x x x x x";
+        system:read       x x x x x
+        router:read       x x x x x
+        router:change     x . . . .
+        router:tools      x x x . .";
 
     #[test]
     fn every_role_may_exactly_what_the_table_says() {

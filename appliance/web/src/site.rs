@@ -9,6 +9,7 @@ use events::Events;
 use model::Timestamp;
 use serde::Serialize;
 use store::Store;
+use vyos::Router;
 
 use crate::live::Live;
 use crate::pages::Recent;
@@ -30,6 +31,8 @@ pub struct Rooms {
     pub discovery: Discovery,
     /// What needs looking at.
     pub alerts: Alerts,
+    /// The router that it runs on.
+    pub router: Router,
     /// Open pages.
     pub live: Live,
     /// Certificates; None where only the plain listener is used.

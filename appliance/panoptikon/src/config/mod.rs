@@ -18,7 +18,8 @@ use std::path::PathBuf;
 pub use definitions::{DEFINITIONS, Definition, Shape, definition};
 pub use reference::reference;
 pub use sources::{FileText, Place, Problem, Problems, Resolved, Setting, Sources, resolve};
-pub use values::{LogFormat, MetricsAccess};
+pub use values::{LogFormat, MetricsAccess, RouterApi};
+pub use vyos::client::Fingerprint;
 pub use web::http::{Guests, Network};
 
 /// The file that is read when neither `--config` nor `PANOPTIKON_CONFIG` names one; it may be
@@ -68,6 +69,14 @@ pub struct Config {
     pub interfaces: Option<Vec<String>>,
     /// Interfaces that are left alone in any case.
     pub exclude_interfaces: Vec<String>,
+    /// Where the router's API is.
+    pub router_api: RouterApi,
+    /// A file with the API's key; what the API server itself was started with if absent.
+    pub router_key_file: Option<PathBuf>,
+    /// SHA-256 of the certificate of the router's web server; the first one seen if absent.
+    pub router_fingerprint: Option<Fingerprint>,
+    /// The file that the router starts with.
+    pub router_boot_file: Option<PathBuf>,
     /// Worker threads of the async runtime; one a core if absent.
     pub threads: Option<usize>,
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use vyos::client::{Address, Fingerprint};
 use web::http::{Guest, Guests, Network};
 
 /// Why a value is refused, in words that fit after the key's name.
@@ -28,6 +29,43 @@ pub enum MetricsAccess {
     Lan,
     /// Nobody without an API key.
     Key,
+}
+
+/// Where the router's API is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterApi(pub Address);
+
+impl Default for RouterApi {
+    fn default() -> Self {
+        Self(Address::Socket("/run/api.sock".into()))
+    }
+}
+
+/// The port of HTTPS.
+const HTTPS: u16 = 443;
+
+/// A unix socket, or an https address.
+pub(super) fn router_api(values: &[&str]) -> Result<RouterApi, Refusal> {
+    let value = one(values)?;
+    let Some(rest) = value.strip_prefix("https://") else {
+        return path(values).map(|path| RouterApi(Address::Socket(path)));
+    };
+    let rest = rest.trim_end_matches('/');
+    let bare = rest.trim_start_matches('[').trim_end_matches(']');
+    let address = match bare.parse() {
+        Ok(ip) => SocketAddr::new(ip, HTTPS),
+        Err(_) => rest.parse().map_err(|_| format!("`{value}` is no https address"))?,
+    };
+    Ok(RouterApi(Address::Https(address)))
+}
+
+/// The fingerprint of a certificate, or nothing for empty text.
+pub(super) fn fingerprint(values: &[&str]) -> Result<Option<Fingerprint>, Refusal> {
+    if is_empty(values) {
+        return Ok(None);
+    }
+    let value = one(values)?;
+    value.parse().map(Some).map_err(|why| format!("`{value}` is no fingerprint: {why}"))
 }
 
 /// The single value of a setting that is no list.

@@ -59,6 +59,7 @@ pub(super) fn open(
         access: house.access.clone(),
         discovery: house.discovery.clone(),
         alerts: house.alerts.clone(),
+        router: house.router.clone(),
         live: live.clone(),
         tls: Some(Arc::clone(&tls)),
         facts: facts(host),

@@ -10,9 +10,11 @@ use discovery::{Discovery, LanOptions};
 use events::Events;
 use model::{NewEvent, Severity, Timestamp};
 use serde_json::json;
-use store::{Options, Room, Store};
+use store::{Options, Room, Store, Vault};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
+use vyos::Router;
+use vyos::client::KeySource;
 
 use super::{front, upkeep};
 use crate::config::Config;
@@ -32,9 +34,12 @@ const ACCESS_EVERY: Duration = Duration::from_secs(60);
 /// How often the head of the audit chain is told to the system log.
 const HEAD_EVERY_MINUTES: u64 = 60;
 
+/// What the router's API server was started with, its keys included.
+const API_STATE: &str = "/run/http-api-state";
+
 /// The tables of all rooms, lowest floor first.
 pub(super) fn tables() -> Vec<Room> {
-    vec![events::ROOM, access::ROOM, discovery::ROOM, detect::ROOM]
+    vec![events::ROOM, access::ROOM, discovery::ROOM, vyos::ROOM, detect::ROOM]
 }
 
 /// The rooms once they are open. Cheap to clone.
@@ -45,6 +50,7 @@ pub(super) struct House {
     pub(super) events: Events,
     pub(super) discovery: Discovery,
     pub(super) alerts: Alerts,
+    pub(super) router: Router,
 }
 
 /// When this program was built: no true clock shows an earlier time.
@@ -76,10 +82,29 @@ pub(super) async fn open(
     let discovery = Discovery::open(store.clone(), events.clone(), now)
         .context("opening the room discovery")?;
     let alerts = Alerts::new(store.clone(), events.clone());
-    let house = House { store, access, events, discovery, alerts };
+    let vault = Vault::open(&config.config_dir).context("opening the vault")?;
+    let router = Router::open(router(config), store.clone(), events.clone(), vault, now)
+        .await
+        .context("opening the room vyos")?;
+    let house = House { store, access, events, discovery, alerts, router };
     house.start(config, supervisor, health);
     front::open(&house, config, supervisor, health).context("opening the front door")?;
     Ok(house)
+}
+
+/// How the router is reached.
+fn router(config: &Config) -> vyos::Settings {
+    let keys = match &config.router_key_file {
+        Some(file) => KeySource::File(file.clone()),
+        None => KeySource::State(API_STATE.into()),
+    };
+    vyos::Settings {
+        address: config.router_api.0.clone(),
+        pinned: config.router_fingerprint,
+        keys,
+        changes: config.config_dir.join("changes"),
+        boot_file: config.router_boot_file.clone(),
+    }
 }
 
 impl House {
@@ -104,6 +129,14 @@ impl House {
         supervisor.room("discovery", move |lifecycle| {
             let (discovery, options) = (discovery.clone(), options.clone());
             async move { Ok(discovery.run(options, until_ended(&lifecycle)).await?) }
+        });
+        let router = self.router.clone();
+        supervisor.room("router", move |lifecycle| {
+            let router = router.clone();
+            async move {
+                router.run(until_ended(&lifecycle)).await;
+                Ok(())
+            }
         });
         let (house, health) = (self.clone(), health.clone());
         supervisor.room("listening", move |lifecycle| {

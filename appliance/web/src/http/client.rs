@@ -16,6 +16,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Whether it came through TLS.
     pub tls: bool,
+    /// The address of ours that it speaks to.
+    pub local: Option<IpAddr>,
 }
 
 /// Whom a request is from; an extractor for handlers.
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
 
     fn peer(address: &str) -> Peer {
-        Peer { address: SocketAddr::new(address.parse().unwrap(), 4000), tls: false }
+        Peer { address: SocketAddr::new(address.parse().unwrap(), 4000), tls: false, local: None }
     }
 
     fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {

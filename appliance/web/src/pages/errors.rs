@@ -153,6 +153,7 @@ async fn housed(site: &Site, mut head: Parts, failure: &Failure) -> Option<Strin
 pub fn error_page(failure: &Failure) -> String {
     let shell = Shell {
         title: String::new(),
+        areas: Vec::new(),
         here: None,
         theme: Theme::Auto,
         csrf: String::new(),
@@ -160,6 +161,7 @@ pub fn error_page(failure: &Failure) -> String {
         can: Can::default(),
         bell: Bell::default(),
         flash: Vec::new(),
+        waiting: crate::view::Waiting::default(),
         search: String::new(),
         path: "/".to_owned(),
         now: Timestamp::now().0,

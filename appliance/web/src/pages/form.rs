@@ -41,6 +41,11 @@ impl Form {
         pairs.filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// All fields in the order in which they were sent.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.pairs().iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether a box was ticked.
     pub fn ticked(&self, name: &str) -> bool {
         matches!(self.get(name), "1" | "on" | "true")

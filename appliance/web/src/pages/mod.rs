@@ -20,6 +20,7 @@ mod overview;
 mod people;
 mod push;
 mod recent;
+mod router;
 pub(crate) mod rows;
 pub(crate) mod search;
 mod settings;
@@ -56,4 +57,5 @@ pub fn routes() -> Routes<Site> {
         .merge(overview::routes())
         .merge(events::routes())
         .merge(alerts::routes())
+        .merge(router::routes())
 }

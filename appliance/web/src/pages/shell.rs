@@ -1,5 +1,7 @@
 //! Who asks for which page, and what surrounds it.
 
+use std::net::IpAddr;
+
 use access::{Permission as P, csrf};
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -11,7 +13,7 @@ use store::{ClockGuard, ClockVerdict, Health};
 
 use super::answer::{FLASH_COOKIE, forget, put_cookie, read_flash, with_status};
 use super::rows::alert_item;
-use crate::http::{Client, FORM_COOKIE, Failure, Visitor, cookie, set_cookie};
+use crate::http::{Client, FORM_COOKIE, Failure, Peer, Visitor, cookie, set_cookie};
 use crate::site::Site;
 use crate::view::{Bell, Build, Can, Flash, Place, Query, Shell, Theme, Tone, Whom};
 
@@ -35,6 +37,8 @@ pub struct Ask {
     pub query: Query,
     /// When.
     pub now: Timestamp,
+    /// The address of ours that the browser speaks to.
+    pub local: Option<IpAddr>,
     headers: HeaderMap,
 }
 
@@ -48,6 +52,7 @@ impl FromRequestParts<Site> for Ask {
             visitor,
             query: Query::parse(parts.uri.path(), parts.uri.query().unwrap_or_default()),
             now: Timestamp::now(),
+            local: parts.extensions.get::<Peer>().and_then(|peer| peer.local),
             headers: parts.headers.clone(),
         })
     }
@@ -112,6 +117,7 @@ impl Ask {
         let search = self.query.get("q").filter(|_| searching);
         Shell {
             title: title.to_owned(),
+            areas: Vec::new(),
             here,
             theme: self.theme(),
             csrf: session.map(|s| s.form_token.clone()).unwrap_or_default(),
@@ -119,6 +125,7 @@ impl Ask {
             can: can(&self.visitor),
             bell: self.bell().await,
             flash: standing(&self.site, self.now),
+            waiting: super::router::waiting(&self.site),
             search: search.unwrap_or_default().to_owned(),
             path: self.query.href(),
             now: self.now.0,
@@ -226,6 +233,7 @@ impl Guest {
         flash.extend(read_flash(&self.headers));
         Shell {
             title: title.to_owned(),
+            areas: Vec::new(),
             here: None,
             theme: cookie(&self.headers, THEME_COOKIE).map_or(Theme::Dark, Theme::from_cookie),
             csrf: match self.visitor.as_ref().and_then(|v| v.session.as_ref()) {
@@ -236,6 +244,7 @@ impl Guest {
             can: Can::default(),
             bell: Bell::default(),
             flash,
+            waiting: crate::view::Waiting::default(),
             search: String::new(),
             path: self.query.href(),
             now: self.now.0,
@@ -283,6 +292,8 @@ fn can(visitor: &Visitor) -> Can {
         change_settings: visitor.may(P::SettingsEdit),
         manage_people: visitor.may(P::PeopleManage),
         read_audit: visitor.may(P::AuditRead),
+        change_router: visitor.may(P::RouterChange),
+        use_tools: visitor.may(P::RouterTools),
     }
 }
 

@@ -272,7 +272,8 @@ async fn accept(
 
 fn start(stream: TcpStream, address: SocketAddr, plain: bool, place: Place, shared: Arc<Shared>) {
     let canonical: IpAddr = address.ip().to_canonical();
-    let peer = Peer { address: SocketAddr::new(canonical, address.port()), tls: !plain };
+    let local = stream.local_addr().ok().map(|local| local.ip().to_canonical());
+    let peer = Peer { address: SocketAddr::new(canonical, address.port()), tls: !plain, local };
     // Small answers must not wait for Nagle; failure only makes them slower.
     let _ = stream.set_nodelay(true);
     tokio::spawn(async move {

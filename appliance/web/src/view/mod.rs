@@ -63,6 +63,7 @@ pub mod live;
 mod parts;
 mod plain;
 mod query;
+pub mod router;
 mod settings;
 mod shell;
 mod topology;
@@ -89,6 +90,8 @@ pub use settings::{
     AlertsForm, BackupLine, NamesView, PeoplePage, PersonLine, RetentionForm, ScanningForm,
     SessionsForm, SettingsPage, StorageView,
 };
-pub use shell::{Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Whom};
+pub use shell::{
+    Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Waiting, WaitingChange, Whom,
+};
 pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
 pub use words::{Moment, bytes, count, percent, span};

@@ -1,6 +1,6 @@
 //! What surrounds every page: navigation, header, footer.
 
-use super::{Flash, Moment, Tone};
+use super::{Flash, Moment, Tab, Tone};
 
 /// Everything around a page's own content. One is built for each request.
 #[derive(Debug, Clone)]
@@ -9,6 +9,8 @@ pub struct Shell {
     pub title: String,
     /// Which entry of the navigation is current.
     pub here: Option<Place>,
+    /// The pages of a place that has several, as tabs.
+    pub areas: Vec<Tab>,
     /// The colours chosen by cookie.
     pub theme: Theme,
     /// The token of this session that every form sends back.
@@ -21,6 +23,8 @@ pub struct Shell {
     pub bell: Bell,
     /// Messages about what just happened.
     pub flash: Vec<Flash>,
+    /// Changes of the router that are not settled or not saved.
+    pub waiting: Waiting,
     /// What stands in the search box.
     pub search: String,
     /// This page's path and query, for `back` fields.
@@ -58,6 +62,32 @@ impl Shell {
     pub fn role(&self) -> &str {
         self.person.as_ref().map_or("nobody", |whom| whom.role.as_str())
     }
+}
+
+/// What of the router's configuration is not for good yet; shown on every page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// Changes that will be undone, or are being undone.
+    pub changes: Vec<WaitingChange>,
+    /// Whether the router runs something that it would not start with.
+    pub unsaved: bool,
+}
+
+/// A change that is not settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingChange {
+    /// Its number.
+    pub number: i64,
+    /// What for.
+    pub why: String,
+    /// Who made it.
+    pub actor: String,
+    /// Milliseconds since 1970 when it is undone; none while it is being undone.
+    pub deadline: Option<i64>,
+    /// How long that is from now, such as `1:40`.
+    pub left: String,
+    /// Why undoing has not worked so far.
+    pub problem: String,
 }
 
 /// Who is signed in.
@@ -98,6 +128,10 @@ pub struct Can {
     pub manage_people: bool,
     /// Read the audit log.
     pub read_audit: bool,
+    /// Change the router.
+    pub change_router: bool,
+    /// Send probes from the router.
+    pub use_tools: bool,
 }
 
 impl Can {
@@ -113,6 +147,8 @@ impl Can {
             change_settings: true,
             manage_people: true,
             read_audit: true,
+            change_router: true,
+            use_tools: true,
         }
     }
 
@@ -135,6 +171,8 @@ pub enum Place {
     Devices,
     /// `/topology`
     Topology,
+    /// `/router`
+    Router,
     /// `/events`
     Events,
     /// `/alerts`
@@ -147,10 +185,11 @@ pub enum Place {
 
 impl Place {
     /// All, in the order shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Overview,
         Self::Devices,
         Self::Topology,
+        Self::Router,
         Self::Events,
         Self::Alerts,
         Self::Audit,
@@ -163,6 +202,7 @@ impl Place {
             Self::Overview => "Overview",
             Self::Devices => "Devices",
             Self::Topology => "Topology",
+            Self::Router => "Router",
             Self::Events => "Events",
             Self::Alerts => "Alerts",
             Self::Audit => "Audit",
@@ -176,6 +216,7 @@ impl Place {
             Self::Overview => "overview",
             Self::Devices => "devices",
             Self::Topology => "topology",
+            Self::Router => "router",
             Self::Events => "events",
             Self::Alerts => "bell",
             Self::Audit => "audit",
@@ -189,6 +230,7 @@ impl Place {
             Self::Overview => "/",
             Self::Devices => "/devices",
             Self::Topology => "/topology",
+            Self::Router => "/router",
             Self::Events => "/events",
             Self::Alerts => "/alerts",
             Self::Audit => "/audit",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use access::{Access, Cost, NewPerson, Permission, Role, Secret, Setup};
@@ -23,8 +24,9 @@ use panoptikon_web::live::Live;
 use panoptikon_web::pages;
 use panoptikon_web::site::{Component, Facts, Rooms, Site};
 use panoptikon_web::tls::{Source, Subject, Tls};
-use store::Store;
+use store::{Store, Vault};
 use tower_service::Service;
+use vyos::client::{Address, KeySource};
 
 /// The name that the site answers to besides addresses.
 pub const NAME: &str = "router.lan";
@@ -78,6 +80,7 @@ impl Bed {
         let site = Site::new(Rooms {
             discovery: Discovery::open(store.clone(), events.clone(), now).unwrap(),
             alerts: Alerts::new(store.clone(), events.clone()),
+            router: router(dir.path(), &store, &events, now).await,
             live: Live::new(),
             tls: Some(Arc::new(Tls::open(source, &subject, now).unwrap())),
             facts: Facts {
@@ -284,9 +287,11 @@ impl Browser {
 
     /// Sends anything, and keeps the cookies of the answer.
     pub async fn send(&mut self, mut request: Request<Body>) -> Answer {
-        request
-            .extensions_mut()
-            .insert(Peer { address: SocketAddr::new(self.address, 40_000), tls: true });
+        request.extensions_mut().insert(Peer {
+            address: SocketAddr::new(self.address, 40_000),
+            tls: true,
+            local: None,
+        });
         let mut router = self.router.clone();
         let response = router.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -364,4 +369,17 @@ pub fn encode(fields: &[(&str, &str)]) -> String {
     let pairs: Vec<String> =
         fields.iter().map(|(n, v)| format!("{}={}", escape(n), escape(v))).collect();
     pairs.join("&")
+}
+
+/// A router whose API is not there.
+async fn router(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> vyos::Router {
+    let settings = vyos::Settings {
+        address: Address::Socket(dir.join("api.sock")),
+        pinned: None,
+        keys: KeySource::State(dir.join("http-api-state")),
+        changes: dir.join("changes"),
+        boot_file: None,
+    };
+    let vault = Vault::open(dir).unwrap();
+    vyos::Router::open(settings, store.clone(), events.clone(), vault, now).await.unwrap()
 }

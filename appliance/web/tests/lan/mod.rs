@@ -78,6 +78,7 @@ pub(crate) fn reopen(bed: &mut Bed) {
         access: old.access.clone(),
         discovery: Discovery::open(old.store.clone(), old.events.clone(), now).expect("opens"),
         alerts: old.alerts.clone(),
+        router: old.router.clone(),
         live: old.live.clone(),
         tls: old.tls.clone(),
         facts: old.facts.clone(),

@@ -73,10 +73,29 @@ fn ago(secs: u64) -> Moment {
     Moment::ago(NOW.minus(Duration::from_secs(secs)), NOW)
 }
 
+/// Changes of the router that wait.
+fn waiting(mood: Mood) -> Waiting {
+    let change = |number: i64| WaitingChange {
+        number,
+        why: mood.t("Port forward to the NAS"),
+        actor: mood.t("robert"),
+        deadline: (number % 2 == 1).then_some(NOW.0 + 100_000),
+        left: "1:40".to_owned(),
+        problem: if mood == Mood::Hostile { mood.t("") } else { String::new() },
+    };
+    let changes = match mood {
+        Mood::Empty | Mood::One => Vec::new(),
+        Mood::Many => vec![change(1)],
+        Mood::Hostile => vec![change(1), change(2)],
+    };
+    Waiting { changes, unsaved: mood != Mood::Empty }
+}
+
 /// The surroundings of a page.
 pub(crate) fn shell(mood: Mood, title: &str, here: Option<Place>, path: &str) -> Shell {
     Shell {
         title: title.to_owned(),
+        areas: Vec::new(),
         here,
         theme: Theme::Dark,
         csrf: "vQ3xkq0jPzqk2m6Xo8cJdF0aE1y9S4tLwR7uBhGnIiM".to_owned(),
@@ -88,6 +107,7 @@ pub(crate) fn shell(mood: Mood, title: &str, here: Option<Place>, path: &str) ->
         } else {
             Vec::new()
         },
+        waiting: waiting(mood),
         search: String::new(),
         path: path.to_owned(),
         now: NOW.0,

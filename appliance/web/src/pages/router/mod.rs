@@ -1,0 +1,254 @@
+//! The router: what it is, what it runs, and changes of it.
+//!
+//! Every form of an area ends in [`propose`]: commands become a plan, which its person looks at and
+//! applies. A form that the router refused is filled in again by [`Refill`], with the router's words
+//! beside the field that caused them.
+
+mod changes;
+mod config;
+mod plans;
+mod snapshots;
+
+use access::Permission as P;
+use axum::http::StatusCode;
+use axum::response::Response;
+use vyos::client::AskError;
+use vyos::config::Command;
+use vyos::{Draft, Link, Operator, Origin, PlanError, Risk, Stake, Trouble};
+
+use super::errors::sentence;
+use super::{Ask, Form, done, see_other};
+use crate::http::{Entry, Failure, Routes};
+use crate::site::Site;
+use crate::view::router::{CommandLine, RiskLine, TroublePage};
+use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange};
+
+/// The areas, in the order of their tabs.
+const AREAS: &[(&str, &str)] =
+    &[("/router/config", "Configuration"), ("/router/changes", "Changes")];
+
+/// The longest value of a form's field that is carried back to it, in bytes.
+const MOST_REFILLED: usize = 1_000;
+
+pub(super) fn routes() -> Routes<Site> {
+    Routes::new()
+        .merge(changes::routes())
+        .merge(plans::routes())
+        .merge(config::routes())
+        .merge(snapshots::routes())
+}
+
+/// Who may look.
+pub(super) const LOOK: Entry = Entry::Needs(P::RouterRead);
+/// Who may change.
+pub(super) const CHANGE: Entry = Entry::Needs(P::RouterChange);
+
+/// What of the router's configuration is not for good yet.
+pub(super) fn waiting(site: &Site) -> Waiting {
+    let unsaved = {
+        let status = site.router.status();
+        let status = status.borrow();
+        status.unsaved == Some(true) && status.link == Link::Up
+    };
+    let changes: Vec<WaitingChange> = site
+        .router
+        .unsettled()
+        .into_iter()
+        .map(|change| {
+            let waits = change.state == vyos::State::Waiting;
+            WaitingChange {
+                number: change.number,
+                why: change.why,
+                actor: change.actor,
+                deadline: waits.then_some(change.deadline.0),
+                left: format!("{}:{:02}", change.seconds / 60, change.seconds % 60),
+                problem: change.problem.unwrap_or_default(),
+            }
+        })
+        .collect();
+    Waiting { unsaved: unsaved && changes.is_empty(), changes }
+}
+
+impl Ask {
+    /// What surrounds a page of the router.
+    pub(super) async fn router_shell(&self, title: &str) -> Shell {
+        let mut shell = self.shell(title, Some(Place::Router)).await;
+        let here = self.query.bare();
+        let current = |href: &str| {
+            here == href || (href != "/router" && here.starts_with(&format!("{href}/")))
+        };
+        let tabs = AREAS.iter().map(|(href, label)| Tab {
+            label: (*label).to_owned(),
+            href: (*href).to_owned(),
+            count: None,
+            key: "",
+            current: current(href),
+        });
+        shell.areas = tabs.collect();
+        shell
+    }
+
+    /// The page of an area whose router cannot be asked: what is the matter, and what to do.
+    pub(super) async fn trouble(&self, title: &str, error: &AskError) -> Result<Response, Failure> {
+        let trouble = match &self.site.router.status().borrow().link {
+            Link::Down(trouble) => trouble.clone(),
+            Link::Up | Link::Asking => Trouble {
+                text: sentence(&error.to_string()),
+                advice: "Try again in a moment.".to_owned(),
+                commands: Vec::new(),
+            },
+        };
+        let page = TroublePage {
+            shell: self.router_shell(title).await,
+            title: title.to_owned(),
+            text: trouble.text,
+            advice: trouble.advice,
+            commands: trouble.commands,
+        };
+        self.answer(StatusCode::SERVICE_UNAVAILABLE, &page)
+    }
+
+    /// Where the one sits who asks.
+    pub(super) fn operator(&self) -> Operator {
+        Operator { address: self.visitor.caller.address, local: self.local }
+    }
+}
+
+/// Makes a plan of commands, and shows it to the one who wants it. `form` is the page with the form
+/// that they come from; what was in its fields is carried along, to fill it in again.
+pub(super) async fn propose(
+    ask: &Ask,
+    form: &Form,
+    from: &str,
+    why: impl Into<String>,
+    commands: Vec<Command>,
+) -> Result<Response, Failure> {
+    let fields = form
+        .pairs()
+        .filter(|(name, value)| {
+            !matches!(*name, "csrf" | "back")
+                && value.len() <= MOST_REFILLED
+                && !vyos::secrets::is_secret(&[*name])
+        })
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let why: String = why.into().chars().take(200).collect();
+    let draft = Draft { commands, why, origin: Origin { url: from.to_owned(), fields } };
+    match ask.site.router.plan(draft, &ask.visitor.caller, ask.operator()).await {
+        Ok(plan) => Ok(see_other(&format!("/router/plans/{}", plan.id))),
+        Err(PlanError::Nothing) => {
+            Ok(done(from, Tone::Info, "Nothing to change: the router is so already."))
+        }
+        Err(error @ (PlanError::TooLong | PlanError::Harmful { .. })) => {
+            Err(Failure::invalid(sentence(&error.to_string())))
+        }
+        Err(PlanError::Ask(error)) => ask.trouble("The router", &error).await,
+    }
+}
+
+/// A form that is filled in again, because the router or we refused it.
+pub(super) struct Refill<'a> {
+    query: &'a Query,
+}
+
+/// The query parameter that carries the router's words, and the one that names the field.
+const SAID: &str = "said";
+const FIELD: &str = "at";
+
+impl<'a> Refill<'a> {
+    /// What came along with a request for the page.
+    pub(super) fn of(ask: &'a Ask) -> Self {
+        Self { query: &ask.query }
+    }
+
+    /// A field as it was filled in, or else as it is usually; with the words about it.
+    pub(super) fn field(&self, name: &str, usual: &str) -> Field {
+        let value = self.query.get(name).unwrap_or(usual);
+        if self.query.get(FIELD) == Some(name) {
+            Field::refused(value, self.said())
+        } else {
+            Field::new(value)
+        }
+    }
+
+    /// Whether a box was ticked; `usual` where nothing was refused.
+    pub(super) fn ticked(&self, name: &str, usual: bool) -> bool {
+        if self.query.get(SAID).is_some() { self.query.get(name).is_some() } else { usual }
+    }
+
+    /// What the router said, where no field is to blame; empty if nothing was refused.
+    pub(super) fn said(&self) -> String {
+        self.query.get(SAID).unwrap_or_default().chars().take(2_000).collect()
+    }
+
+    /// Whether the words belong to the form as a whole.
+    pub(super) fn about_all(&self) -> Option<String> {
+        let nowhere = self.query.get(FIELD).is_none_or(str::is_empty);
+        (nowhere && self.query.get(SAID).is_some()).then(|| self.said())
+    }
+}
+
+/// The page with the form that a plan comes from, filled in again.
+fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
+    if origin.url.is_empty() || origin.fields.is_empty() {
+        return String::new();
+    }
+    let mut query = Query::parse(origin.url.as_str(), "");
+    for (name, value) in &origin.fields {
+        query = query.with(name, value);
+    }
+    // The field whose content is the word that the router does not like.
+    let field = culprit.and_then(|command| {
+        let (Command::Set(path) | Command::Delete(path) | Command::Comment(path, _)) = command;
+        let holds = |(_, value): &&(String, String)| {
+            path.iter().rev().any(|word| !value.is_empty() && word == value.trim())
+        };
+        origin.fields.iter().find(holds).map(|(name, _)| name.clone())
+    });
+    let said: String = said.chars().take(500).collect();
+    query.with(SAID, &said).with(FIELD, &field.unwrap_or_default()).href()
+}
+
+fn risk_line(risk: &Risk) -> RiskLine {
+    let tone = match risk.stake {
+        Stake::Note => Tone::Info,
+        Stake::Cuts => Tone::Warn,
+        Stake::Refused => Tone::Bad,
+    };
+    RiskLine { tone, text: risk.text.clone() }
+}
+
+/// A command for people, secrets struck out.
+fn command_line(command: &Command) -> CommandLine {
+    let kind = match command {
+        Command::Set(_) => "add",
+        Command::Delete(_) => "remove",
+        Command::Comment(..) => "note",
+    };
+    CommandLine { text: vyos::secrets::shown(command), kind, said: String::new() }
+}
+
+/// A line of a list that was kept as text.
+fn kept_line(line: &str) -> CommandLine {
+    let kind = match line.split(' ').next() {
+        Some("set") => "add",
+        Some("delete") => "remove",
+        _ => "note",
+    };
+    CommandLine { text: line.to_owned(), kind, said: String::new() }
+}
+
+/// Words and colour for how a change stands.
+fn state_words(state: vyos::State) -> (&'static str, Tone) {
+    use vyos::State as S;
+    match state {
+        S::Applying => ("being made", Tone::Info),
+        S::Waiting => ("waits to be kept", Tone::Warn),
+        S::Kept => ("kept", Tone::Ok),
+        S::Undoing => ("being undone", Tone::Warn),
+        S::Undone => ("undone", Tone::Quiet),
+        S::Refused => ("refused by the router", Tone::Bad),
+        S::Failed => ("failed", Tone::Bad),
+        S::Outside => ("made by others", Tone::Info),
+    }
+}

@@ -1,0 +1,9 @@
+//! The router's pages.
+
+mod change;
+mod config;
+
+pub use change::{
+    ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
+};
+pub use config::{ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage};
