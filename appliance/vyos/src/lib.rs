@@ -12,12 +12,16 @@ mod change;
 pub mod client;
 pub mod config;
 pub mod dialect;
+pub mod facts;
 mod plan;
 mod router;
 pub mod secrets;
 mod snapshots;
 
-pub use change::{BookError, COUNTDOWN, Change, ChangeError, State, USUAL_COUNTDOWN, Unsettled};
+pub use change::{
+    BookError, Change, ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, State, USUAL_COUNTDOWN,
+    Unsettled,
+};
 pub use plan::risk::{Operator, Risk, Stake};
 pub use plan::{Draft, MOST_COMMANDS, Origin, Plan};
 pub use router::{Link, OpenError, PlanError, Router, Settings, Status, Trouble};

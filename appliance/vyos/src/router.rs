@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use store::{Store, StoreError, Vault};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::api::{Answer, Harm, OpVerb, Refusal, Request, check_command};
 use crate::change::{Changes, Wanted, record};
@@ -22,7 +22,7 @@ use crate::plan::risk::Operator;
 use crate::plan::{Draft, MOST_COMMANDS, Plan, Plans};
 use crate::secrets::shown;
 use crate::snapshots::{Kept, Snapshot, SnapshotError, Snapshots, Taken};
-use crate::{COUNTDOWN, Change, ChangeError, State, Unsettled};
+use crate::{Change, ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, State, Unsettled};
 
 /// How often the router is asked whether somebody else changed it.
 const LOOK: Duration = Duration::from_secs(60);
@@ -32,6 +32,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_secs(2);
 /// How long a configuration that was read is good enough for a page.
 const FRESH: Duration = Duration::from_secs(5);
+/// How long a page waits for a router that is busy with a commit.
+const BUSY: Duration = Duration::from_secs(2);
 /// The largest `config.boot` that is read, in bytes.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 /// Commands of a change by others that are written down; the snapshots have the rest.
@@ -195,7 +197,17 @@ impl Router {
     pub async fn config(&self) -> Result<Arc<Node>, AskError> {
         match self.known() {
             Some(known) if known.read.elapsed() < FRESH => Ok(known.config),
-            _ => self.look().await,
+            // While a long commit runs, what ran before it is better than no page.
+            Some(known) => {
+                // To its end in any case: what it finds out about others must not be lost.
+                let own = self.clone();
+                let look = tokio::spawn(async move { own.look().await });
+                match timeout(BUSY, look).await {
+                    Ok(Ok(looked)) => looked,
+                    Ok(Err(_)) | Err(_) => Ok(known.config),
+                }
+            }
+            None => self.look().await,
         }
     }
 
@@ -267,10 +279,15 @@ impl Router {
         self.inner.plans.find(id, by)
     }
 
-    /// Applies a plan; it is undone after so many minutes unless it is kept. Gives the change's
+    /// Applies a plan; it is undone after the countdown unless it is kept. Gives the change's
     /// number. Where it may cut somebody off, the caller has checked what was typed.
-    pub async fn apply(&self, plan: &Plan, minutes: u32, by: &Caller) -> Result<i64, ChangeError> {
-        let minutes = minutes.clamp(*COUNTDOWN.start(), *COUNTDOWN.end());
+    pub async fn apply(
+        &self,
+        plan: &Plan,
+        countdown: Duration,
+        by: &Caller,
+    ) -> Result<i64, ChangeError> {
+        let countdown = countdown.clamp(SHORTEST_COUNTDOWN, LONGEST_COUNTDOWN);
         if let Some(why) = plan.refused() {
             return Err(ChangeError::Refused(why.to_owned()));
         }
@@ -284,7 +301,7 @@ impl Router {
         let wanted = Wanted {
             commands: plan.commands.clone(),
             why: plan.why.clone(),
-            minutes,
+            countdown,
             seen: plan.seen.clone(),
             confirm,
         };

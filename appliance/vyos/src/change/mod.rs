@@ -36,10 +36,12 @@ use book::{Book, Pending, Stage};
 use commit::{Committed, Said, Undone, commit, undo};
 use touch::{overlap, untouched};
 
-/// The shortest and the longest countdown, in minutes.
-pub const COUNTDOWN: std::ops::RangeInclusive<u32> = 1..=60;
-/// The countdown if nobody says another, in minutes.
-pub const USUAL_COUNTDOWN: u32 = 2;
+/// The shortest countdown.
+pub const SHORTEST_COUNTDOWN: Duration = Duration::from_secs(1);
+/// The longest countdown.
+pub const LONGEST_COUNTDOWN: Duration = Duration::from_secs(60 * 60);
+/// The countdown if nobody says another.
+pub const USUAL_COUNTDOWN: Duration = Duration::from_secs(2 * 60);
 /// How much later than we the router itself takes a change back, in minutes: only if we are gone.
 const ROUTER_LATER: u32 = 3;
 /// How many changes may wait at once.
@@ -161,7 +163,7 @@ struct Inner {
 pub(crate) struct Wanted {
     pub(crate) commands: Vec<Command>,
     pub(crate) why: String,
-    pub(crate) minutes: u32,
+    pub(crate) countdown: Duration,
     /// The configuration that its person saw.
     pub(crate) seen: Arc<Node>,
     /// Whether the router can be told to take it back by itself as well.
@@ -186,7 +188,7 @@ impl Changes {
             let left = (pending.deadline.0 - now.0).max(0) as u64;
             // A clock that was set back must not make it wait longer than it was meant to.
             let left = match pending.stage {
-                Stage::Waiting => left.min(u64::from(pending.minutes) * 60_000),
+                Stage::Waiting => left.min(pending.seconds * 1_000),
                 _ => 0,
             };
             let until = Instant::now() + Duration::from_millis(left);
@@ -259,15 +261,15 @@ impl Changes {
         let mut pending = self.write_down(&wanted, &by, before, confirm).await?;
         let number = pending.number;
 
-        let confirm_minutes = confirm.then_some(wanted.minutes + ROUTER_LATER);
+        let minutes = pending.seconds.div_ceil(60) as u32;
+        let confirm_minutes = confirm.then_some(minutes + ROUTER_LATER);
         let sent = commit(&session, &pending.before, &pending.commands, confirm_minutes).await;
         self.sent(&pending.commands);
         let (outcome, result) = match sent {
             Committed::Whole(warnings) => {
-                let minutes = u64::from(wanted.minutes);
                 pending.stage = Stage::Waiting;
-                pending.deadline = Timestamp(Timestamp::now().0 + (minutes * 60_000) as i64);
-                let until = Instant::now() + Duration::from_secs(minutes * 60);
+                pending.deadline = Timestamp::now().plus(wanted.countdown);
+                let until = Instant::now() + wanted.countdown;
                 // Unwritten it is undone after a crash, which is safe.
                 if let Err(error) = self.inner.book.write(&pending) {
                     tracing::error!(%error, change = number, "the countdown is not on disk");
@@ -551,7 +553,7 @@ impl Changes {
             why: row.why,
             made: now,
             deadline: now,
-            minutes: wanted.minutes,
+            seconds: wanted.countdown.as_secs(),
             confirm,
             commands: wanted.commands.clone(),
             before,
@@ -648,7 +650,7 @@ impl Changes {
         let detail = json!({
             "why": change.why,
             "commands": lines,
-            "minutes": change.minutes,
+            "seconds": change.seconds,
             "made_by": if by.actor == Actor::System { Some(&change.actor) } else { None },
             "said": said.filter(|said| !said.is_empty()),
         });

@@ -29,6 +29,8 @@ use transport::Transport;
 const MOST_WAITING: usize = 256;
 /// How long another commit, a restart of the API or a foreign load is waited for.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// How long somebody who only looks waits for an API that is not there.
+const LOOKING: Duration = Duration::from_secs(4);
 /// How long a read may take.
 const READING: Duration = Duration::from_secs(60);
 /// How long a commit may take; firewalls with thousands of rules take minutes on small routers.
@@ -64,6 +66,15 @@ pub enum AskError {
 }
 
 impl AskError {
+    /// Whether the API was not there, or went away: it may come back.
+    fn is_away(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => matches!(refusal, Refusal::Down(_)),
+            Self::Silent(silent) => !matches!(silent, TransportError::TimedOut { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether it may have been done in spite of the error.
     pub fn may_be_done(&self) -> bool {
         matches!(self, Self::Silent(error) if error.may_be_done())
@@ -104,21 +115,21 @@ impl Client {
     /// Asks, once it is its turn.
     pub async fn ask(&self, request: &Request) -> Result<Answer, AskError> {
         let _turn = self.turn().await?;
-        self.ask_in_turn(request).await
+        self.ask_in_turn(request, LOOKING).await
     }
 
     /// The configuration that the router runs, without remarks. Waits until no commit is under way.
     pub async fn config(&self) -> Result<Node, AskError> {
         let _turn = self.turn().await?;
-        self.config_in_turn().await
+        self.config_in_turn(LOOKING).await
     }
 
     /// The configuration with its remarks and with what names things of a kind, where the text form
     /// says the same as the exact one; else without.
     pub async fn config_with_remarks(&self) -> Result<Node, AskError> {
         let _turn = self.turn().await?;
-        let exact = self.config_in_turn().await?;
-        let Ok(Answer::Data(Value::String(raw))) = self.ask_in_turn(&Request::RawConfig).await
+        let exact = self.config_in_turn(LOOKING).await?;
+        let Ok(Answer::Data(Value::String(raw))) = self.ask_in_turn(&Request::RawConfig, LOOKING).await
         else {
             return Ok(exact);
         };
@@ -135,7 +146,8 @@ impl Client {
         Ok(self.inner.turn.lock().await)
     }
 
-    async fn config_in_turn(&self) -> Result<Node, AskError> {
+    /// `away`: how long an API that is not there is waited for.
+    async fn config_in_turn(&self, away: Duration) -> Result<Node, AskError> {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut dropped = false;
@@ -147,12 +159,11 @@ impl Client {
                 Err(AskError::Refused(Refusal::Said(text))) if text.contains("path is empty") => {
                     Some(Node::default())
                 }
-                Err(AskError::Refused(refusal)) if refusal.passes() => None,
-                Err(AskError::Silent(TransportError::Connect { .. }))
-                    if began.elapsed() < PATIENCE =>
-                {
-                    None
+                Err(error) if error.is_away() && began.elapsed() < away => None,
+                Err(AskError::Refused(Refusal::Down(status))) => {
+                    return Err(Refusal::Down(status).into());
                 }
+                Err(AskError::Refused(refusal)) if refusal.passes() => None,
                 Err(error) => return Err(error),
             };
             if let Some(tree) = found {
@@ -172,7 +183,7 @@ impl Client {
         }
     }
 
-    async fn ask_in_turn(&self, request: &Request) -> Result<Answer, AskError> {
+    async fn ask_in_turn(&self, request: &Request, away: Duration) -> Result<Answer, AskError> {
         request.check()?;
         let patience = if request.writes() || matches!(request, Request::Configure { .. }) {
             COMMITTING
@@ -187,8 +198,10 @@ impl Client {
                 Err(error) => error,
             };
             let again = match &error {
+                error if error.is_away() => {
+                    began.elapsed() < away && !(request.writes() && error.may_be_done())
+                }
                 AskError::Refused(refusal) => refusal.passes(),
-                AskError::Silent(silent) => !silent.may_be_done() || !request.writes(),
                 _ => false,
             };
             if !again || began.elapsed() > PATIENCE {
@@ -220,11 +233,11 @@ pub(crate) struct Session<'a> {
 
 impl Session<'_> {
     pub(crate) async fn ask(&self, request: &Request) -> Result<Answer, AskError> {
-        self.client.ask_in_turn(request).await
+        self.client.ask_in_turn(request, PATIENCE).await
     }
 
     pub(crate) async fn config(&self) -> Result<Node, AskError> {
-        self.client.config_in_turn().await
+        self.client.config_in_turn(PATIENCE).await
     }
 
     /// The configuration once every commit that the router was asked for is done: one of nothing

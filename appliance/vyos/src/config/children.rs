@@ -30,6 +30,14 @@ impl Children {
         self.place(name).ok().map(|at| &self.0[at].1)
     }
 
+    /// The node of this name, with the name as it is kept here.
+    pub(crate) fn entry_of(&self, name: &str) -> Option<(&str, &Node)> {
+        self.place(name)
+            .ok()
+            .and_then(|at| self.0.get(at))
+            .map(|(name, node)| (name.as_str(), node))
+    }
+
     /// The node of this name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
         self.place(name).ok().map(|at| &mut self.0[at].1)

@@ -50,7 +50,7 @@ impl Node {
     }
 
     /// The commands that make this node and all below it at a path.
-    pub(super) fn commands_at(&self, path: &[String]) -> Vec<Command> {
+    pub(crate) fn commands_at(&self, path: &[String]) -> Vec<Command> {
         let mut commands = Vec::new();
         list(self, &mut path.to_vec(), &mut commands);
         commands

@@ -1,6 +1,7 @@
 //! A planned change: looked at, then applied.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Path;
 use axum::http::Method;
@@ -16,7 +17,7 @@ use crate::view::router::PlanPage;
 use crate::view::{Choice, Tone};
 
 /// Countdowns that are offered, in minutes.
-const MINUTES: [u32; 6] = [1, 2, 5, 10, 30, 60];
+const MINUTES: [u64; 6] = [1, 2, 5, 10, 30, 60];
 
 pub(super) fn routes() -> Routes<Site> {
     let path = "/router/plans/{id}";
@@ -50,7 +51,8 @@ async fn apply(ask: Ask, Path(id): Path<String>, form: Form) -> Result<Response,
         let page = page(&ask, &plan, sofar).await;
         return ask.refused(&page);
     }
-    match ask.site.router.apply(&plan, chosen, &ask.visitor.caller).await {
+    match ask.site.router.apply(&plan, Duration::from_secs(chosen * 60), &ask.visitor.caller).await
+    {
         Ok(number) => {
             let text = "It runs now. Keep it if all is well; else it undoes itself.";
             Ok(done(&format!("/router/changes/{number}"), Tone::Ok, text))
@@ -81,8 +83,8 @@ async fn page(ask: &Ask, plan: &Plan, sofar: Sofar) -> PlanPage {
     if let Some(line) = culprit.and_then(|at| commands.get_mut(at)) {
         "The router means this one.".clone_into(&mut line.said);
     }
-    let usual = USUAL_COUNTDOWN.to_string();
-    let words = |n: u32| if n == 1 { "1 minute".to_owned() } else { format!("{n} minutes") };
+    let usual = (USUAL_COUNTDOWN.as_secs() / 60).to_string();
+    let words = |n: u64| if n == 1 { "1 minute".to_owned() } else { format!("{n} minutes") };
     let minutes = Choice::list(
         MINUTES.map(|n| (n.to_string(), words(n))),
         sofar.minutes.as_deref().unwrap_or(&usual),
