@@ -232,6 +232,12 @@ impl Sim {
         self.shared.router().working.clone()
     }
 
+    /// Whether a commit is under way, also one behind an answer already given, or the server is
+    /// gone for a while.
+    pub fn is_busy(&self) -> bool {
+        self.shared.router().is_busy()
+    }
+
     /// What is saved, as a boot would load it.
     pub fn saved(&self) -> Node {
         self.shared.router().saved()

@@ -74,6 +74,8 @@ pub(crate) struct Router {
     ports: Vec<String>,
     pub(crate) timing: Timing,
     committing: bool,
+    /// Commits that follow answers already given.
+    pub(crate) behind: usize,
     /// Counts what makes a commit under way end without effect.
     discards: u64,
     pub(crate) locked_until: Option<Instant>,
@@ -120,6 +122,7 @@ impl Shared {
             ports,
             timing: options.timing,
             committing: false,
+            behind: 0,
             discards: 0,
             locked_until: None,
             unconfirmed: None,
@@ -226,6 +229,11 @@ impl Router {
     /// Whether a commit is under way in this session.
     pub(crate) const fn is_committing(&self) -> bool {
         self.committing
+    }
+
+    /// Whether anything is under way that no request waits for, or the server is gone.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.committing || self.behind > 0 || self.server.down_until.is_some()
     }
 
     /// Drops what is not committed.

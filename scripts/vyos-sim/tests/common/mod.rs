@@ -150,10 +150,10 @@ impl Bed {
         self.post("/retrieve", json!({"op": "returnValue", "path": path})).await.data()
     }
 
-    /// Waits until nothing is left to commit and the server answers.
+    /// Waits until nothing is committed any more and the server answers.
     pub async fn settled(&self) {
         let settled = async {
-            while self.sim.working() != self.sim.running() || self.status().await == 502 {
+            while self.sim.is_busy() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
