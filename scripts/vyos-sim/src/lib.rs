@@ -264,6 +264,11 @@ impl Sim {
         self.shared.router().timing.commit = duration;
     }
 
+    /// From now on commits begin and do not end, until they are let go.
+    pub fn hold_commits(&self, hold: bool) {
+        self.shared.held.send_replace(hold);
+    }
+
     /// Somebody on the command line holds the commit lock for so long.
     pub fn lock_for(&self, duration: Duration) {
         self.shared.router().locked_until = Some(Instant::now() + duration);

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) changes: tokio::sync::Mutex<()>,
     /// Reads run in the loop that serves all.
     pub(crate) event_loop: tokio::sync::Mutex<()>,
+    /// Whether commits wait before they end.
+    pub(crate) held: tokio::sync::watch::Sender<bool>,
 }
 
 /// A change that goes back by itself unless it is confirmed.
@@ -144,6 +146,7 @@ impl Shared {
             router: Mutex::new(router),
             changes: tokio::sync::Mutex::new(()),
             event_loop: tokio::sync::Mutex::new(()),
+            held: tokio::sync::watch::Sender::new(false),
         })
     }
 
@@ -170,6 +173,8 @@ impl Shared {
             (router.discards, router.working.clone(), takes)
         };
         tokio::time::sleep(takes).await;
+        // The sender lives as long as this does.
+        let _ = self.held.subscribe().wait_for(|held| !held).await;
         let mut router = self.router();
         router.committing = false;
         if router.discards != discards {
@@ -318,10 +323,14 @@ impl Router {
         self.timing.boot
     }
 
-    /// The last commit goes back after so many minutes.
-    pub(crate) fn confirm_within(&mut self, minutes: u32, before: Node) {
+    /// The last commit goes back after so many minutes; whether none was waiting already.
+    pub(crate) fn confirm_within(&mut self, minutes: u32, before: Node) -> bool {
+        if self.unconfirmed.is_some() {
+            return false;
+        }
         let until = Instant::now() + self.timing.minute * minutes;
         self.unconfirmed = Some(Unconfirmed { until, before });
+        true
     }
 
     /// Keeps the last commit; whether one was waiting.
