@@ -13,7 +13,7 @@ use crate::{Sim, SimError, words};
 /// No line is longer.
 const LONGEST: u64 = 256 * 1024;
 
-const HELP: &str = "commit-takes MS | lock MS | down MS | reboot | lose | fail PATH... | pass | \
+const HELP: &str = "commit-takes MS | hold on|off | lock MS | down MS | reboot | lose | fail PATH... | pass | \
                     only-key KEY | rest on|off | outside set|delete|comment PATH... | answer \
                     WORDS... = TEXT | requests | running | saved | help";
 
@@ -53,6 +53,7 @@ impl Sim {
             || rest.parse().map(Duration::from_millis).map_err(|_| format!("`{rest}` is no time"));
         match name {
             "commit-takes" => self.commit_takes(time()?),
+            "hold" => self.hold_commits(rest == "on"),
             "lock" => self.lock_for(time()?),
             "down" => self.down_for(time()?),
             "reboot" => self.reboot().await,

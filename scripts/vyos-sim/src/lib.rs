@@ -232,6 +232,12 @@ impl Sim {
         self.shared.router().working.clone()
     }
 
+    /// Whether a commit is under way, also one behind an answer already given, or the server is
+    /// gone for a while.
+    pub fn is_busy(&self) -> bool {
+        self.shared.router().is_busy()
+    }
+
     /// What is saved, as a boot would load it.
     pub fn saved(&self) -> Node {
         self.shared.router().saved()
@@ -256,6 +262,11 @@ impl Sim {
     /// From now on a commit takes so long.
     pub fn commit_takes(&self, duration: Duration) {
         self.shared.router().timing.commit = duration;
+    }
+
+    /// From now on commits begin and do not end, until they are let go.
+    pub fn hold_commits(&self, hold: bool) {
+        self.shared.held.send_replace(hold);
     }
 
     /// Somebody on the command line holds the commit lock for so long.

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) changes: tokio::sync::Mutex<()>,
     /// Reads run in the loop that serves all.
     pub(crate) event_loop: tokio::sync::Mutex<()>,
+    /// Whether commits wait before they end.
+    pub(crate) held: tokio::sync::watch::Sender<bool>,
 }
 
 /// A change that goes back by itself unless it is confirmed.
@@ -74,6 +76,8 @@ pub(crate) struct Router {
     ports: Vec<String>,
     pub(crate) timing: Timing,
     committing: bool,
+    /// Commits that follow answers already given.
+    pub(crate) behind: usize,
     /// Counts what makes a commit under way end without effect.
     discards: u64,
     pub(crate) locked_until: Option<Instant>,
@@ -120,6 +124,7 @@ impl Shared {
             ports,
             timing: options.timing,
             committing: false,
+            behind: 0,
             discards: 0,
             locked_until: None,
             unconfirmed: None,
@@ -141,6 +146,7 @@ impl Shared {
             router: Mutex::new(router),
             changes: tokio::sync::Mutex::new(()),
             event_loop: tokio::sync::Mutex::new(()),
+            held: tokio::sync::watch::Sender::new(false),
         })
     }
 
@@ -167,6 +173,8 @@ impl Shared {
             (router.discards, router.working.clone(), takes)
         };
         tokio::time::sleep(takes).await;
+        // The sender lives as long as this does.
+        let _ = self.held.subscribe().wait_for(|held| !held).await;
         let mut router = self.router();
         router.committing = false;
         if router.discards != discards {
@@ -226,6 +234,11 @@ impl Router {
     /// Whether a commit is under way in this session.
     pub(crate) const fn is_committing(&self) -> bool {
         self.committing
+    }
+
+    /// Whether anything is under way that no request waits for, or the server is gone.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.committing || self.behind > 0 || self.server.down_until.is_some()
     }
 
     /// Drops what is not committed.
@@ -310,10 +323,14 @@ impl Router {
         self.timing.boot
     }
 
-    /// The last commit goes back after so many minutes.
-    pub(crate) fn confirm_within(&mut self, minutes: u32, before: Node) {
+    /// The last commit goes back after so many minutes; whether none was waiting already.
+    pub(crate) fn confirm_within(&mut self, minutes: u32, before: Node) -> bool {
+        if self.unconfirmed.is_some() {
+            return false;
+        }
         let until = Instant::now() + self.timing.minute * minutes;
         self.unconfirmed = Some(Unconfirmed { until, before });
+        true
     }
 
     /// Keeps the last commit; whether one was waiting.

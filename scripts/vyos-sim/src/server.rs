@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::api::{self, Asked, LARGEST};
+use crate::api::{self, Asked};
 use crate::reply::Reply;
 use crate::router::Shared;
 use crate::{Options, Seen, SimError, tls};
@@ -28,7 +28,7 @@ use crate::{Options, Seen, SimError, tls};
 /// No more connections at once; the next wait to be taken.
 const CONNECTIONS: usize = 256;
 /// What the server itself takes without nginx before it.
-const LARGEST_BARE: usize = 64 * 1024 * 1024;
+const LARGEST_BARE: usize = 16 * 1024 * 1024;
 /// For the hello of TLS, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -210,8 +210,9 @@ async fn respond(
 
 async fn work(link: Link, request: Request<Incoming>) -> Option<Reply> {
     let (head, body) = request.into_parts();
-    let limit = if link.fronted { LARGEST } else { LARGEST_BARE };
-    let (body, too_large) = match Limited::new(body, limit).collect().await {
+    // What is too large is read all the same, as far as that: a client that is still writing would
+    // not see an answer.
+    let (body, too_large) = match Limited::new(body, LARGEST_BARE).collect().await {
         Ok(body) => (body.to_bytes(), false),
         Err(error) if error.is::<LengthLimitError>() => (Bytes::new(), true),
         Err(_) => return None,
@@ -240,8 +241,7 @@ async fn work(link: Link, request: Request<Incoming>) -> Option<Reply> {
         if too_large { Some(Reply::nginx(413)) } else { api::answer(&link.shared, asked).await };
     let status = reply.as_ref().map_or(0, |reply| reply.status);
     link.shared.router().ends(number, status);
-    let reply = reply.filter(|_| !lose)?;
-    Some(if head.method == Method::HEAD { Reply { body: String::new(), ..reply } } else { reply })
+    reply.filter(|_| !lose)
 }
 
 fn written(reply: Reply, fronted: bool, last: bool) -> Response<Full<Bytes>> {

@@ -67,7 +67,13 @@ pub(super) async fn configure(shared: &Shared, request: &Request) -> (Reply, Aft
                 _ => None,
             };
             if let Some(minutes) = minutes.filter(|minutes| *minutes > 0) {
-                shared.router().confirm_within(minutes, before);
+                // Refused too late: the commit stands.
+                if !shared.router().confirm_within(minutes, before) {
+                    return (
+                        Reply::failure(release, 400, "Another confirm is pending\n"),
+                        After::Nothing,
+                    );
+                }
                 said.push_str("\nInitialized commit-confirm; ");
                 let _ = writeln!(said, "{minutes} minutes to confirm before reboot");
             }

@@ -17,7 +17,7 @@ use crate::{Release, opmode};
 use body::Request;
 
 /// What nginx takes before it looks at more.
-pub(crate) const LARGEST: usize = 1024 * 1024;
+const LARGEST: usize = 1024 * 1024;
 
 /// A request as it stands on the wire.
 #[derive(Debug, Clone)]
@@ -82,10 +82,14 @@ pub(crate) async fn answer(shared: &Arc<Shared>, asked: Asked) -> Option<Reply> 
     };
     if after == After::Commit {
         let shared = Arc::clone(shared);
+        shared.router().behind += 1;
         tokio::spawn(async move {
-            if shared.commit().await.is_err() {
-                shared.router().discard();
+            let committed = shared.commit().await;
+            let mut router = shared.router();
+            if committed.is_err() {
+                router.discard();
             }
+            router.behind -= 1;
         });
     }
     Some(reply)

@@ -1,7 +1,9 @@
 //! A small HTTP client over a unix socket, and a stand-in to ask.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,37 +13,37 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use vyos_sim::{Options, Release, Sim};
 
-pub const KEY: &str = "TESTKEY-panoptikon-0123456789";
+pub(crate) const KEY: &str = "TESTKEY-panoptikon-0123456789";
 
 /// The starting configuration of a release.
-pub fn config(release: Release) -> String {
+pub(crate) fn config(release: Release) -> String {
     let name = if release == Release::Sagitta { "sagitta" } else { "current" };
     let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcript");
     std::fs::read_to_string(place.join(format!("{name}.config.boot"))).unwrap()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)
     }
 
     /// `data` of a success.
-    pub fn data(&self) -> Value {
+    pub(crate) fn data(&self) -> Value {
         let json: Value = serde_json::from_str(&self.body).unwrap();
         assert_eq!((self.status, &json["success"]), (200, &json!(true)), "{}", self.body);
         json["data"].clone()
     }
 
     /// `error` of a failure.
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let json: Value = serde_json::from_str(&self.body).unwrap();
         assert_eq!(json["success"], json!(false), "{}", self.body);
         json["error"].as_str().unwrap().to_owned()
@@ -49,7 +51,7 @@ impl Answer {
 }
 
 /// Sends a request and reads its answer; none where the connection ends without one.
-pub async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     request: &[u8],
 ) -> Option<Answer> {
@@ -85,28 +87,33 @@ pub async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// A request's bytes.
-pub fn request(method: &str, path: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(
+    method: &str,
+    path: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Vec<u8> {
     let mut text =
         format!("{method} {path} HTTP/1.1\r\nHost: vyos\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(text, "{name}: {value}\r\n");
     }
     [text.as_bytes(), b"\r\n", body].concat()
 }
 
 /// A stand-in with a folder of its own.
-pub struct Bed {
-    pub sim: Sim,
-    pub socket: PathBuf,
+pub(crate) struct Bed {
+    pub(crate) sim: Sim,
+    pub(crate) socket: PathBuf,
     folder: TempDir,
 }
 
 impl Bed {
-    pub async fn new(release: Release) -> Self {
+    pub(crate) async fn new(release: Release) -> Self {
         Self::with(release, |_| {}).await
     }
 
-    pub async fn with(release: Release, change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) async fn with(release: Release, change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("api.sock");
         let mut options = Options::new(release, config(release), folder.path().join("state"));
@@ -116,12 +123,12 @@ impl Bed {
         Self { sim, socket, folder }
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     /// Any request.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -132,41 +139,41 @@ impl Bed {
     }
 
     /// JSON with the key.
-    pub async fn post(&self, path: &str, json: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, json: Value) -> Answer {
         self.try_post(path, json).await.expect("an answer")
     }
 
-    pub async fn try_post(&self, path: &str, json: Value) -> Option<Answer> {
+    pub(crate) async fn try_post(&self, path: &str, json: Value) -> Option<Answer> {
         post(&self.socket, path, json).await
     }
 
-    pub async fn set(&self, line: &str) -> Answer {
+    pub(crate) async fn set(&self, line: &str) -> Answer {
         let path: Vec<_> = line.split(' ').collect();
         self.post("/configure", json!({"op": "set", "path": path})).await
     }
 
-    pub async fn get(&self, line: &str) -> Value {
+    pub(crate) async fn get(&self, line: &str) -> Value {
         let path: Vec<_> = line.split(' ').collect();
         self.post("/retrieve", json!({"op": "returnValue", "path": path})).await.data()
     }
 
-    /// Waits until nothing is left to commit and the server answers.
-    pub async fn settled(&self) {
+    /// Waits until nothing is committed any more and the server answers.
+    pub(crate) async fn settled(&self) {
         let settled = async {
-            while self.sim.working() != self.sim.running() || self.status().await == 502 {
+            while self.sim.is_busy() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), settled).await.expect("it settles");
     }
 
-    pub async fn status(&self) -> u16 {
+    pub(crate) async fn status(&self) -> u16 {
         let answer = self.try_post("/retrieve", json!({"op": "exists", "path": ["system"]})).await;
         answer.map_or(0, |answer| answer.status)
     }
 }
 
-pub async fn send(
+pub(crate) async fn send(
     socket: &Path,
     method: &str,
     path: &str,
@@ -177,7 +184,7 @@ pub async fn send(
     talk(&mut stream, &request(method, path, headers, body)).await
 }
 
-pub async fn post(socket: &Path, path: &str, mut json: Value) -> Option<Answer> {
+pub(crate) async fn post(socket: &Path, path: &str, mut json: Value) -> Option<Answer> {
     if json.get("key").is_none() {
         json["key"] = json!(KEY);
     }
