@@ -129,7 +129,8 @@ impl Client {
     pub async fn config_with_remarks(&self) -> Result<Node, AskError> {
         let _turn = self.turn().await?;
         let exact = self.config_in_turn(LOOKING).await?;
-        let Ok(Answer::Data(Value::String(raw))) = self.ask_in_turn(&Request::RawConfig, LOOKING).await
+        let Ok(Answer::Data(Value::String(raw))) =
+            self.ask_in_turn(&Request::RawConfig, LOOKING).await
         else {
             return Ok(exact);
         };

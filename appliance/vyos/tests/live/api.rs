@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use panoptikon_vyos::api::{Refusal, Request};
-use panoptikon_vyos::config::Document;
 use panoptikon_vyos::client::{Address, AskError, Client, KeySource};
+use panoptikon_vyos::config::Document;
 use vyos_sim::{Release, Sim};
 
 use crate::bed::{Bed, list, options, until};

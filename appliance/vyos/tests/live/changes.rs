@@ -79,7 +79,10 @@ async fn what_the_router_refuses_changes_nothing_and_is_told_in_its_words() {
         let bed = Bed::new(release).await;
         let before = bed.sim.running();
         let error = bed.apply("set system host-name bad_name!", LONG).await.unwrap_err();
-        assert!(matches!(&error, ChangeError::Refused(said) if said.contains("Set failed")), "{error}");
+        assert!(
+            matches!(&error, ChangeError::Refused(said) if said.contains("Set failed")),
+            "{error}"
+        );
         assert_eq!(bed.sim.running(), before);
         assert!(bed.router().unsettled().is_empty());
     }

@@ -158,7 +158,16 @@ fn openapi(release: Release, rest: bool) -> Reply {
     });
     let info = object(vec![("title", Json::text("VyOS API")), ("version", Json::text("0.1.0"))]);
     let paths = object(paths.collect());
-    Reply::json(&object(vec![("openapi", Json::text("3.1.0")), ("info", info), ("paths", paths)]))
+    let mut all = vec![("openapi", Json::text("3.1.0")), ("info", info), ("paths", paths)];
+    if release == Release::Newer {
+        // The models of the bodies are described by their fields.
+        let time = object(vec![("type", Json::text("integer"))]);
+        let fields = object(vec![("confirm_time", time)]);
+        let model = object(vec![("properties", fields)]);
+        let models = object(vec![("ConfigureModel", model)]);
+        all.push(("components", object(vec![("schemas", models)])));
+    }
+    Reply::json(&object(all))
 }
 
 /// `GET /info`, which asks for no key.
