@@ -318,11 +318,13 @@ impl Sim {
 
     /// What an op-mode command (`show`, `interfaces`) answers from now on.
     pub fn op_answer(&self, words: &[&str], text: &str) {
-        let words = words.iter().map(|word| (*word).to_owned()).collect();
-        self.shared.router().knobs.op_answers.push((words, text.to_owned()));
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        let answers = &mut self.shared.router().knobs.op_answers;
+        answers.retain(|(known, _)| *known != words);
+        answers.push((words, text.to_owned()));
     }
 
-    /// The last requests, oldest first; no more than 10 000 are kept.
+    /// The last requests, oldest first; no more than 10 000 or 64 MiB are kept.
     pub fn requests(&self) -> Vec<Seen> {
         self.shared.router().seen.iter().cloned().collect()
     }
@@ -341,6 +343,7 @@ impl Sim {
     pub fn forget_requests(&self) {
         let mut router = self.shared.router();
         router.seen.clear();
+        router.seen_bytes = 0;
         router.count = 0;
         router.most_at_once = router.at_once;
     }
