@@ -23,6 +23,7 @@ mod tls;
 mod tree;
 mod verify;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,7 +101,7 @@ impl Timing {
 }
 
 /// How a stand-in is started.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Whose behaviour is shown.
     pub release: Release,
@@ -137,6 +138,18 @@ impl Options {
             timing: Timing::default(),
             ports: Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The configuration holds keys.
+        f.debug_struct("Options")
+            .field("release", &self.release)
+            .field("socket", &self.socket)
+            .field("listen", &self.listen)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -182,18 +195,23 @@ pub struct Seen {
     pub status: Option<u16>,
 }
 
-impl std::fmt::Debug for Seen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The body holds a key.
         write!(f, "{} {} ({} bytes) -> {:?}", self.method, self.path, self.body.len(), self.status)
     }
 }
 
 /// A running stand-in. Dropping it ends it.
-#[derive(Debug)]
 pub struct Sim {
     shared: Arc<Shared>,
     server: server::Server,
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl Sim {

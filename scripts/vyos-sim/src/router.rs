@@ -26,7 +26,6 @@ const REMEMBERED: usize = 10_000;
 const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 
 /// A router and the locks of its server.
-#[derive(Debug)]
 pub(crate) struct Shared {
     router: Mutex<Router>,
     /// One change at a time; the others wait.
@@ -38,14 +37,12 @@ pub(crate) struct Shared {
 }
 
 /// A change that goes back by itself unless it is confirmed.
-#[derive(Debug)]
 struct Unconfirmed {
     until: Instant,
     before: Node,
 }
 
 /// What tests have turned.
-#[derive(Debug)]
 pub(crate) struct Knobs {
     pub(crate) refused: Option<Vec<String>>,
     pub(crate) late_load_wins: bool,
@@ -55,7 +52,7 @@ pub(crate) struct Knobs {
 }
 
 /// The API's server as it was started: a change counts from its next start on.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Server {
     pub(crate) keys: Vec<(String, String)>,
     pub(crate) strict: bool,
@@ -66,7 +63,6 @@ pub(crate) struct Server {
 }
 
 /// All that a router is.
-#[derive(Debug)]
 pub(crate) struct Router {
     pub(crate) release: Release,
     pub(crate) def: &'static Def,

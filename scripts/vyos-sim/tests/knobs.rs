@@ -158,6 +158,7 @@ async fn a_wrong_key_is_told_so() {
     let answer = bed.post("/retrieve", json!({"op": "exists", "path": ["system"]})).await;
     assert_eq!((answer.status, answer.error().as_str()), (401, "Valid API key is required"));
     assert_eq!(bed.sim.key(), "another");
+    assert!(!format!("{:?}", bed.sim).contains("another"));
 }
 
 #[tokio::test]
