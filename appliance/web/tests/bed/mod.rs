@@ -57,7 +57,7 @@ impl Bed {
         let now = Timestamp::now();
         let store = Store::open(store::Options {
             dir: dir.path().join("data"),
-            rooms: vec![events::ROOM, access::ROOM, discovery::ROOM, detect::ROOM],
+            rooms: vec![events::ROOM, access::ROOM, discovery::ROOM, vyos::ROOM, detect::ROOM],
             built,
             max_bytes: 1 << 30,
             keep_backups: 6,
