@@ -6,4 +6,5 @@
 
 pub mod config;
 pub mod dialect;
+pub mod edit;
 pub mod facts;
