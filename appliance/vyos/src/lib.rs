@@ -8,3 +8,4 @@ pub mod config;
 pub mod dialect;
 pub mod edit;
 pub mod facts;
+pub mod runtime;
