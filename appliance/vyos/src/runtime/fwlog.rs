@@ -10,7 +10,8 @@ use crate::facts::{ChainFamily, ChainId, Hook};
 /// A packet that a rule logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// Between the brackets, by which counters know the rule as well, without the action.
+    /// By which counters know the rule as well; what is between the brackets where it is of no
+    /// chain.
     pub key: String,
     /// The chain; none for NAT and for the state policy.
     pub chain: Option<ChainId>,
@@ -79,13 +80,18 @@ pub fn parse_log_line(line: &str) -> Option<LogLine> {
         _ => (prefix, None),
     };
     let (chain, rule) = chain(key);
+    let key = match (&chain, rule) {
+        (Some(chain), Some(rule)) => chain.rule_key(rule),
+        (Some(chain), None) => chain.default_key(),
+        (None, _) => key.to_owned(),
+    };
     let mac = field("MAC").and_then(|all| {
         // Destination, source and type of the frame, one behind the other.
         let mac: Vec<&str> = all.split(':').skip(6).take(6).collect();
         (mac.len() == 6).then(|| mac.join(":"))
     });
     Some(LogLine {
-        key: key.to_owned(),
+        key,
         chain,
         rule,
         action,
@@ -115,7 +121,9 @@ fn action(letter: &str) -> Option<LogAction> {
     })
 }
 
-/// `ipv4-FWD-filter-10`, `ipv6-NAM-FROM-WAN-default`; names may hold `-` themselves.
+/// `ipv4-FWD-filter-10`, `ipv6-NAM-FROM-WAN-20`; names may hold `-` themselves. The default action
+/// of a chain with a name lacks the word for the hook, and the name is cut at 19 characters:
+/// `ipv4-FROM-WAN-default`.
 fn chain(key: &str) -> (Option<ChainId>, Option<u32>) {
     let mut parts = key.splitn(3, '-');
     let family = match parts.next() {
@@ -127,7 +135,10 @@ fn chain(key: &str) -> (Option<ChainId>, Option<u32>) {
     let word = parts.next().unwrap_or_default();
     let hooks = [Hook::Prerouting, Hook::Forward, Hook::Input, Hook::Output, Hook::Name];
     let hook = hooks.into_iter().find(|hook| hook.short() == word);
-    let (Some(hook), Some(rest)) = (hook, parts.next()) else { return (None, None) };
+    let (Some(hook), Some(rest)) = (hook, parts.next()) else {
+        let named = key.split_once('-').and_then(|(_, rest)| rest.strip_suffix("-default"));
+        return (named.map(|name| ChainId::named(family, name)), None);
+    };
     let Some((name, rule)) = rest.rsplit_once('-') else { return (None, None) };
     (Some(ChainId { family, hook, name: name.to_owned() }), rule.parse().ok())
 }

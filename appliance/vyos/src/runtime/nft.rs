@@ -86,6 +86,8 @@ fn key(family: &str, chain: &str, comment: &str) -> Option<String> {
         ("FORWARD", Hook::Forward),
         ("INPUT", Hook::Input),
         ("OUTPUT", Hook::Output),
+        // So the router spells it for bridges.
+        ("OUTUT", Hook::Output),
         ("PREROUTING", Hook::Prerouting),
     ];
     let base = chain.strip_prefix("VYOS_").and_then(|rest| {
