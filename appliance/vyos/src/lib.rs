@@ -12,9 +12,11 @@ mod change;
 pub mod client;
 pub mod config;
 pub mod dialect;
+pub mod edit;
 pub mod facts;
 mod plan;
 mod router;
+pub mod runtime;
 pub mod secrets;
 mod snapshots;
 
