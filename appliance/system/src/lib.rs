@@ -1,0 +1,15 @@
+//! The router's own state: load and facts, interfaces and their rates, quality of the lines out,
+//! routes, connections, and tools to look further.
+//!
+//! In come the kernel's files and netlink answers, FRR's JSON and echoes from the Internet; out go
+//! values for pages, metrics in this room's tables, and events. Nothing here changes the router.
+
+mod error;
+pub mod facts;
+pub mod interfaces;
+pub mod metrics;
+mod netlink;
+mod tables;
+
+pub use error::SystemError;
+pub use tables::ROOM;
