@@ -4,11 +4,16 @@
 //! In come the kernel's files and netlink answers, FRR's JSON and echoes from the Internet; out go
 //! values for pages, metrics in this room's tables, and events. Nothing here changes the router.
 
+pub mod conntrack;
 mod error;
 pub mod facts;
+mod icmp;
 pub mod interfaces;
 pub mod metrics;
 mod netlink;
+pub mod quality;
+pub mod routes;
+pub mod settings;
 mod tables;
 
 pub use error::SystemError;

@@ -111,9 +111,9 @@ pub(super) fn insert_minutes(w: &mut Writing<'_>, rows: &[MinuteRow]) -> Result<
     Ok(())
 }
 
-/// Whole numbers from a hundred on, thousandths below: SQLite keeps whole numbers in few bytes.
+/// Whole numbers from a thousand on, thousandths below: SQLite keeps whole numbers in few bytes.
 fn rounded(value: f64) -> f64 {
-    if value.abs() >= 100.0 { value.round() } else { (value * 1_000.0).round() / 1_000.0 }
+    if value.abs() >= 1_000.0 { value.round() } else { (value * 1_000.0).round() / 1_000.0 }
 }
 
 /// Writes the rows of all hours before `current` that are not written yet; returns the last of them.
