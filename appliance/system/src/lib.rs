@@ -13,8 +13,13 @@ pub mod metrics;
 mod netlink;
 pub mod quality;
 pub mod routes;
+mod service;
 pub mod settings;
+mod snapshot;
+mod system;
 mod tables;
 
 pub use error::SystemError;
+pub use snapshot::{Overview, Snapshot, Wan, WayOut};
+pub use system::{CPU, MEMORY, Options, QualityHistory, RX, System, TEMPERATURE, TX};
 pub use tables::ROOM;

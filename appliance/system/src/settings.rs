@@ -66,9 +66,8 @@ impl QualitySettings {
     /// # Errors
     /// [`SystemError::Invalid`].
     pub fn check(&self) -> Result<(), SystemError> {
-        let within = |field, fits: bool, what: &str| match fits {
-            true => Ok(()),
-            false => Err(SystemError::invalid(field, format!("give {what}"))),
+        let within = |field, fits: bool, what: &str| {
+            if fits { Ok(()) } else { Err(SystemError::invalid(field, format!("give {what}"))) }
         };
         let (interval, pings) = (self.interval_seconds, self.pings);
         within("interval_seconds", (5..=300).contains(&interval), "5 to 300 seconds")?;

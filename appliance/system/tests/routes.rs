@@ -53,8 +53,7 @@ fn the_kernel_tells_its_routes_where_there_is_no_frr() {
         assert_eq!((hole.hops[0].kind, hole.metric), (HopKind::Blackhole, 7));
         let own = find(&v4.routes, "10.9.0.0/24");
         assert_eq!(own.hops[0].interface.as_deref(), Some("wan0"));
-        let v6 =
-            routes::read(&vtysh, Family::V6, BTreeMap::new(), links).await.expect("routes");
+        let v6 = routes::read(&vtysh, Family::V6, BTreeMap::new(), links).await.expect("routes");
         assert_eq!(find(&v6.routes, "::/0").metric, 50);
         assert!(v6.routes.iter().all(|r| r.network.to_string() != "2001:db8::1"), "{v6:?}");
 

@@ -11,6 +11,7 @@ use events::Events;
 use model::{NewEvent, Severity, Timestamp};
 use serde_json::json;
 use store::{Options, Room, Store};
+use system::System;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -34,7 +35,7 @@ const HEAD_EVERY_MINUTES: u64 = 60;
 
 /// The tables of all rooms, lowest floor first.
 pub(super) fn tables() -> Vec<Room> {
-    vec![events::ROOM, access::ROOM, discovery::ROOM, detect::ROOM]
+    vec![events::ROOM, access::ROOM, discovery::ROOM, detect::ROOM, system::ROOM]
 }
 
 /// The rooms once they are open. Cheap to clone.
@@ -45,6 +46,7 @@ pub(super) struct House {
     pub(super) events: Events,
     pub(super) discovery: Discovery,
     pub(super) alerts: Alerts,
+    pub(super) system: System,
 }
 
 /// When this program was built: no true clock shows an earlier time.
@@ -76,7 +78,9 @@ pub(super) async fn open(
     let discovery = Discovery::open(store.clone(), events.clone(), now)
         .context("opening the room discovery")?;
     let alerts = Alerts::new(store.clone(), events.clone());
-    let house = House { store, access, events, discovery, alerts };
+    let system = System::open(store.clone(), events.clone(), system::Options::default())
+        .context("opening the room system")?;
+    let house = House { store, access, events, discovery, alerts, system };
     house.start(config, supervisor, health);
     front::open(&house, config, supervisor, health).context("opening the front door")?;
     Ok(house)
@@ -104,6 +108,11 @@ impl House {
         supervisor.room("discovery", move |lifecycle| {
             let (discovery, options) = (discovery.clone(), options.clone());
             async move { Ok(discovery.run(options, until_ended(&lifecycle)).await?) }
+        });
+        let system = self.system.clone();
+        supervisor.room("system", move |lifecycle| {
+            let system = system.clone();
+            async move { Ok(system.run(until_ended(&lifecycle)).await?) }
         });
         let (house, health) = (self.clone(), health.clone());
         supervisor.room("listening", move |lifecycle| {

@@ -1,4 +1,4 @@
-//! Reads an entry of the table (linux/netfilter/nfnetlink_conntrack.h). Pure.
+//! Reads an entry of the table (`linux/netfilter/nfnetlink_conntrack.h`). Pure.
 
 use super::{Amount, Connection, State, Tuple};
 use crate::netlink::wire::{Attribute, Message};

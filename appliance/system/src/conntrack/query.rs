@@ -190,9 +190,10 @@ pub fn read(
             if let Some(connection) = connection(message) {
                 gather.take(connection);
             }
-            match gather.counts.read < MOST_READ {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            if gather.counts.read < MOST_READ {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
         })
         .map_err(SystemError::io("ask the kernel for", "its connections"))?;

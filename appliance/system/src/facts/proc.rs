@@ -236,7 +236,7 @@ mod tests {
         let text = "MemTotal:  2000 kB\nMemFree: 500 kB\nMemAvailable: 1500 kB\nBuffers: 1 kB\nCached: 9 kB\nSwapCached: 7 kB\n";
         let memory = memory(text).expect("memory");
         assert_eq!((memory.total, memory.available, memory.cached), (2_048_000, 1_536_000, 10_240));
-        assert_eq!(memory.used_percent(), 25.0);
+        assert!((memory.used_percent() - 25.0).abs() < 1e-9);
         assert_eq!(super::memory("MemTotal: 5 kB\n"), None);
     }
 

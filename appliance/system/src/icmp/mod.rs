@@ -4,5 +4,4 @@
 mod message;
 mod socket;
 
-pub(crate) use message::LONGEST;
 pub(crate) use socket::{EchoSocket, Fate, Plan};

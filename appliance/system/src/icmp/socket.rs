@@ -53,10 +53,8 @@ impl EchoSocket {
     /// used, or there is no such interface.
     pub(crate) fn open(target: IpAddr, interface: Option<&str>) -> io::Result<Self> {
         let is_v6 = target.is_ipv6();
-        let (domain, protocol) = match is_v6 {
-            true => (Domain::IPV6, Protocol::ICMPV6),
-            false => (Domain::IPV4, Protocol::ICMPV4),
-        };
+        let (domain, protocol) =
+            if is_v6 { (Domain::IPV6, Protocol::ICMPV6) } else { (Domain::IPV4, Protocol::ICMPV4) };
         let (socket, is_raw) = match Socket::new(domain, Type::RAW, Some(protocol)) {
             Ok(socket) => (socket, true),
             Err(raw) => match Socket::new(domain, Type::DGRAM, Some(protocol)) {

@@ -65,6 +65,11 @@ impl Ring {
         self.put(slot, [rx_bps as f32, tx_bps as f32]);
     }
 
+    /// Something was noted since then.
+    pub fn is_fresh(&self, since: Timestamp) -> bool {
+        self.newest >= since.0.div_euclid(SLOT_MS)
+    }
+
     fn put(&mut self, slot: i64, value: [f32; 2]) {
         if let Some(place) = self.slots.get_mut(slot.rem_euclid(SLOTS as i64) as usize) {
             *place = value;
@@ -142,8 +147,8 @@ mod tests {
         assert_eq!(ring.history(at(0), at(1_395), 100), []);
         let all = ring.history(at(1_400), at(5_000), 10_000);
         assert_eq!(all.len(), SLOTS);
-        assert_eq!(all[0].rx.avg, 280.0);
-        assert_eq!(all[SLOTS - 1].rx.avg, 999.0);
+        assert_eq!(all[0].rx, Span::of(280.0));
+        assert_eq!(all[SLOTS - 1].rx, Span::of(999.0));
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Metrics {
         let row = |minute: &rollup::Minute| {
             Some(tables::MinuteRow {
                 series: *inner.numbers.get(&minute.series)?,
-                minute: minute.minute,
+                minute: minute.number,
                 value: minute.value,
                 count: minute.count,
             })

@@ -28,7 +28,7 @@ pub struct SeriesKey {
 pub(super) struct Minute {
     pub(super) series: SeriesKey,
     /// Minutes since the Unix epoch.
-    pub(super) minute: i64,
+    pub(super) number: i64,
     pub(super) value: Span,
     pub(super) count: u32,
 }
@@ -65,7 +65,7 @@ impl Rollup {
         }
         let (minute, value, count) = std::mem::replace(open, (minute, Span::of(value), 1));
         let series = SeriesKey { name, label: label.to_owned() };
-        self.end(Minute { series, minute, value, count });
+        self.end(Minute { series, number: minute, value, count });
     }
 
     fn end(&mut self, minute: Minute) {
@@ -85,7 +85,7 @@ impl Rollup {
                 let stays = *minute == current && !all;
                 if !stays {
                     let series = SeriesKey { name, label: label.clone() };
-                    over.push(Minute { series, minute: *minute, value: *value, count: *count });
+                    over.push(Minute { series, number: *minute, value: *value, count: *count });
                 }
                 stays
             });

@@ -63,12 +63,11 @@ pub(super) fn number(
     let mut numbered = Vec::with_capacity(all.len());
     for series in all {
         let known = find(conn, series.name, &series.label)?;
-        let id = match known {
-            Some(id) => id,
-            None => {
-                insert.execute(params![series.name, series.label])?;
-                conn.last_insert_rowid()
-            }
+        let id = if let Some(id) = known {
+            id
+        } else {
+            insert.execute(params![series.name, series.label])?;
+            conn.last_insert_rowid()
         };
         numbered.push((series, id));
     }

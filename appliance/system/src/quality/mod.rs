@@ -7,6 +7,7 @@
 mod judge;
 mod measure;
 mod probe;
+mod watcher;
 
 use std::net::IpAddr;
 
@@ -15,7 +16,8 @@ use serde::Serialize;
 
 pub(crate) use judge::{Change, Judge, Limits};
 pub use measure::Measured;
-pub(crate) use probe::{Errand, run};
+pub(crate) use probe::run;
+pub(crate) use watcher::Watcher;
 
 /// Series of the round-trip time, by line and target.
 pub const RTT: &str = "wan_rtt_ms";

@@ -1,5 +1,6 @@
 //! One round: every target of every line is asked at the same time.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -22,8 +23,14 @@ pub(crate) struct Errand {
     pub(crate) ip: IpAddr,
 }
 
-/// What came of it: figures, or why nothing could be sent.
-pub(crate) type Outcome = Result<Measured, String>;
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Outcome {
+    /// None where this program may not ask, which says nothing about the line.
+    pub(crate) measured: Option<Measured>,
+    /// Why a request was refused.
+    pub(crate) failure: Option<String>,
+}
 
 /// Asks all; ends within the plan's time and [`PATIENCE`].
 pub(crate) async fn run(errands: Vec<Errand>, pings: u16) -> Vec<(Errand, Outcome)> {
@@ -38,25 +45,33 @@ pub(crate) async fn run(errands: Vec<Errand>, pings: u16) -> Vec<(Errand, Outcom
 }
 
 async fn ask(errand: &Errand, pings: u16) -> Outcome {
-    let socket =
-        EchoSocket::open(errand.ip, Some(&errand.interface)).map_err(|error| {
-            match error.kind() {
-                std::io::ErrorKind::PermissionDenied => {
-                    "no echo request may be sent: CAP_NET_RAW is missing".to_owned()
-                }
-                _ => error.to_string(),
-            }
-        })?;
-    let plan =
-        Plan { count: pings, size: SIZE, interval: QualitySettings::GAP, patience: PATIENCE };
     let mut times = vec![None; pings.into()];
+    let socket = match EchoSocket::open(errand.ip, Some(&errand.interface)) {
+        Ok(socket) => socket,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let failure = "no echo request may be sent: CAP_NET_RAW is missing".to_owned();
+            return Outcome { measured: None, failure: Some(failure) };
+        }
+        // No way to it out of this interface: as good as lost.
+        Err(error) => {
+            let measured = Some(Measured::new(&times));
+            return Outcome { measured, failure: Some(error.to_string()) };
+        }
+    };
+    let interval = QualitySettings::GAP;
+    let plan = Plan { count: pings, size: SIZE, interval, patience: PATIENCE };
     let mut run = socket.run(plan);
+    let mut failure = None;
     while let Some((number, fate)) = run.next().await {
-        if let (Fate::Replied { after, .. }, Some(place)) =
-            (fate, times.get_mut(usize::from(number)))
-        {
-            *place = Some(after);
+        match fate {
+            Fate::Replied { after, .. } => {
+                if let Some(place) = times.get_mut(usize::from(number)) {
+                    *place = Some(after);
+                }
+            }
+            Fate::Refused(why) => failure = Some(why),
+            Fate::Lost => {}
         }
     }
-    Ok(Measured::new(&times))
+    Outcome { measured: Some(Measured::new(&times)), failure }
 }

@@ -1,4 +1,4 @@
-//! Asks FRR for its routes and reads its JSON (FRR, zebra/zebra_vty.c; `show ip route json`).
+//! Asks FRR for its routes and reads its JSON (FRR, `zebra/zebra_vty.c`; `show ip route json`).
 
 use std::collections::BTreeMap;
 use std::io;

@@ -208,7 +208,7 @@ pub(super) fn read(
     Ok(Routes::new(Source::Kernel, routes, left_out))
 }
 
-/// The kernel's numbers of those who make routes (linux/rtnetlink.h and FRR's zebra/rt_netlink.h).
+/// The kernel's numbers of those who make routes (linux/rtnetlink.h and FRR's `zebra/rt_netlink.h`).
 fn protocol(number: u8) -> String {
     let name = match number {
         2 => "kernel",
