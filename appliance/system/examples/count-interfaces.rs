@@ -23,8 +23,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         interfaces = sampler.sample()?.len();
         sleep((began + Duration::from_secs(1) * second).saturating_duration_since(Instant::now()));
     }
-    let percent =
-        100.0 * (processor_time()? - before).as_secs_f64() / began.elapsed().as_secs_f64();
+    let used = processor_time()?.saturating_sub(before);
+    let percent = 100.0 * used.as_secs_f64() / began.elapsed().as_secs_f64();
     println!("interfaces {interfaces}");
     println!("percent {percent:.3}");
     Ok(())

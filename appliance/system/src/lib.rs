@@ -18,6 +18,7 @@ pub mod settings;
 mod snapshot;
 mod system;
 mod tables;
+pub mod tools;
 
 pub use error::SystemError;
 pub use snapshot::{Overview, Snapshot, Wan, WayOut};

@@ -17,6 +17,7 @@ use crate::quality::{self, LineQuality};
 use crate::routes::{self, Family, Routes, Vtysh};
 use crate::settings::QualitySettings;
 use crate::snapshot::{Overview, Snapshot, vrfs};
+use crate::tools::Tools;
 use crate::{SystemError, service};
 
 /// Series of an interface's receive rate, in bits a second; its label is the interface.
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     /// Somebody has begun to watch.
     pub(crate) woken: Notify,
     pub(crate) settings: Mutex<QualitySettings>,
+    tools: Tools,
 }
 
 /// How the way to one target was.
@@ -88,6 +90,7 @@ impl System {
             rings: Mutex::default(),
             woken: Notify::new(),
             settings: Mutex::new(settings),
+            tools: Tools::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -185,6 +188,11 @@ impl System {
             jitter: metrics.query(quality::JITTER, &label, from, to, points).await?,
             loss: metrics.query(quality::LOSS, &label, from, to, points).await?,
         })
+    }
+
+    /// Ping, the way to a host, a port, a name.
+    pub fn tools(&self) -> &Tools {
+        &self.inner.tools
     }
 
     /// All routes of a family, of all VRFs.

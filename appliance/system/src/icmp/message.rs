@@ -8,7 +8,7 @@ pub(crate) const LONGEST: usize = 1_472;
 const HEADER: usize = 8;
 
 /// An echo request with `size` bytes of data. The kernel puts the checksum of IPv6 in.
-pub(super) fn request(is_v6: bool, id: u16, sequence: u16, size: usize) -> Vec<u8> {
+pub(crate) fn request(is_v6: bool, id: u16, sequence: u16, size: usize) -> Vec<u8> {
     let mut bytes = vec![if is_v6 { 128 } else { 8 }, 0, 0, 0];
     bytes.extend(id.to_be_bytes());
     bytes.extend(sequence.to_be_bytes());
@@ -40,17 +40,17 @@ fn checksum(bytes: &[u8]) -> u16 {
 
 /// The reply in a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reply {
-    pub(super) id: u16,
-    pub(super) sequence: u16,
+pub(crate) struct Reply {
+    pub(crate) id: u16,
+    pub(crate) sequence: u16,
     /// Bytes of data.
-    pub(super) size: usize,
+    pub(crate) size: usize,
     /// Hops that the packet had left, where the header was seen.
-    pub(super) ttl: Option<u8>,
+    pub(crate) ttl: Option<u8>,
 }
 
 /// Reads an echo reply; None for anything else. A raw socket of IPv4 sees the IP header as well.
-pub(super) fn reply(is_v6: bool, has_header: bool, datagram: &[u8]) -> Option<Reply> {
+pub(crate) fn reply(is_v6: bool, has_header: bool, datagram: &[u8]) -> Option<Reply> {
     let (ttl, message) = if has_header && !is_v6 {
         let words = usize::from(datagram.first()? & 0x0f);
         (Some(*datagram.get(8)?), datagram.get(words * 4..)?)

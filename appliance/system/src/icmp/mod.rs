@@ -4,4 +4,5 @@
 mod message;
 mod socket;
 
+pub(crate) use message::{LONGEST, reply, request};
 pub(crate) use socket::{EchoSocket, Fate, Plan};
