@@ -25,6 +25,7 @@ use panoptikon_web::pages;
 use panoptikon_web::site::{Component, Facts, Rooms, Site};
 use panoptikon_web::tls::{Source, Subject, Tls};
 use store::{Store, Vault};
+use system::System;
 use tower_service::Service;
 use vyos::client::{Address, KeySource};
 
@@ -57,7 +58,14 @@ impl Bed {
         let now = Timestamp::now();
         let store = Store::open(store::Options {
             dir: dir.path().join("data"),
-            rooms: vec![events::ROOM, access::ROOM, discovery::ROOM, vyos::ROOM, detect::ROOM],
+            rooms: vec![
+                events::ROOM,
+                access::ROOM,
+                discovery::ROOM,
+                vyos::ROOM,
+                system::ROOM,
+                detect::ROOM,
+            ],
             built,
             max_bytes: 1 << 30,
             keep_backups: 6,
@@ -81,6 +89,8 @@ impl Bed {
             discovery: Discovery::open(store.clone(), events.clone(), now).unwrap(),
             alerts: Alerts::new(store.clone(), events.clone()),
             router: router(dir.path(), &store, &events, now).await,
+            system: System::open(store.clone(), events.clone(), system::Options::default())
+                .unwrap(),
             live: Live::new(),
             tls: Some(Arc::new(Tls::open(source, &subject, now).unwrap())),
             facts: Facts {
