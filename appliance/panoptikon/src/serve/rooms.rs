@@ -141,6 +141,7 @@ impl House {
                 router.run(until_ended(&lifecycle)).await;
                 Ok(())
             }
+        });
         let system = self.system.clone();
         supervisor.room("system", move |lifecycle| {
             let system = system.clone();
