@@ -13,7 +13,8 @@ use access::Permission as P;
 use axum::http::StatusCode;
 use axum::response::Response;
 use vyos::client::AskError;
-use vyos::config::Command;
+use vyos::config::{Command, Document, Node};
+use vyos::dialect::{Components, Dialect, Release};
 use vyos::{Draft, Link, Operator, Origin, PlanError, Risk, Stake, Trouble};
 
 use super::errors::sentence;
@@ -106,6 +107,17 @@ impl Ask {
             commands: trouble.commands,
         };
         self.answer(StatusCode::SERVICE_UNAVAILABLE, &page)
+    }
+
+    /// How this router wants its configuration written.
+    pub(super) async fn dialect(&self, config: &Node) -> Dialect {
+        let file = self.site.router.boot_document().await;
+        let components = file.as_ref().map(Components::of).unwrap_or_default();
+        let status = self.site.router.status().borrow().clone();
+        let told = status.abilities.as_ref().and_then(|found| found.version.as_deref());
+        let told = told.or_else(|| file.as_ref().and_then(Document::release));
+        let release = told.and_then(|text| Release::parse(text).ok());
+        Dialect::decide(config, &components, release.as_ref())
     }
 
     /// Where the one sits who asks.
