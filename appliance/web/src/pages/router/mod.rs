@@ -5,6 +5,7 @@
 //! beside the field that caused them.
 
 mod changes;
+mod commands;
 mod config;
 mod plans;
 mod snapshots;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Routes<Site> {
     Routes::new()
         .merge(changes::routes())
         .merge(plans::routes())
+        .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())
 }
@@ -184,6 +186,7 @@ impl<'a> Refill<'a> {
     }
 
     /// Whether a box was ticked; `usual` where nothing was refused.
+    #[expect(dead_code, reason = "the forms with boxes come with their areas")]
     pub(super) fn ticked(&self, name: &str, usual: bool) -> bool {
         if self.query.get(SAID).is_some() { self.query.get(name).is_some() } else { usual }
     }

@@ -6,4 +6,6 @@ mod config;
 pub use change::{
     ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
 };
-pub use config::{ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage};
+pub use config::{
+    CommandsPage, ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage,
+};
