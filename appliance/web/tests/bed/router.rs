@@ -1,5 +1,8 @@
 //! A site whose router is a stand-in that speaks the API of a release. A test program that uses it
 //! says `#[path = "bed/router.rs"] mod router;` beside `mod bed;`.
+#![allow(dead_code)] // each test program uses its own part
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+#![allow(unreachable_pub)] // a module of each test program
 
 use std::path::Path;
 

@@ -208,7 +208,8 @@ fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
     if origin.url.is_empty() || origin.fields.is_empty() {
         return String::new();
     }
-    let mut query = Query::parse(origin.url.as_str(), "");
+    let (path, raw) = origin.url.split_once('?').unwrap_or((&origin.url, ""));
+    let mut query = Query::parse(path, raw);
     for (name, value) in &origin.fields {
         query = query.with(name, value);
     }
@@ -216,7 +217,8 @@ fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
     let field = culprit.and_then(|command| {
         let (Command::Set(path) | Command::Delete(path) | Command::Comment(path, _)) = command;
         let holds = |(_, value): &&(String, String)| {
-            path.iter().rev().any(|word| !value.is_empty() && word == value.trim())
+            let mut lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.any(|line| path.iter().any(|word| word == line))
         };
         origin.fields.iter().find(holds).map(|(name, _)| name.clone())
     });
