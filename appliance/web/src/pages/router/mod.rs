@@ -7,6 +7,8 @@
 mod changes;
 mod commands;
 mod config;
+mod filled;
+mod interfaces;
 mod plans;
 mod snapshots;
 
@@ -26,14 +28,18 @@ use crate::view::router::{CommandLine, RiskLine, TroublePage};
 use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange};
 
 /// The areas, in the order of their tabs.
-const AREAS: &[(&str, &str)] =
-    &[("/router/config", "Configuration"), ("/router/changes", "Changes")];
+const AREAS: &[(&str, &str)] = &[
+    ("/router/interfaces", "Interfaces"),
+    ("/router/config", "Configuration"),
+    ("/router/changes", "Changes"),
+];
 
 /// The longest value of a form's field that is carried back to it, in bytes.
 const MOST_REFILLED: usize = 1_000;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::new()
+        .merge(interfaces::routes())
         .merge(changes::routes())
         .merge(plans::routes())
         .merge(commands::routes())

@@ -2,6 +2,7 @@
 
 mod change;
 mod config;
+mod interfaces;
 
 pub use change::{
     ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
@@ -9,3 +10,4 @@ pub use change::{
 pub use config::{
     CommandsPage, ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage,
 };
+pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};
