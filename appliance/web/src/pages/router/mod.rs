@@ -10,6 +10,7 @@ mod config;
 mod filled;
 mod interfaces;
 mod plans;
+mod routes;
 mod snapshots;
 
 use access::Permission as P;
@@ -30,6 +31,7 @@ use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange}
 /// The areas, in the order of their tabs.
 const AREAS: &[(&str, &str)] = &[
     ("/router/interfaces", "Interfaces"),
+    ("/router/routes", "Routes"),
     ("/router/config", "Configuration"),
     ("/router/changes", "Changes"),
 ];
@@ -40,6 +42,7 @@ const MOST_REFILLED: usize = 1_000;
 pub(super) fn routes() -> Routes<Site> {
     Routes::new()
         .merge(interfaces::routes())
+        .merge(routes::routes())
         .merge(changes::routes())
         .merge(plans::routes())
         .merge(commands::routes())

@@ -3,6 +3,7 @@
 mod change;
 mod config;
 mod interfaces;
+mod routes;
 
 pub use change::{
     ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
@@ -11,3 +12,4 @@ pub use config::{
     CommandsPage, ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage,
 };
 pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};
+pub use routes::{HopFields, RouteRow, RoutesPage, StaticRoutePage, StaticRoutesPage, StaticRow};
