@@ -7,6 +7,7 @@
 mod changes;
 mod commands;
 mod config;
+mod dhcp;
 mod filled;
 mod interfaces;
 mod plans;
@@ -32,6 +33,7 @@ use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange}
 const AREAS: &[(&str, &str)] = &[
     ("/router/interfaces", "Interfaces"),
     ("/router/routes", "Routes"),
+    ("/router/dhcp", "DHCP"),
     ("/router/config", "Configuration"),
     ("/router/changes", "Changes"),
 ];
@@ -43,6 +45,7 @@ pub(super) fn routes() -> Routes<Site> {
     Routes::new()
         .merge(interfaces::routes())
         .merge(routes::routes())
+        .merge(dhcp::routes())
         .merge(changes::routes())
         .merge(plans::routes())
         .merge(commands::routes())

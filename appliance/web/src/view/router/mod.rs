@@ -2,6 +2,7 @@
 
 mod change;
 mod config;
+mod dhcp;
 mod interfaces;
 mod routes;
 
@@ -10,6 +11,10 @@ pub use change::{
 };
 pub use config::{
     CommandsPage, ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage,
+};
+pub use dhcp::{
+    DhcpPage, DhcpServerView, FixedEditPage, FixedPage, FixedRow, LeaseRow, LeasesPage,
+    NetworkView, PoolPage, SubnetView,
 };
 pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};
 pub use routes::{HopFields, RouteRow, RoutesPage, StaticRoutePage, StaticRoutesPage, StaticRow};
