@@ -7,11 +7,14 @@
 mod changes;
 mod commands;
 mod config;
+mod containers;
 mod dhcp;
+mod dns;
 mod filled;
 mod interfaces;
 mod plans;
 mod routes;
+mod services;
 mod snapshots;
 
 use access::Permission as P;
@@ -34,6 +37,9 @@ const AREAS: &[(&str, &str)] = &[
     ("/router/interfaces", "Interfaces"),
     ("/router/routes", "Routes"),
     ("/router/dhcp", "DHCP"),
+    ("/router/dns", "DNS"),
+    ("/router/services", "Services"),
+    ("/router/containers", "Containers"),
     ("/router/config", "Configuration"),
     ("/router/changes", "Changes"),
 ];
@@ -46,6 +52,9 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(interfaces::routes())
         .merge(routes::routes())
         .merge(dhcp::routes())
+        .merge(dns::routes())
+        .merge(services::routes())
+        .merge(containers::routes())
         .merge(changes::routes())
         .merge(plans::routes())
         .merge(commands::routes())
