@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::CommandLine;
-use crate::view::{Choice, Empty, Field, Moment, Shell};
+use crate::view::{Choice, Empty, Field, Moment, Pager, Shell};
 
 /// A line of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +101,24 @@ pub struct SnapshotsPage {
     pub to: Vec<Choice>,
     /// What stands there if there are none.
     pub empty: Option<Empty>,
+    /// Neighbouring pages.
+    pub pager: Pager,
+}
+
+/// `GET /router/config/snapshots/{number}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/snapshot.html")]
+pub struct SnapshotPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Its name, or why it was taken.
+    pub title: String,
+    /// The snapshot.
+    pub row: SnapshotRow,
+    /// What turns what runs now into it.
+    pub commands: Vec<CommandLine>,
+    /// Why that is not known; empty if it is.
+    pub said: String,
 }
 
 /// `GET /router/config/diff`.
