@@ -183,6 +183,23 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, askama::Result<String>)> {
             .render(),
         ),
         (
+            "router-archive",
+            ArchivePage {
+                shell: shell("Archive of commits", "/router/config/archive"),
+                rows: (0..mood.n(50))
+                    .map(|i| ArchiveRow {
+                        revision: i,
+                        at: ago(60 * i as u64 + 5),
+                        user: mood.t("vyos"),
+                        via: mood.t("cli"),
+                        comment: mood.t("commit"),
+                    })
+                    .collect(),
+                empty: none("No archive"),
+            }
+            .render(),
+        ),
+        (
             "router-diff",
             DiffPage {
                 shell: shell("What changed", "/router/config/diff"),

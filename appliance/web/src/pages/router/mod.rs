@@ -4,6 +4,7 @@
 //! applies. A form that the router refused is filled in again by [`Refill`], with the router's words
 //! beside the field that caused them.
 
+mod archive;
 mod changes;
 mod commands;
 mod config;
@@ -57,6 +58,7 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(containers::routes())
         .merge(changes::routes())
         .merge(plans::routes())
+        .merge(archive::routes())
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())

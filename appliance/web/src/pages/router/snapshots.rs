@@ -160,7 +160,12 @@ async fn keep(ask: Ask, form: Form) -> Result<Response, Failure> {
     }
 }
 
-async fn note(ask: &Ask, action: &'static str, number: i64, label: &str) -> Result<(), Failure> {
+pub(super) async fn note(
+    ask: &Ask,
+    action: &'static str,
+    number: i64,
+    label: &str,
+) -> Result<(), Failure> {
     let line = Line::new(&ask.visitor.caller, action, format!("snapshot:{number}"), ask.now);
     ask.site.access.audit().append(line.with(json!({ "label": label }))).await?;
     Ok(())

@@ -121,6 +121,33 @@ pub struct SnapshotPage {
     pub said: String,
 }
 
+/// A commit of the router's own archive.
+#[derive(Debug, Clone)]
+pub struct ArchiveRow {
+    /// How many commits there were since.
+    pub revision: usize,
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub user: String,
+    /// How.
+    pub via: String,
+    /// What they noted.
+    pub comment: String,
+}
+
+/// `GET /router/config/archive`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/archive.html")]
+pub struct ArchivePage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The commits, newest first.
+    pub rows: Vec<ArchiveRow>,
+    /// What stands there if there are none.
+    pub empty: Option<Empty>,
+}
+
 /// `GET /router/config/diff`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "router/diff.html")]

@@ -12,8 +12,8 @@ pub use change::{
     ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
 };
 pub use config::{
-    CommandsPage, ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotPage, SnapshotRow,
-    SnapshotsPage,
+    ArchivePage, ArchiveRow, CommandsPage, ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotPage,
+    SnapshotRow, SnapshotsPage,
 };
 pub use dhcp::{
     DhcpPage, DhcpServerView, FixedEditPage, FixedPage, FixedRow, LeaseRow, LeasesPage,
