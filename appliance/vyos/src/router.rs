@@ -146,6 +146,8 @@ struct Inner {
 struct Known {
     config: Arc<Node>,
     read: Instant,
+    /// What we had done by then.
+    deeds: u64,
 }
 
 impl Router {
@@ -197,7 +199,9 @@ impl Router {
     /// What the router runs, as read within the last seconds.
     pub async fn config(&self) -> Result<Arc<Node>, AskError> {
         match self.known() {
-            Some(known) if known.read.elapsed() < FRESH => Ok(known.config),
+            Some(known) if known.read.elapsed() < FRESH && known.deeds == self.deeds() => {
+                Ok(known.config)
+            }
             // While a long commit runs, what ran before it is better than no page.
             Some(known) => {
                 // To its end in any case: what it finds out about others must not be lost.
@@ -394,6 +398,11 @@ impl Router {
         self.inner.snapshots.delete(number).await
     }
 
+    /// Counts what we did to the router.
+    fn deeds(&self) -> u64 {
+        *self.inner.changes.told().borrow()
+    }
+
     fn known(&self) -> Option<Known> {
         self.inner.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -438,6 +447,7 @@ impl Router {
 
     /// Reads the router's configuration; tells of what others changed.
     async fn look(&self) -> Result<Arc<Node>, AskError> {
+        let deeds = self.deeds();
         let read = self.inner.changes.read().await;
         let (config, own) = match read {
             Ok(read) => read,
@@ -454,7 +464,7 @@ impl Router {
         let config = Arc::new(config);
         let before = {
             let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.replace(Known { config: config.clone(), read: Instant::now() })
+            known.replace(Known { config: config.clone(), read: Instant::now(), deeds })
         };
         let changed = before.as_ref().is_none_or(|before| !before.config.means_the_same(&config));
         if let Some(before) = before.filter(|_| changed) {
