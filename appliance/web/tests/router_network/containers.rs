@@ -5,13 +5,11 @@ use crate::{HOSTILE, is_inert};
 
 async fn with_one() -> (RouterBed, crate::bed::Browser) {
     let more = format!(
-        "set container name web image docker.io/library/nginx:1.27\n\
-         set container name web description '{HOSTILE}'\n\
-         set container name web environment PASSWORD value topsecret\n\
-         set container name web port http source 8080\n\
-         set container name web port http destination 80\n\
-         set container network inside prefix 172.16.0.0/24\n\
-         set container name web network inside address 172.16.0.2"
+        "container {{\n    name web {{\n        image docker.io/library/nginx:1.27\n        \
+         description \"{HOSTILE}\"\n        environment PASSWORD {{\n            value topsecret\n        \
+         }}\n        network inside {{\n            address 172.16.0.2\n        }}\n        \
+         port http {{\n            source 8080\n            destination 80\n        }}\n    }}\n    \
+         network inside {{\n        prefix 172.16.0.0/24\n    }}\n}}\n"
     );
     RouterBed::with(Release::Current, &more, system::Options::default()).await
 }

@@ -99,7 +99,7 @@ async fn a_static_route_over_two_ways_is_added_changed_and_deleted() {
         let fields = [("destination", "10.20.0.0/16"), ("table", "")];
         let answer = ada.post("/router/routes/static/delete", &fields).await;
         let commands = bed.planned(&mut ada, &answer).await;
-        assert_eq!(commands, ["delete protocols static route"]);
+        assert_eq!(commands, ["delete protocols"]);
     }
 }
 
@@ -107,7 +107,7 @@ async fn a_static_route_over_two_ways_is_added_changed_and_deleted() {
 async fn wrong_routes_are_told_beside_the_field() {
     let (_bed, mut ada) = RouterBed::new(Release::Current).await;
     let wrong = [
-        ("10.20.0.1/16", "192.168.1.2", "bits are set behind the length"),
+        ("10.20.0.1/16", "192.168.1.2", "Bits are set behind the length"),
         ("10.20.0.0/16", "2001:db8::1", "An IPv4 address"),
         ("10.20.0.0/16", "", "A gateway, an interface"),
     ];

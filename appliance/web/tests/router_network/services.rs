@@ -5,8 +5,9 @@ use crate::{HOSTILE, is_inert};
 
 #[tokio::test]
 async fn services_are_listed_with_ports_and_without_keys() {
-    let more = "set service snmp community topsecret authorization ro\n\
-                set service lldp interface eth1";
+    let more = "service {\n    lldp {\n        interface eth1 {\n        }\n    }\n    \
+                snmp {\n        community topsecret {\n            authorization ro\n        }\n    \
+                }\n}\n";
     let (_bed, mut ada) = RouterBed::with(Release::Current, more, system::Options::default()).await;
     let page = ada.get("/router/services").await.expect(200);
     for text in ["SSH", "22/tcp", "8443/tcp", "127.0.0.1", "LLDP", "SNMP", "161/udp", "not set up"]
@@ -33,9 +34,9 @@ async fn ssh_moves_to_another_port() {
             bed.planned(&mut ada, &answer).await,
             [
                 "delete service ssh port 22",
+                "set service ssh port 2222",
                 "set service ssh disable-password-authentication",
                 "set service ssh listen-address 192.168.1.1",
-                "set service ssh port 2222",
             ]
         );
         bed.apply(&mut ada, &answer).await.location();
@@ -83,7 +84,9 @@ async fn the_web_servers_port_says_what_it_puts_at_risk() {
 
 #[tokio::test]
 async fn hostile_services_are_inert_and_a_viewer_changes_none() {
-    let more = format!("set service lldp snmp '{HOSTILE}'");
+    let more = format!(
+        "service {{\n    lldp {{\n        interface \"{HOSTILE}\" {{\n        }}\n    }}\n}}\n"
+    );
     let (bed, mut ada) = RouterBed::with(Release::Current, &more, system::Options::default()).await;
     is_inert(&ada.get("/router/services").await.expect(200));
     let mut viewer = bed.bed.person(Role::Viewer).await;
