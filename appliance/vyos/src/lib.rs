@@ -12,6 +12,7 @@ mod change;
 pub mod client;
 pub mod config;
 pub mod dialect;
+pub mod edit;
 pub mod facts;
 mod plan;
 mod router;

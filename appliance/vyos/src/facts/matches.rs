@@ -1,11 +1,12 @@
 //! What packets a rule is for: the part that firewall, NAT and policy routes have in common.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::read::Reader;
 
 /// What packets a rule is for. All of it must be so at once.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Matches {
     /// `tcp`, `udp`, `tcp_udp`, `icmp`, a number …; with `!` in front all others.
     pub protocol: Option<String>,
@@ -38,7 +39,8 @@ pub struct Matches {
 }
 
 /// One end of a packet's way.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Side {
     /// Address, prefix or range; with `!` in front all others.
     pub address: Option<String>,
@@ -59,7 +61,8 @@ pub struct Side {
 }
 
 /// A group that an address or port must be in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct GroupMatch {
     /// The configuration's word: `address-group`, `port-group` …
     pub kind: String,
@@ -70,7 +73,8 @@ pub struct GroupMatch {
 }
 
 /// An interface, or a group of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InterfaceMatch {
     /// Its name, which may end in `*`.
     pub name: Option<String>,
@@ -81,7 +85,8 @@ pub struct InterfaceMatch {
 }
 
 /// Kinds of ICMP.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Icmp {
     /// By name, such as `echo-request`.
     pub type_name: Option<String>,
@@ -92,7 +97,8 @@ pub struct Icmp {
 }
 
 /// A rate.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limit {
     /// As it is written: `10/second`; a count of `recent`.
     pub rate: Option<String>,
@@ -101,7 +107,8 @@ pub struct Limit {
 }
 
 /// When a rule holds.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Time {
     /// `YYYY-MM-DD`.
     pub start_date: Option<String>,

@@ -60,7 +60,8 @@ pub struct NatRule {
 }
 
 /// What a packet's address and port become.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Translation {
     /// Address, prefix, range, or `masquerade`: that of the interface.
     pub address: Option<String>,
