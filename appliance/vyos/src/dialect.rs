@@ -136,6 +136,22 @@ impl Components {
     }
 }
 
+/// The older or the newer of two forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Era {
+    Old,
+    New,
+}
+
+impl Era {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Old => "older form",
+            Self::New => "newer form",
+        }
+    }
+}
+
 /// How DHCP for IPv4 is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -195,18 +211,18 @@ impl Dialect {
     /// the latter two may be empty or absent.
     pub fn decide(root: &Node, components: &Components, release: Option<&Release>) -> Self {
         let mut reasons = Vec::new();
-        let mut pick = |what: &str, tries: [(Option<&'static str>, String); 3]| {
+        let mut pick = |what: &str, tries: [(Option<Era>, String); 3]| {
             let (form, why) = tries.into_iter().find_map(|(f, why)| f.map(|form| (form, why)))?;
-            reasons.push(format!("{what}: {form}, by {why}"));
+            reasons.push(format!("{what}: {}, by {why}", form.words()));
             Some(form)
         };
-        let by = |component: &str, decide: &dyn Fn(u32) -> Option<&'static str>| {
+        let by = |component: &str, decide: &dyn Fn(u32) -> Option<Era>| {
             let version = components.version(component);
             let why = version.map(|version| format!("{component}@{version}")).unwrap_or_default();
             (version.and_then(decide), why)
         };
-        let shape = |form: Option<&'static str>| (form, "the present configuration".to_owned());
-        let told = |form: Option<&'static str>| {
+        let shape = |form: Option<Era>| (form, "the present configuration".to_owned());
+        let told = |form: Option<Era>| {
             (form, format!("release {}", release.map_or("", |release| release.text.as_str())))
         };
         let dhcp4 = pick(
@@ -214,10 +230,10 @@ impl Dialect {
             [
                 shape(dhcp4_shape(root)),
                 by("dhcp-server", &|version| match version {
-                    ..=8 => Some("plain"),
+                    ..=8 => Some(Era::Old),
                     // Two weeks of rolling releases between the forms.
                     9 => None,
-                    10.. => Some("option"),
+                    10.. => Some(Era::New),
                 }),
                 told(release.and_then(|release| since(release, 20_240_115, 20_240_301))),
             ],
@@ -227,9 +243,9 @@ impl Dialect {
             [
                 shape(dhcp6_shape(root)),
                 by("dhcpv6-server", &|version| match version {
-                    ..=1 => Some("plain"),
+                    ..=1 => Some(Era::Old),
                     2..=3 => None,
-                    4.. => Some("option"),
+                    4.. => Some(Era::New),
                 }),
                 told(release.and_then(|release| since(release, 20_240_115, 20_240_301))),
             ],
@@ -238,7 +254,7 @@ impl Dialect {
             "https",
             [
                 shape(api_shape(root)),
-                by("https", &|version| Some(if version >= 7 { "option" } else { "plain" })),
+                by("https", &|version| Some(if version >= 7 { Era::New } else { Era::Old })),
                 told(release.and_then(|release| match release.train {
                     // The streams before 1.5.0 changed it somewhere on the way.
                     Train::Circinus if !release.text.starts_with("1.5.") => None,
@@ -251,11 +267,11 @@ impl Dialect {
             [
                 shape(netflow_shape(root)),
                 by("flow-accounting", &|version| match version {
-                    ..=1 => Some("plain"),
-                    2.. => Some("option"),
+                    ..=1 => Some(Era::Old),
+                    2.. => Some(Era::New),
                 }),
                 told(release.and_then(|release| match release.train {
-                    Train::Equuleus | Train::Sagitta => Some("plain"),
+                    Train::Equuleus | Train::Sagitta => Some(Era::Old),
                     Train::Circinus | Train::Rolling => None,
                 })),
             ],
@@ -265,27 +281,27 @@ impl Dialect {
             [
                 shape(firewall_shape(root)),
                 by("firewall", &|version| match version {
-                    ..=10 => Some("plain"),
+                    ..=10 => Some(Era::Old),
                     // Rolling releases of 2023 that wrote interfaces and switches in other ways.
                     11..=13 => None,
-                    14.. => Some("option"),
+                    14.. => Some(Era::New),
                 }),
                 told(release.and_then(|release| match release.train {
-                    Train::Equuleus => Some("plain"),
-                    Train::Sagitta | Train::Circinus => Some("option"),
+                    Train::Equuleus => Some(Era::Old),
+                    Train::Sagitta | Train::Circinus => Some(Era::New),
                     Train::Rolling => since(release, 20_230_801, 20_240_201),
                 })),
             ],
         );
         Self {
-            dhcp4: dhcp4.map(|f| if f == "plain" { Dhcp4Form::Plain } else { Dhcp4Form::Option }),
-            dhcp6: dhcp6.map(|f| if f == "plain" { Dhcp6Form::Plain } else { Dhcp6Form::Option }),
-            api: api.map(|f| if f == "plain" { ApiForm::Plain } else { ApiForm::Rest }),
+            dhcp4: dhcp4.map(|f| if f == Era::Old { Dhcp4Form::Plain } else { Dhcp4Form::Option }),
+            dhcp6: dhcp6.map(|f| if f == Era::Old { Dhcp6Form::Plain } else { Dhcp6Form::Option }),
+            api: api.map(|f| if f == Era::Old { ApiForm::Plain } else { ApiForm::Rest }),
             netflow: netflow.map(|f| match f {
-                "plain" => NetflowForm::Interface,
-                _ => NetflowForm::NetflowInterface,
+                Era::Old => NetflowForm::Interface,
+                Era::New => NetflowForm::NetflowInterface,
             }),
-            firewall_families: firewall.map(|form| form != "plain"),
+            firewall_families: firewall.map(|form| form != Era::Old),
             reasons,
         }
     }
@@ -334,12 +350,12 @@ const fn undetermined(what: &'static str) -> DialectError {
 }
 
 /// The form of a release where rolling ones changed between two days; later lines have the new one.
-fn since(release: &Release, last_old: u32, first_new: u32) -> Option<&'static str> {
+fn since(release: &Release, last_old: u32, first_new: u32) -> Option<Era> {
     match (release.train, release.day) {
-        (Train::Equuleus | Train::Sagitta, _) => Some("plain"),
-        (Train::Circinus, _) => Some("option"),
-        (Train::Rolling, Some(day)) if day >= first_new => Some("option"),
-        (Train::Rolling, Some(day)) if day <= last_old => Some("plain"),
+        (Train::Equuleus | Train::Sagitta, _) => Some(Era::Old),
+        (Train::Circinus, _) => Some(Era::New),
+        (Train::Rolling, Some(day)) if day >= first_new => Some(Era::New),
+        (Train::Rolling, Some(day)) if day <= last_old => Some(Era::Old),
         (Train::Rolling, _) => None,
     }
 }
@@ -362,59 +378,59 @@ fn has(node: &Node, names: &[&str]) -> bool {
     names.iter().any(|name| node.at([*name]).is_some())
 }
 
-fn dhcp4_shape(root: &Node) -> Option<&'static str> {
+fn dhcp4_shape(root: &Node) -> Option<Era> {
     let plain = ["default-router", "name-server", "domain-name", "domain-search", "ntp-server"];
     for subnet in subnets(root, "dhcp-server") {
         if has(subnet, &["option", "subnet-id"]) || any_below(subnet, "static-mapping", &["mac"]) {
-            return Some("option");
+            return Some(Era::New);
         }
         if has(subnet, &plain) || any_below(subnet, "static-mapping", &["mac-address"]) {
-            return Some("plain");
+            return Some(Era::Old);
         }
     }
     None
 }
 
-fn dhcp6_shape(root: &Node) -> Option<&'static str> {
+fn dhcp6_shape(root: &Node) -> Option<Era> {
     for subnet in subnets(root, "dhcpv6-server") {
         let mapping = |names: &[&str]| any_below(subnet, "static-mapping", names);
         if has(subnet, &["option", "subnet-id", "range"]) || mapping(&["duid", "mac"]) {
-            return Some("option");
+            return Some(Era::New);
         }
         if has(subnet, &["address-range", "name-server", "domain-search"])
             || mapping(&["identifier", "mac-address"])
         {
-            return Some("plain");
+            return Some(Era::Old);
         }
     }
     None
 }
 
-fn api_shape(root: &Node) -> Option<&'static str> {
+fn api_shape(root: &Node) -> Option<Era> {
     let api = root.at(["service", "https", "api"])?;
     if has(api, &["rest"]) {
-        return Some("option");
+        return Some(Era::New);
     }
-    has(api, &["strict", "debug", "cors"]).then_some("plain")
+    has(api, &["strict", "debug", "cors"]).then_some(Era::Old)
 }
 
-fn netflow_shape(root: &Node) -> Option<&'static str> {
+fn netflow_shape(root: &Node) -> Option<Era> {
     let accounting = root.at(["system", "flow-accounting"])?;
     if accounting.at(["netflow", "interface"]).is_some() {
-        return Some("option");
+        return Some(Era::New);
     }
-    has(accounting, &["interface"]).then_some("plain")
+    has(accounting, &["interface"]).then_some(Era::Old)
 }
 
-fn firewall_shape(root: &Node) -> Option<&'static str> {
+fn firewall_shape(root: &Node) -> Option<Era> {
     let firewall = root.at(["firewall"])?;
     if has(firewall, &["name", "ipv6-name", "all-ping", "state-policy"]) {
-        return Some("plain");
+        return Some(Era::Old);
     }
     let hooks = ["forward", "input", "output", "prerouting"];
     let modern = |family: &str| firewall.at([family]).is_some_and(|family| has(family, &hooks));
     // Interfaces were named in other ways in rolling releases of 2023.
-    (modern("ipv4") || modern("ipv6")).then_some("option").filter(|_| !has_old_interfaces(firewall))
+    (modern("ipv4") || modern("ipv6")).then_some(Era::New).filter(|_| !has_old_interfaces(firewall))
 }
 
 fn has_old_interfaces(node: &Node) -> bool {

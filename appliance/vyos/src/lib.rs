@@ -16,6 +16,7 @@ pub mod edit;
 pub mod facts;
 mod plan;
 mod router;
+pub mod runtime;
 pub mod secrets;
 mod snapshots;
 

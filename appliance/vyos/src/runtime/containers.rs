@@ -1,0 +1,58 @@
+//! Containers as they run, from `podman ps -a --format json`.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::RuntimeError;
+
+/// A container as it runs, or as it has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunningContainer {
+    /// As it is configured.
+    pub name: String,
+    /// What it runs.
+    pub image: String,
+    /// `running`, `exited`, `created`, `paused` …
+    pub state: String,
+    /// In podman's words, such as `Up 3 hours`.
+    pub status: String,
+    /// When it last began, in seconds since 1970.
+    pub started: Option<i64>,
+    /// How it ended.
+    pub exit_code: Option<i64>,
+}
+
+impl RunningContainer {
+    /// It runs.
+    pub fn is_running(&self) -> bool {
+        self.state == "running"
+    }
+}
+
+/// Reads podman's JSON.
+pub fn parse_podman(text: &str) -> Result<Vec<RunningContainer>, RuntimeError> {
+    let failed = |problem: String| RuntimeError::Form { what: "podman's list", problem };
+    // Without any container old releases write nothing, others `null`.
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let json: Value = serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
+    let all = match &json {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(all) => all,
+        _ => return Err(failed("it is no list".to_owned())),
+    };
+    let container = |one: &Value| {
+        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        let state = text("State").to_ascii_lowercase();
+        RunningContainer {
+            name: one["Names"][0].as_str().or(one["Names"].as_str()).unwrap_or_default().to_owned(),
+            image: text("Image"),
+            status: text("Status"),
+            started: one["StartedAt"].as_i64().filter(|at| *at > 0),
+            exit_code: one["ExitCode"].as_i64().filter(|_| state == "exited"),
+            state,
+        }
+    };
+    Ok(all.iter().map(container).collect())
+}
