@@ -6,7 +6,12 @@
 
 mod changes;
 mod config;
+mod counters;
+mod fill;
+mod firewall;
+mod nat;
 mod plans;
+mod policy;
 mod snapshots;
 
 use access::Permission as P;
@@ -24,8 +29,13 @@ use crate::view::router::{CommandLine, RiskLine, TroublePage};
 use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange};
 
 /// The areas, in the order of their tabs.
-const AREAS: &[(&str, &str)] =
-    &[("/router/config", "Configuration"), ("/router/changes", "Changes")];
+const AREAS: &[(&str, &str)] = &[
+    ("/router/firewall", "Firewall"),
+    ("/router/nat", "NAT"),
+    ("/router/policy", "Policy routing"),
+    ("/router/config", "Configuration"),
+    ("/router/changes", "Changes"),
+];
 
 /// The longest value of a form's field that is carried back to it, in bytes.
 const MOST_REFILLED: usize = 1_000;
@@ -36,6 +46,9 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(plans::routes())
         .merge(config::routes())
         .merge(snapshots::routes())
+        .merge(firewall::routes())
+        .merge(nat::routes())
+        .merge(policy::routes())
 }
 
 /// Who may look.
