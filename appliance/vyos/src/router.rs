@@ -1,6 +1,7 @@
 //! The router as the rest of the house knows it: what it runs, how it can be reached, what waits to
 //! be kept, and how it is changed.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -475,7 +476,7 @@ impl Router {
         let count = lines.len();
         let mut commands = lines.iter().take(MOST_LINES).cloned().collect::<Vec<_>>().join("\n");
         if count > MOST_LINES {
-            commands.push_str(&format!("\n# and {} more", count - MOST_LINES));
+            let _ = write!(commands, "\n# and {} more", count - MOST_LINES);
         }
         let row = Change {
             number: 0,

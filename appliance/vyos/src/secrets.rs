@@ -59,7 +59,9 @@ impl Node {
 fn strike(node: &mut Node, path: &mut Vec<String>) {
     match &mut node.kind {
         Kind::Leaf(values) if is_secret(path) => {
-            values.iter_mut().for_each(|value| STRUCK_OUT.clone_into(value));
+            for value in values {
+                STRUCK_OUT.clone_into(value);
+            }
         }
         Kind::Leaf(_) => {}
         Kind::Inner(children) | Kind::Tag(children) => {

@@ -9,6 +9,7 @@ use events::Events;
 use model::Timestamp;
 use serde::Serialize;
 use store::Store;
+use system::System;
 use vyos::Router;
 
 use crate::live::Live;
@@ -33,6 +34,8 @@ pub struct Rooms {
     pub alerts: Alerts,
     /// The router that it runs on.
     pub router: Router,
+    /// What the router's kernel knows.
+    pub system: System,
     /// Open pages.
     pub live: Live,
     /// Certificates; None where only the plain listener is used.

@@ -23,6 +23,7 @@ mod tls;
 mod tree;
 mod verify;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,7 +101,7 @@ impl Timing {
 }
 
 /// How a stand-in is started.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Whose behaviour is shown.
     pub release: Release,
@@ -137,6 +138,18 @@ impl Options {
             timing: Timing::default(),
             ports: Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The configuration holds keys.
+        f.debug_struct("Options")
+            .field("release", &self.release)
+            .field("socket", &self.socket)
+            .field("listen", &self.listen)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -182,18 +195,23 @@ pub struct Seen {
     pub status: Option<u16>,
 }
 
-impl std::fmt::Debug for Seen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The body holds a key.
         write!(f, "{} {} ({} bytes) -> {:?}", self.method, self.path, self.body.len(), self.status)
     }
 }
 
 /// A running stand-in. Dropping it ends it.
-#[derive(Debug)]
 pub struct Sim {
     shared: Arc<Shared>,
     server: server::Server,
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl Sim {
@@ -318,11 +336,13 @@ impl Sim {
 
     /// What an op-mode command (`show`, `interfaces`) answers from now on.
     pub fn op_answer(&self, words: &[&str], text: &str) {
-        let words = words.iter().map(|word| (*word).to_owned()).collect();
-        self.shared.router().knobs.op_answers.push((words, text.to_owned()));
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        let answers = &mut self.shared.router().knobs.op_answers;
+        answers.retain(|(known, _)| *known != words);
+        answers.push((words, text.to_owned()));
     }
 
-    /// The last requests, oldest first; no more than 10 000 are kept.
+    /// The last requests, oldest first; no more than 10 000 or 64 MiB are kept.
     pub fn requests(&self) -> Vec<Seen> {
         self.shared.router().seen.iter().cloned().collect()
     }
@@ -341,6 +361,7 @@ impl Sim {
     pub fn forget_requests(&self) {
         let mut router = self.shared.router();
         router.seen.clear();
+        router.seen_bytes = 0;
         router.count = 0;
         router.most_at_once = router.at_once;
     }

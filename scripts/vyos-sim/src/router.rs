@@ -22,9 +22,10 @@ pub(crate) const LOCKED: &str =
     "Configuration system temporarily locked due to another commit in progress\n";
 /// How many requests are remembered.
 const REMEMBERED: usize = 10_000;
+/// How much of them.
+const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 
 /// A router and the locks of its server.
-#[derive(Debug)]
 pub(crate) struct Shared {
     router: Mutex<Router>,
     /// One change at a time; the others wait.
@@ -36,14 +37,12 @@ pub(crate) struct Shared {
 }
 
 /// A change that goes back by itself unless it is confirmed.
-#[derive(Debug)]
 struct Unconfirmed {
     until: Instant,
     before: Node,
 }
 
 /// What tests have turned.
-#[derive(Debug)]
 pub(crate) struct Knobs {
     pub(crate) refused: Option<Vec<String>>,
     pub(crate) late_load_wins: bool,
@@ -53,7 +52,7 @@ pub(crate) struct Knobs {
 }
 
 /// The API's server as it was started: a change counts from its next start on.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Server {
     pub(crate) keys: Vec<(String, String)>,
     pub(crate) strict: bool,
@@ -64,7 +63,6 @@ pub(crate) struct Server {
 }
 
 /// All that a router is.
-#[derive(Debug)]
 pub(crate) struct Router {
     pub(crate) release: Release,
     pub(crate) def: &'static Def,
@@ -85,6 +83,7 @@ pub(crate) struct Router {
     pub(crate) knobs: Knobs,
     pub(crate) server: Server,
     pub(crate) seen: VecDeque<Seen>,
+    pub(crate) seen_bytes: usize,
     pub(crate) count: u64,
     pub(crate) at_once: usize,
     pub(crate) most_at_once: usize,
@@ -137,6 +136,7 @@ impl Shared {
             },
             server: Server::default(),
             seen: VecDeque::new(),
+            seen_bytes: 0,
             count: 0,
             at_once: 0,
             most_at_once: 0,
@@ -196,14 +196,19 @@ impl Router {
         if self.unconfirmed.as_ref().is_some_and(|change| change.until <= now)
             && let Some(change) = self.unconfirmed.take()
         {
-            let action = ["system", "config-management", "commit-confirm", "action"];
-            if self.running.value_at(action) == Some("reload") {
+            if self.confirm_action() == "reload" {
                 self.running = change.before;
                 self.discard();
             } else {
                 self.reboot();
             }
         }
+    }
+
+    /// What brings an unconfirmed change back.
+    pub(crate) fn confirm_action(&self) -> &'static str {
+        let action = ["system", "config-management", "commit-confirm", "action"];
+        if self.running.value_at(action) == Some("reload") { "reload" } else { "reboot" }
     }
 
     fn finish(&mut self) -> Result<String, String> {
@@ -371,10 +376,12 @@ impl Router {
 
     /// Notes a request, and that it is worked on.
     pub(crate) fn begins(&mut self, seen: Seen) -> u64 {
-        if self.seen.len() == REMEMBERED {
-            self.seen.pop_front();
-        }
+        self.seen_bytes += seen.body.len();
         self.seen.push_back(seen);
+        while self.seen.len() > REMEMBERED || self.seen_bytes > REMEMBERED_BYTES {
+            let Some(oldest) = self.seen.pop_front() else { break };
+            self.seen_bytes -= oldest.body.len();
+        }
         self.count += 1;
         self.at_once += 1;
         self.most_at_once = self.most_at_once.max(self.at_once);

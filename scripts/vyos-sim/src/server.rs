@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,6 +60,9 @@ impl Server {
             let _ = std::fs::remove_file(path);
             let listener = UnixListener::bind(path)
                 .map_err(|source| SimError::file("listening on", path, source))?;
+            // As the server itself does: the key is what protects it.
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
+                .map_err(|source| SimError::file("opening up", path, source))?;
             let link = Link { shared: Arc::clone(shared), fronted: !options.bare_socket };
             let ended = server.end.subscribe();
             server.tasks.spawn(accept_unix(listener, link, Arc::clone(&limit), ended));

@@ -158,6 +158,7 @@ async fn a_wrong_key_is_told_so() {
     let answer = bed.post("/retrieve", json!({"op": "exists", "path": ["system"]})).await;
     assert_eq!((answer.status, answer.error().as_str()), (401, "Valid API key is required"));
     assert_eq!(bed.sim.key(), "another");
+    assert!(!format!("{:?}", bed.sim).contains("another"));
 }
 
 #[tokio::test]
@@ -240,7 +241,7 @@ async fn by_default_a_change_that_is_not_confirmed_reboots_the_router() {
 #[tokio::test]
 async fn a_change_that_is_confirmed_stays() {
     let bed = Bed::with(Release::Newer, |options| {
-        options.timing.minute = Duration::from_millis(1000);
+        options.timing.minute = Duration::from_secs(1);
     })
     .await;
     let change = json!({"op": "set", "path": ["system", "host-name", "good"], "confirm_time": 1});

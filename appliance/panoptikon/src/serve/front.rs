@@ -60,6 +60,7 @@ pub(super) fn open(
         discovery: house.discovery.clone(),
         alerts: house.alerts.clone(),
         router: house.router.clone(),
+        system: house.system.clone(),
         live: live.clone(),
         tls: Some(Arc::clone(&tls)),
         facts: facts(host),

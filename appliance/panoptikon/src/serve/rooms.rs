@@ -11,6 +11,7 @@ use events::Events;
 use model::{NewEvent, Severity, Timestamp};
 use serde_json::json;
 use store::{Options, Room, Store, Vault};
+use system::System;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use vyos::Router;
@@ -39,7 +40,7 @@ const API_STATE: &str = "/run/http-api-state";
 
 /// The tables of all rooms, lowest floor first.
 pub(super) fn tables() -> Vec<Room> {
-    vec![events::ROOM, access::ROOM, discovery::ROOM, vyos::ROOM, detect::ROOM]
+    vec![events::ROOM, access::ROOM, discovery::ROOM, system::ROOM, vyos::ROOM, detect::ROOM]
 }
 
 /// The rooms once they are open. Cheap to clone.
@@ -51,6 +52,7 @@ pub(super) struct House {
     pub(super) discovery: Discovery,
     pub(super) alerts: Alerts,
     pub(super) router: Router,
+    pub(super) system: System,
 }
 
 /// When this program was built: no true clock shows an earlier time.
@@ -86,7 +88,9 @@ pub(super) async fn open(
     let router = Router::open(router(config), store.clone(), events.clone(), vault, now)
         .await
         .context("opening the room vyos")?;
-    let house = House { store, access, events, discovery, alerts, router };
+    let system = System::open(store.clone(), events.clone(), system::Options::default())
+        .context("opening the room system")?;
+    let house = House { store, access, events, discovery, alerts, router, system };
     house.start(config, supervisor, health);
     front::open(&house, config, supervisor, health).context("opening the front door")?;
     Ok(house)
@@ -137,6 +141,11 @@ impl House {
                 router.run(until_ended(&lifecycle)).await;
                 Ok(())
             }
+        });
+        let system = self.system.clone();
+        supervisor.room("system", move |lifecycle| {
+            let system = system.clone();
+            async move { Ok(system.run(until_ended(&lifecycle)).await?) }
         });
         let (house, health) = (self.clone(), health.clone());
         supervisor.room("listening", move |lifecycle| {

@@ -142,7 +142,7 @@ impl Book {
             match read(&text) {
                 Some(change) => found.push(change),
                 None => {
-                    tracing::error!(path = %path.display(), "this unsettled change is unreadable")
+                    tracing::error!(path = %path.display(), "this unsettled change is unreadable");
                 }
             }
         }

@@ -197,7 +197,9 @@ mod tests {
             prop::collection::btree_map("[a-e]", inner, 0..4).prop_map(|all| {
                 let mut node = Node::default();
                 if let Kind::Inner(children) = &mut node.kind {
-                    all.into_iter().for_each(|(name, child)| children.insert(&name, child));
+                    for (name, child) in all {
+                        children.insert(&name, child);
+                    }
                 }
                 node
             })

@@ -4,6 +4,7 @@
 pub(crate) mod risk;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -153,5 +154,8 @@ fn new_id() -> String {
     if getrandom::fill(&mut bytes).is_err() {
         bytes[..8].copy_from_slice(&model::Timestamp::now().0.to_le_bytes());
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::config::{Kind, Node};
+use crate::config::{Children, Kind, Node};
 
 /// Where the one sits who asks for a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,7 +50,7 @@ pub(super) fn risks(before: &Node, after: &Node, operator: Operator) -> Vec<Risk
     found.extend(eyes.uplinks());
     found.extend(eyes.guards());
     found.extend(eyes.services());
-    found.sort_by(|a: &Risk, b: &Risk| b.stake.cmp(&a.stake));
+    found.sort_by_key(|risk: &Risk| std::cmp::Reverse(risk.stake));
     found.dedup();
     found
 }
@@ -288,12 +288,12 @@ fn shuts(old: Option<&Node>, new: Option<&Node>) -> bool {
     let none = Node::default();
     let rules = |chain: &Node| chain.at(["rule"]).unwrap_or(&none).clone();
     let (old, new) = (rules(&old), rules(&new));
-    let count = |rules: &Node| rules.children().map_or(0, |all| all.len());
-    let fresh = new.children().into_iter().flat_map(|all| all.iter()).any(|(number, rule)| {
+    let count = |rules: &Node| rules.children().map_or(0, Children::len);
+    let fresh = new.children().into_iter().flat_map(Children::iter).any(|(number, rule)| {
         !same(Some(rule), old.at([number]))
             && !matches!(rule.value_at(["action"]), Some("accept" | "return" | "continue"))
     });
-    let gone = old.children().into_iter().flat_map(|all| all.iter()).any(|(number, rule)| {
+    let gone = old.children().into_iter().flat_map(Children::iter).any(|(number, rule)| {
         !same(Some(rule), new.at([number])) && rule.value_at(["action"]) == Some("accept")
     });
     fresh || (gone && count(&old) > 0)
@@ -339,8 +339,8 @@ impl Interface<'_> {
 fn interfaces(config: &Node) -> Vec<Interface<'_>> {
     let mut found = Vec::new();
     let kinds = config.at(["interfaces"]).and_then(Node::children);
-    for (kind, all) in kinds.into_iter().flat_map(|kinds| kinds.iter()) {
-        let names = all.children().into_iter().flat_map(|names| names.iter());
+    for (kind, all) in kinds.into_iter().flat_map(Children::iter) {
+        let names = all.children().into_iter().flat_map(Children::iter);
         for (name, node) in
             names.filter(|(_, node)| !matches!(node.kind, Kind::Leaf(ref v) if !v.is_empty()))
         {
@@ -355,7 +355,7 @@ fn interfaces(config: &Node) -> Vec<Interface<'_>> {
 fn vlans<'a>(path: &[String], node: &'a Node, found: &mut Vec<Interface<'a>>) {
     for kind in ["vif", "vif-s", "vif-c"] {
         let tags = node.at([kind]).and_then(Node::children);
-        for (tag, below) in tags.into_iter().flat_map(|tags| tags.iter()) {
+        for (tag, below) in tags.into_iter().flat_map(Children::iter) {
             let mut path = path.to_vec();
             path.extend([kind.to_owned(), tag.to_owned()]);
             vlans(&path, below, found);

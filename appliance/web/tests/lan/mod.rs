@@ -79,6 +79,7 @@ pub(crate) fn reopen(bed: &mut Bed) {
         discovery: Discovery::open(old.store.clone(), old.events.clone(), now).expect("opens"),
         alerts: old.alerts.clone(),
         router: old.router.clone(),
+        system: old.system.clone(),
         live: old.live.clone(),
         tls: old.tls.clone(),
         facts: old.facts.clone(),

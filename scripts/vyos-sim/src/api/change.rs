@@ -31,10 +31,11 @@ pub(super) async fn configure(shared: &Shared, request: &Request) -> (Reply, Aft
     let release = shared.router().release;
     let newer = release == Release::Newer;
     if newer && request.op() == "confirm" {
-        let text = if shared.router().confirm() {
-            "Reboot timer stopped\n"
-        } else {
-            "No confirm pending\n"
+        let mut router = shared.router();
+        let text = match (router.confirm(), router.confirm_action()) {
+            (false, _) => "No confirm pending\n",
+            (true, "reload") => "Reload timer stopped\n",
+            (true, _) => "Reboot timer stopped\n",
         };
         return (Reply::success(Json::text(text)), After::Nothing);
     }
@@ -75,7 +76,8 @@ pub(super) async fn configure(shared: &Shared, request: &Request) -> (Reply, Aft
                     );
                 }
                 said.push_str("\nInitialized commit-confirm; ");
-                let _ = writeln!(said, "{minutes} minutes to confirm before reboot");
+                let action = shared.router().confirm_action();
+                let _ = writeln!(said, "{minutes} minutes to confirm before {action}");
             }
             let silent = said.is_empty() || release == Release::Sagitta;
             let data = if silent { Json::Null } else { Json::Text(said) };

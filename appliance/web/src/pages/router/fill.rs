@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use vyos::client::AskError;
 use vyos::config::Node;
-use vyos::dialect::{Components, Dialect, Release};
+use vyos::dialect::Dialect;
 use vyos::edit::{Draft, EditError};
 
 use super::{FIELD, Refill, SAID};
@@ -31,15 +31,7 @@ impl Ask {
     /// What the router runs, and how it wants it written.
     pub(super) async fn known(&self) -> Result<Known, AskError> {
         let root = self.site.router.config().await?;
-        let file = self.site.router.boot_document().await;
-        let components = file.as_ref().map(Components::of).unwrap_or_default();
-        let release = {
-            let status = self.site.router.status();
-            let status = status.borrow();
-            let version = status.abilities.as_ref().and_then(|found| found.version.as_deref());
-            version.and_then(|text| Release::parse(text).ok())
-        };
-        let dialect = Dialect::decide(&root, &components, release.as_ref());
+        let dialect = self.dialect(&root).await;
         Ok(Known { root, dialect })
     }
 }

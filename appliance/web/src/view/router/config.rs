@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::CommandLine;
-use crate::view::{Choice, Empty, Moment, Shell};
+use crate::view::{Choice, Empty, Field, Moment, Shell};
 
 /// A line of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,20 @@ pub struct RawPage {
     pub text: String,
     /// How many lines.
     pub lines: usize,
+}
+
+/// `GET /router/config/commands`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/commands_form.html")]
+pub struct CommandsPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// What they are for.
+    pub why: Field,
+    /// The commands, a line each.
+    pub commands: Field,
+    /// What the router said about them, where no field is to blame.
+    pub said: String,
 }
 
 /// A snapshot in the list.

@@ -10,7 +10,9 @@ mod policy;
 pub use change::{
     ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
 };
-pub use config::{ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage};
+pub use config::{
+    CommandsPage, ConfigLine, ConfigPage, DiffPage, RawPage, SnapshotRow, SnapshotsPage,
+};
 pub use firewall::{
     ChainCard, FirewallLogPage, FirewallPage, FlowtableLine, GroupLine, GroupPage, GroupsPage,
     LogRow, RuleLine, UnusedFilter, ZoneLine, ZoneWay, ZonesPage,
