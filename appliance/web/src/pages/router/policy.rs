@@ -337,14 +337,13 @@ async fn form_of(
     if !exists {
         who.push(fill.text("name", "Name", None, "Letters, digits, - and _."));
     }
-    if listed.is_empty() {
-        who.push(Control::Note("No device has been discovered yet; name them below.".to_owned()));
-    } else {
+    let label = if listed.is_empty() { "Devices" } else { "and these" };
+    if !listed.is_empty() {
         who.push(fill.checks("device", "Devices", listed, &ticked));
     }
     who.push(fill.area(
         "devices",
-        "and these",
+        label,
         Some(&rest),
         "Addresses, networks or hardware addresses. Only hardware addresses know a device in IPv4 \
          and IPv6 alike.",
