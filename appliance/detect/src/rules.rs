@@ -165,6 +165,24 @@ pub const RULES: &[Rule] = &[
         title: "Discovery works again",
         recommendation: "",
     },
+    Rule {
+        event: "wan_degraded",
+        alert: "wan_degraded",
+        effect: Effect::Tell(Severity::Medium),
+        cause: &["interface"],
+        title: "The line to the Internet is degraded",
+        recommendation: "Look at the loss and the delay to the gateway: if they are bad as well, \
+                         the fault is on this line, otherwise behind it. Try the cable and the \
+                         modem, then call the provider.",
+    },
+    Rule {
+        event: "wan_recovered",
+        alert: "wan_degraded",
+        effect: Effect::Over,
+        cause: &["interface"],
+        title: "The line to the Internet is fine again",
+        recommendation: "",
+    },
 ];
 
 /// What an event is about: events with the same key have the same cause.

@@ -145,6 +145,10 @@ fn causes_are_told_apart_by_what_they_are_about() {
         key("storage_failing", json!({ "what": "main" })),
         key("storage_recovered", json!({ "what": "main" }))
     );
+    assert_eq!(
+        key("wan_degraded", json!({ "interface": "eth0" })),
+        key("wan_recovered", json!({ "interface": "eth0" }))
+    );
     let nobody = Event { device: None, ..nas_offline() };
     assert!(cause(&nobody).is_none());
 }

@@ -1,14 +1,15 @@
 //! Reads the router again and again, measures its lines, and stores minutes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use events::EventQuery;
 use model::{NewEvent, Severity, Timestamp};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use crate::SystemError;
 use crate::facts::{self, Reader};
@@ -28,6 +29,10 @@ const SOMETIMES: Duration = Duration::from_secs(10);
 /// Reading the default routes takes long where there are many routes; it may take this share of the
 /// time: one in.
 const ROUTES_SHARE: u32 = 200;
+/// How often it is looked whether the router was read for the first time.
+const BEFORE_THE_FIRST: Duration = Duration::from_millis(100);
+/// Events that are looked at for the state of lines before the start.
+const RECALLED: usize = 50;
 /// Minutes are stored this often.
 const MINUTE: Duration = Duration::from_secs(60);
 /// The most interfaces whose last hour is kept in memory: 1.5 MB.
@@ -239,9 +244,12 @@ async fn keep_asking_the_clock(system: System) {
 
 /// Round after round of echo requests, out of all lines at the same time.
 async fn keep_measuring(system: System) {
-    let mut watcher = Watcher::default();
+    let mut watcher = recall(&system).await;
     let mut changed = system.inner.store.settings_changed();
     let mut settings = load_settings(&system).await;
+    while system.snapshot().at == Timestamp::default() {
+        sleep(BEFORE_THE_FIRST).await;
+    }
     loop {
         let pause = system.inner.options.round_every.unwrap_or_else(|| settings.interval());
         let next = Instant::now() + pause;
@@ -273,6 +281,28 @@ async fn keep_measuring(system: System) {
             }
         }
     }
+}
+
+/// The lines that were degraded when the appliance ended, as the events tell.
+async fn recall(system: &System) -> Watcher {
+    let kinds = vec!["wan_degraded".to_owned(), "wan_recovered".to_owned()];
+    let query = EventQuery { kinds, limit: RECALLED, ..EventQuery::default() };
+    let mut watcher = Watcher::default();
+    match system.inner.events.list(query).await {
+        Ok(page) => {
+            let mut known = BTreeSet::new();
+            for event in page.events {
+                let word = |field: &str| event.data.get(field).and_then(|value| value.as_str());
+                let Some(interface) = word("interface") else { continue };
+                // Newest first: the first word about a line is the one that holds.
+                if known.insert(interface.to_owned()) && event.kind == "wan_degraded" {
+                    watcher.remember(interface, word("why").unwrap_or_default(), event.at);
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "cannot read which lines were degraded"),
+    }
+    watcher
 }
 
 async fn load_settings(system: &System) -> QualitySettings {

@@ -17,7 +17,7 @@ use crate::quality::{self, LineQuality};
 use crate::routes::{self, Family, Routes, Vtysh};
 use crate::settings::QualitySettings;
 use crate::snapshot::{Overview, Snapshot, vrfs};
-use crate::tools::Tools;
+use crate::tools::{Gate, Tools};
 use crate::{SystemError, service};
 
 /// Series of an interface's receive rate, in bits a second; its label is the interface.
@@ -60,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) woken: Notify,
     pub(crate) settings: Mutex<QualitySettings>,
     tools: Tools,
+    pub(crate) gate: Gate,
 }
 
 /// How the way to one target was.
@@ -91,6 +92,7 @@ impl System {
             woken: Notify::new(),
             settings: Mutex::new(settings),
             tools: Tools::default(),
+            gate: Gate::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

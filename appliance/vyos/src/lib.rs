@@ -24,7 +24,7 @@ pub use change::{
     BookError, Change, ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, State, USUAL_COUNTDOWN,
     Unsettled,
 };
-pub use plan::risk::{Operator, Risk, Stake};
+pub use plan::risk::{Operator, Risk, Stake, risks};
 pub use plan::{Draft, MOST_COMMANDS, Origin, Plan};
 pub use router::{Link, OpenError, PlanError, Router, Settings, Status, Trouble};
 pub use snapshots::{Kept, Snapshot, SnapshotError};

@@ -34,7 +34,7 @@ pub struct Rooms {
     pub alerts: Alerts,
     /// The router that it runs on.
     pub router: Router,
-    /// What the router's kernel knows.
+    /// That router's own state: its interfaces, routes, lines out.
     pub system: System,
     /// Open pages.
     pub live: Live,

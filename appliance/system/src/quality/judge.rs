@@ -43,6 +43,11 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
+    /// Of a line that was degraded when the appliance ended.
+    pub(crate) fn degraded() -> Self {
+        Self { is_degraded: true, ..Self::default() }
+    }
+
     /// Takes a round of all targets that count; an empty one says that there is no way out at all.
     pub(crate) fn round(&mut self, targets: &[Measured], limits: Limits) -> Option<Change> {
         let loss = targets.iter().map(Measured::loss_percent).reduce(f64::min).unwrap_or(100.0);

@@ -32,6 +32,22 @@ struct Line {
 pub(crate) type News = (String, Change);
 
 impl Watcher {
+    /// Takes up a line that was degraded when the appliance ended, so that its recovery is told.
+    pub(crate) fn remember(&mut self, interface: &str, why: &str, since: Timestamp) {
+        if self.lines.len() >= MOST_LINES {
+            return;
+        }
+        let shown = LineQuality {
+            interface: interface.to_owned(),
+            degraded: Some(why.to_owned()),
+            since: Some(since),
+            measured_at: None,
+            targets: Vec::new(),
+        };
+        let line = Line { judge: Judge::degraded(), gone: 0, shown: Some(shown) };
+        self.lines.insert(interface.to_owned(), line);
+    }
+
     /// Whom to ask in the next round.
     pub(crate) fn errands(ways: &[WayOut], settings: &QualitySettings) -> Vec<Errand> {
         let mut errands: Vec<Errand> = Vec::new();
@@ -205,6 +221,22 @@ mod tests {
         let shown = watcher.shown();
         assert_eq!((shown.len(), shown[0].degraded.as_deref()), (1, None));
         assert_eq!(shown[0].targets[0].label, "gateway");
+    }
+
+    #[test]
+    fn a_line_that_was_degraded_before_a_restart_is_told_to_be_fine_again() {
+        let (settings, mut watcher) = (QualitySettings::default(), Watcher::default());
+        watcher.remember("eth0", "all packets lost", Timestamp(5));
+        assert_eq!(watcher.shown()[0].since, Some(Timestamp(5)));
+        let ways = [way("eth0", Family::V4, "192.0.2.1")];
+        let mut told = Vec::new();
+        for number in 0..20 {
+            let errands = Watcher::errands(&ways, &settings).into_iter();
+            let round = errands.map(|errand| (errand, outcome(Some(5)))).collect();
+            told.extend(watcher.take(Timestamp(100 + number), round, &settings));
+        }
+        assert_eq!(told, [("eth0".to_owned(), Change::Recovered)]);
+        assert_eq!(watcher.shown()[0].degraded, None);
     }
 
     #[test]

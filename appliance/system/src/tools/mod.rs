@@ -6,6 +6,7 @@
 mod dns;
 mod ping;
 mod port;
+mod speed;
 mod target;
 mod trace;
 
@@ -18,6 +19,8 @@ use tokio::task::AbortHandle;
 pub use dns::{DnsAnswer, DnsQuestion, DnsRecord, RecordKind};
 pub use ping::{PingRequest, PingUpdate};
 pub use port::{PortAnswer, PortQuestion, PortVerdict};
+pub(crate) use speed::Gate;
+pub use speed::{SPEED_KEY, SpeedOutcome, SpeedPhase, SpeedSettings, SpeedTest, SpeedUpdate};
 pub use target::Target;
 pub use trace::{Probe, TraceRequest, TraceUpdate};
 

@@ -12,7 +12,7 @@ use crate::site::Site;
 use crate::view::{Empty, EventsPage, Filter, Pager, Place, Query};
 
 /// Kinds to filter by. Counting those in the table would read all of it.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 19] = [
     "new_device",
     "device_online",
     "device_offline",
@@ -30,10 +30,12 @@ const KINDS: [&str; 17] = [
     "storage_recovered",
     "discovery_degraded",
     "discovery_recovered",
+    "wan_degraded",
+    "wan_recovered",
 ];
 
 /// Rooms that tell events.
-const SOURCES: [&str; 3] = ["discovery", "storage", "panoptikon"];
+const SOURCES: [&str; 4] = ["discovery", "storage", "system", "panoptikon"];
 
 pub(super) fn routes() -> Routes<Site> {
     let read = Entry::Needs(P::EventsRead);

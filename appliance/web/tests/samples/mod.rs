@@ -86,11 +86,11 @@ fn waiting(mood: Mood) -> Waiting {
         problem: if mood == Mood::Hostile { mood.t("") } else { String::new() },
     };
     let changes = match mood {
-        Mood::Empty | Mood::One => Vec::new(),
-        Mood::Many => vec![change(1)],
+        Mood::Empty | Mood::Many => Vec::new(),
+        Mood::One => vec![change(1)],
         Mood::Hostile => vec![change(1), change(2)],
     };
-    Waiting { changes, unsaved: mood != Mood::Empty }
+    Waiting { changes, unsaved: matches!(mood, Mood::One | Mood::Hostile) }
 }
 
 /// The surroundings of a page.
