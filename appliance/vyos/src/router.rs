@@ -145,7 +145,8 @@ struct Inner {
 #[derive(Clone)]
 struct Known {
     config: Arc<Node>,
-    read: Instant,
+    /// None once something of ours has changed it since.
+    read: Option<Instant>,
 }
 
 impl Router {
@@ -197,7 +198,7 @@ impl Router {
     /// What the router runs, as read within the last seconds.
     pub async fn config(&self) -> Result<Arc<Node>, AskError> {
         match self.known() {
-            Some(known) if known.read.elapsed() < FRESH => Ok(known.config),
+            Some(known) if known.read.is_some_and(|at| at.elapsed() < FRESH) => Ok(known.config),
             // While a long commit runs, what ran before it is better than no page.
             Some(known) => {
                 // To its end in any case: what it finds out about others must not be lost.
@@ -310,6 +311,7 @@ impl Router {
         if applied.is_ok() {
             self.inner.plans.forget(&plan.id);
         }
+        self.doubt();
         applied
     }
 
@@ -320,7 +322,9 @@ impl Router {
 
     /// Undoes a change that waits.
     pub async fn undo(&self, number: i64, by: &Caller) -> Result<(), ChangeError> {
-        self.inner.changes.undo(number, by.clone()).await
+        let undone = self.inner.changes.undo(number, by.clone()).await;
+        self.doubt();
+        undone
     }
 
     /// Makes what runs what the router starts with.
@@ -388,6 +392,14 @@ impl Router {
         self.inner.snapshots.delete(number).await
     }
 
+    /// What was read before is old: the next who wants it reads anew.
+    fn doubt(&self) {
+        let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_mut() {
+            known.read = None;
+        }
+    }
+
     fn known(&self) -> Option<Known> {
         self.inner.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -448,7 +460,7 @@ impl Router {
         let config = Arc::new(config);
         let before = {
             let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.replace(Known { config: config.clone(), read: Instant::now() })
+            known.replace(Known { config: config.clone(), read: Some(Instant::now()) })
         };
         let changed = before.as_ref().is_none_or(|before| !before.config.means_the_same(&config));
         if let Some(before) = before.filter(|_| changed) {
