@@ -10,6 +10,13 @@ use router::{BOTH, Release, RouterBed};
 
 const FORWARD: &str = "/router/firewall/ipv4/forward/filter";
 
+/// Applies a plan and keeps it, as the next change of the same wants it.
+async fn kept(bed: &RouterBed, ada: &mut bed::Browser, answer: &bed::Answer) {
+    let applied = bed.apply(ada, answer).await;
+    let keep = format!("{}/keep", applied.location());
+    ada.post(&keep, &[]).await.expect(303);
+}
+
 async fn with(more: &str) -> (RouterBed, bed::Browser) {
     RouterBed::with(Release::Current, more, system::Options::default()).await
 }
@@ -71,9 +78,8 @@ async fn a_new_rule_is_shown_as_commands_and_then_runs() {
         ]
         .map(|words| format!("{rule} {words}").replace("!LAN-NET", "'!LAN-NET'"));
         wanted.sort();
-        let plain = |lines: &[String]| {
-            lines.iter().map(|line| line.replace('\'', "")).collect::<Vec<_>>()
-        };
+        let plain =
+            |lines: &[String]| lines.iter().map(|line| line.replace('\'', "")).collect::<Vec<_>>();
         assert_eq!(plain(&planned), plain(&wanted));
         let applied = bed.apply(&mut ada, &answer).await;
         assert!(applied.location().starts_with("/router/changes/"), "{}", applied.location());
@@ -116,7 +122,9 @@ async fn what_is_wrong_with_a_rule_is_told_beside_its_field() {
 #[tokio::test]
 async fn a_form_that_the_router_refused_comes_back_with_its_words() {
     let (_bed, mut ada) = RouterBed::new(Release::Current).await;
-    let path = format!("{FORWARD}/new?action=drop&protocol=tcp&states.new=1&log=1&said=Not+so&at=protocol");
+    let path = format!(
+        "{FORWARD}/new?action=drop&protocol=tcp&states.new=1&log=1&said=Not+so&at=protocol"
+    );
     let page = ada.get(&path).await.expect(200);
     page.says("<p class=\"err\" id=\"e-protocol\">Not so</p>");
     page.says("<option value=\"drop\" selected>");
@@ -141,7 +149,7 @@ async fn a_moved_rule_is_taken_along_whole_in_one_change() {
     let planned = bed.planned(&mut ada, &answer).await;
     assert!(planned.iter().any(|line| line == "delete firewall ipv4 forward filter rule 11"));
     assert!(planned.iter().any(|line| line.contains("rule 5 ttl eq")), "{planned:?}");
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     assert_eq!(
         bed.runs("firewall ipv4 forward filter rule 5 description").as_deref(),
         Some("Second")
@@ -189,14 +197,11 @@ async fn a_chain_is_made_jumped_to_and_kept_while_it_is_used() {
     ada.post(new, &[("family", "ipx"), ("name", "X")]).await.expect(422).says("e-family");
     let fields = [("family", "ipv4"), ("name", "GUESTS"), ("default_action", "reject")];
     let answer = ada.post(new, &fields).await;
-    bed.apply(&mut ada, &answer).await.location();
-    assert_eq!(
-        bed.runs("firewall ipv4 name GUESTS default-action").as_deref(),
-        Some("reject")
-    );
+    kept(&bed, &mut ada, &answer).await;
+    assert_eq!(bed.runs("firewall ipv4 name GUESTS default-action").as_deref(), Some("reject"));
     let jump = [("action", "jump"), ("jump_target", "GUESTS"), ("inbound", "eth1")];
     let answer = ada.post(&format!("{FORWARD}/new"), &jump).await;
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     let settings = "/router/firewall/ipv4/name/GUESTS/settings";
     let answer = ada.post(settings, &[("do", "delete")]).await;
     assert_eq!(answer.location(), "/router/firewall/ipv4/name/GUESTS");
@@ -223,7 +228,7 @@ async fn a_group_gets_and_loses_members_and_stays_while_it_is_used() {
         let two = [("do", "add"), ("add", "02:00:00:aa:bb:02, 02:00:00:aa:bb:03")];
         let answer = ada.post(group, &two).await;
         assert_eq!(bed.planned(&mut ada, &answer).await.len(), 2);
-        bed.apply(&mut ada, &answer).await.location();
+        kept(&bed, &mut ada, &answer).await;
         let runs = bed.runs("firewall group mac-group BLOCKED mac-address").unwrap();
         assert!(runs.contains("02:00:00:aa:bb:03"), "{runs}");
         let answer = ada.post(group, &[("do", "remove"), ("member", "02:00:00:aa:bb:01")]).await;
@@ -232,10 +237,13 @@ async fn a_group_gets_and_loses_members_and_stays_while_it_is_used() {
         assert!(planned[0].starts_with("delete firewall group mac-group BLOCKED mac-address"));
         let answer = ada.post(group, &[("do", "delete")]).await;
         assert_eq!(answer.location(), group);
-        ada.get(group).await.says("Still used in firewall ipv4 forward filter rule 10 source group");
-        let new = [("name", "CAMERAS"), ("kind", "network"), ("members", "10.7.0.0/24\n10.8.0.0/24")];
+        ada.get(group)
+            .await
+            .says("Still used in firewall ipv4 forward filter rule 10 source group");
+        let new =
+            [("name", "CAMERAS"), ("kind", "network"), ("members", "10.7.0.0/24\n10.8.0.0/24")];
         let answer = ada.post("/router/firewall/groups/new", &new).await;
-        bed.apply(&mut ada, &answer).await.location();
+        kept(&bed, &mut ada, &answer).await;
         let runs = bed.runs("firewall group network-group CAMERAS network");
         assert_eq!(runs.as_deref(), Some("10.7.0.0/24 10.8.0.0/24"));
         let same = ada.post("/router/firewall/groups/new", &new).await.expect(422);
@@ -251,12 +259,13 @@ async fn zones_are_a_matrix_and_can_be_made_and_changed() {
     ada.post(new, &[("name", "LAN")]).await.expect(422).says("id=\"e-interfaces\"");
     for (name, interface) in [("LAN", "interfaces.eth1"), ("WAN", "interfaces.eth0")] {
         let answer = ada.post(new, &[("name", name), (interface, "1")]).await;
-        bed.apply(&mut ada, &answer).await.location();
+        kept(&bed, &mut ada, &answer).await;
     }
     assert_eq!(bed.runs("firewall zone LAN interface").as_deref(), Some("eth1"));
-    let fields = [("interfaces.eth1", "1"), ("from.WAN.ipv4", "LIST"), ("default_action", "reject")];
+    let fields =
+        [("interfaces.eth1", "1"), ("from.WAN.ipv4", "LIST"), ("default_action", "reject")];
     let answer = ada.post("/router/firewall/zones/LAN", &fields).await;
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     assert_eq!(bed.runs("firewall zone LAN from WAN firewall name").as_deref(), Some("LIST"));
     let page = ada.get("/router/firewall/zones").await.expect(200);
     page.says("<a href=\"/router/firewall/ipv4/name/LIST\">LIST</a>");
@@ -264,6 +273,32 @@ async fn zones_are_a_matrix_and_can_be_made_and_changed() {
     let answer = ada.post("/router/firewall/zones/WAN", &[("do", "delete")]).await;
     assert_eq!(answer.location(), "/router/firewall/zones/WAN", "LAN still has a chain from it");
     ada.get("/router/firewall/zones/NONE").await.expect(404);
+}
+
+#[tokio::test]
+async fn the_port_of_a_service_is_opened_follows_it_and_is_closed() {
+    for release in BOTH {
+        let (bed, mut ada) = RouterBed::new(release).await;
+        let here = "/router/firewall/services";
+        ada.get(here).await.expect(200).says("tcp 22");
+        let answer = ada.post(here, &[("do", "open ssh"), ("inbound.ssh", "eth1")]).await;
+        kept(&bed, &mut ada, &answer).await;
+        let rule = "firewall ipv4 input filter rule 9000";
+        assert_eq!(bed.runs(&format!("{rule} destination port")).as_deref(), Some("22"));
+        assert_eq!(bed.runs(&format!("{rule} inbound-interface name")).as_deref(), Some("eth1"));
+        let fields = [("why", "Move SSH"), ("commands", "delete service ssh port 22\nset service ssh port 2222")];
+        let moved = ada.post("/router/config/commands", &fields).await;
+        kept(&bed, &mut ada, &moved).await;
+        ada.get(here).await.expect(200).says("opens something else");
+        let answer = ada.post(here, &[("do", "follow")]).await;
+        let planned = bed.planned(&mut ada, &answer).await.join("\n").replace('\'', "");
+        assert!(planned.contains("rule 9000 destination port 2222"), "{planned}");
+        kept(&bed, &mut ada, &answer).await;
+        let answer = ada.post(here, &[("do", "close ssh")]).await;
+        assert_eq!(bed.planned(&mut ada, &answer).await, [format!("delete {rule}")]);
+        let answer = ada.post(here, &[("do", "open snmp")]).await;
+        assert_eq!(answer.location(), here, "there is no such service");
+    }
 }
 
 #[tokio::test]

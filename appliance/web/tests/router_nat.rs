@@ -11,6 +11,13 @@ use router::{BOTH, Release, RouterBed};
 const CLOSED: &str = "set firewall ipv4 forward filter default-action 'drop'\n\
                       set interfaces ethernet eth0 address '203.0.113.1/24'\n";
 
+/// Applies a plan and keeps it, as the next change of the same wants it.
+async fn kept(bed: &RouterBed, ada: &mut bed::Browser, answer: &bed::Answer) {
+    let applied = bed.apply(ada, answer).await;
+    let keep = format!("{}/keep", applied.location());
+    ada.post(&keep, &[]).await.expect(303);
+}
+
 async fn closed(release: Release) -> (RouterBed, bed::Browser) {
     RouterBed::with(release, CLOSED, system::Options::default()).await
 }
@@ -61,7 +68,7 @@ async fn a_forward_comes_with_its_firewall_rule_in_the_same_change() {
         ] {
             assert!(planned.contains(line), "{line} is not in\n{planned}");
         }
-        bed.apply(&mut ada, &answer).await.location();
+        kept(&bed, &mut ada, &answer).await;
         let page = ada.get("/router/nat").await.expect(200);
         page.says("Game server");
         page.says("href=\"/router/firewall/ipv4/forward/filter/5\"");
@@ -73,9 +80,12 @@ async fn a_forward_that_is_kept_out_can_be_let_in() {
     let (bed, mut ada) = closed(Release::Current).await;
     let answer = ada.post("/router/nat", &[("do", "let-in destination 100")]).await;
     let planned = bed.planned(&mut ada, &answer).await.join("\n").replace('\'', "");
-    assert!(planned.contains("set firewall ipv4 forward filter rule 20 action accept"), "{planned}");
+    assert!(
+        planned.contains("set firewall ipv4 forward filter rule 20 action accept"),
+        "{planned}"
+    );
     assert!(planned.contains("destination address 192.168.1.10"), "{planned}");
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     ada.get("/router/nat").await.expect(200).says("lets it in:");
     let answer = ada.post("/router/nat", &[("do", "let-in destination 100")]).await;
     assert_eq!(answer.location(), "/router/nat", "it is let in already");
@@ -90,7 +100,7 @@ async fn a_forward_can_work_from_inside() {
     let planned = bed.planned(&mut ada, &answer).await.join("\n").replace('\'', "");
     assert!(planned.contains("set nat destination rule 120 destination address 203.0.113.1"));
     assert!(planned.contains("translation address masquerade"), "{planned}");
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     ada.get("/router/nat").await.expect(200).says("<td>works</td>");
     let mut fields = FORWARD.to_vec();
     fields.push(("hairpin", "1"));
@@ -120,7 +130,7 @@ async fn rules_of_every_list_are_made_changed_moved_and_deleted() {
             ("place", "first"),
         ];
         let answer = ada.post("/router/nat/source/new", &fields).await;
-        bed.apply(&mut ada, &answer).await.location();
+        kept(&bed, &mut ada, &answer).await;
         let at = |words: &str| bed.runs(&format!("nat source rule {words}"));
         assert_eq!(at("10 source address").as_deref(), Some("10.1.0.0/16"));
         let rule = "/router/nat/source/10";
@@ -130,7 +140,7 @@ async fn rules_of_every_list_are_made_changed_moved_and_deleted() {
         let planned = bed.planned(&mut ada, &answer).await;
         assert!(planned.contains(&"set nat source rule 10 exclude".to_owned()), "{planned:?}");
         let answer = ada.post("/router/nat", &[("do", "down source 10")]).await;
-        bed.apply(&mut ada, &answer).await.location();
+        kept(&bed, &mut ada, &answer).await;
         assert_eq!(at("110 source address").as_deref(), Some("10.1.0.0/16"));
         let answer = ada.post("/router/nat", &[("do", "off source 110")]).await;
         assert_eq!(bed.planned(&mut ada, &answer).await, ["set nat source rule 110 disable"]);
@@ -165,7 +175,9 @@ async fn a_viewer_looks_and_may_not_change() {
 async fn hostile_words_are_shown_inert() {
     let more = "set nat destination rule 100 description '<script>alert(1)</script>{{7*7}}'\n";
     let (_bed, mut ada) = RouterBed::with(Release::Current, more, system::Options::default()).await;
-    for path in ["/router/nat", "/router/nat/destination/100", "/router/nat/destination/new?copy=100"] {
+    for path in
+        ["/router/nat", "/router/nat/destination/100", "/router/nat/destination/new?copy=100"]
+    {
         let page = ada.get(path).await.expect(200);
         assert!(!page.body.contains("<script>alert"), "{path}");
         page.says("{{7*7}}");

@@ -12,6 +12,13 @@ use router::{BOTH, Release, RouterBed};
 
 const TV: &str = "02:00:00:00:10:30";
 
+/// Applies a plan and keeps it, as the next change of the same wants it.
+async fn kept(bed: &RouterBed, ada: &mut bed::Browser, answer: &bed::Answer) {
+    let applied = bed.apply(ada, answer).await;
+    let keep = format!("{}/keep", applied.location());
+    ada.post(&keep, &[]).await.expect(303);
+}
+
 async fn with_a_tv(release: Release) -> (RouterBed, bed::Browser) {
     let (bed, ada) = RouterBed::new(release).await;
     let new = NewDevice {
@@ -58,7 +65,7 @@ async fn chosen_devices_go_through_a_vpn_and_nowhere_else() {
         ] {
             assert!(planned.contains(line), "{line} is not in\n{planned}");
         }
-        bed.apply(&mut ada, &answer).await.location();
+        kept(&bed, &mut ada, &answer).await;
         let list = ada.get("/router/policy").await.expect(200);
         list.says("Living room TV");
         list.says("nothing leaves");
@@ -74,18 +81,18 @@ async fn a_policy_is_switched_off_changed_and_removed_without_a_trace() {
     let (bed, mut ada) = with_a_tv(Release::Current).await;
     let before = bed.sim.running();
     let answer = ada.post("/router/policy/new", &fields(false)).await;
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     ada.get("/router/policy").await.expect(200).says("they go out as all others");
     let answer = ada.post("/router/policy", &[("do", "off TV")]).await;
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     ada.get("/router/policy").await.expect(200).says("<span class=\"st quiet\">off</span>");
     let answer = ada.post("/router/policy", &[("do", "on TV")]).await;
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     let answer = ada.post("/router/policy/TV", &fields(true)).await;
     let planned = bed.planned(&mut ada, &answer).await.join("\n");
     assert!(planned.contains("blackhole"), "{planned}");
     let answer = ada.post("/router/policy", &[("do", "remove TV")]).await;
-    bed.apply(&mut ada, &answer).await.location();
+    kept(&bed, &mut ada, &answer).await;
     assert!(bed.sim.running().means_the_same(&before));
     ada.post("/router/policy", &[("do", "remove TV")]).await.expect(404);
     ada.get("/router/policy/TV").await.expect(404);
@@ -107,8 +114,7 @@ async fn policies_of_others_are_shown_and_left_alone() {
     let more = "set policy route MARK rule 10 set mark '7'\n\
                 set policy route MARK rule 10 source address '10.9.9.0/24'\n\
                 set policy route MARK rule 10 description '<script>alert(1)</script>'\n";
-    let (bed, mut ada) =
-        RouterBed::with(Release::Current, more, system::Options::default()).await;
+    let (bed, mut ada) = RouterBed::with(Release::Current, more, system::Options::default()).await;
     let page = ada.get("/router/policy").await.expect(200);
     page.says("Other policy routes");
     page.says("from 10.9.9.0/24");

@@ -145,7 +145,10 @@ fn group(mood: Mood) -> GroupLine {
 }
 
 fn log(mood: Mood) -> FirewallLogPage {
-    let query = Query::parse("/router/firewall/log", if mood == Mood::Hostile { "q=%3Cb%3E%22" } else { "" });
+    let query = Query::parse(
+        "/router/firewall/log",
+        if mood == Mood::Hostile { "q=%3Cb%3E%22" } else { "" },
+    );
     FirewallLogPage {
         shell: around(mood, "Firewall log", "/router/firewall"),
         parts: parts(),
@@ -199,11 +202,8 @@ fn nat(mood: Mood) -> NatPage {
         up: i > 0,
         down: true,
     };
-    let list = NatList {
-        word: "source",
-        title: "Source NAT",
-        rules: (0..mood.n(10)).map(line).collect(),
-    };
+    let list =
+        NatList { word: "source", title: "Source NAT", rules: (0..mood.n(10)).map(line).collect() };
     NatPage {
         shell: around(mood, "NAT", "/router/nat"),
         missing: texts(mood, &["Hit counters cannot be read."]),
@@ -285,16 +285,39 @@ fn form(mood: Mood) -> FormPage {
         facts: (0..mood.n(2)).map(|_| (mood.t("Hits"), mood.t("7"))).collect(),
         sets: vec![
             Fieldset::new(&mood.t("What it does"), controls),
-            Fieldset::new(&mood.t("More"), [Control::Text(Input {
-                name: "more".to_owned(),
-                label: mood.t("More"),
-                ..Input::default()
-            })])
+            Fieldset::new(
+                &mood.t("More"),
+                [Control::Text(Input {
+                    name: "more".to_owned(),
+                    label: mood.t("More"),
+                    ..Input::default()
+                })],
+            )
             .folded(),
         ],
         button: "Review",
         deeds: vec![Deed { value: mood.t("delete"), label: mood.t("Delete"), danger: true }],
         links: vec![mood.link("Copy", "/router/firewall")],
+    }
+}
+
+fn services(mood: Mood) -> ServicesPage {
+    let line = |i: usize| ServiceLine {
+        name: mood.t(&format!("service-{i}")),
+        label: mood.t("SSH"),
+        ports: mood.t("tcp 22"),
+        state: "open",
+        tone: Tone::Ok,
+        rules: if i == 1 { vec![mood.link("rule 9000", "/router/firewall")] } else { Vec::new() },
+        stale: false,
+    };
+    ServicesPage {
+        shell: around(mood, "Ports of services", "/router/firewall/services"),
+        parts: parts(),
+        rows: (0..mood.n(10)).map(line).collect(),
+        stale: mood == Mood::Many,
+        interfaces: texts(mood, &["eth0", "eth1"]),
+        empty: empty(mood),
     }
 }
 
@@ -340,6 +363,7 @@ pub(crate) fn pages(mood: Mood) -> Pages {
         ("router-group", group_page.render()),
         ("router-group-viewer", viewer.render()),
         ("router-firewall-log", log(mood).render()),
+        ("router-services", services(mood).render()),
         ("router-nat", nat(mood).render()),
         ("router-policy", policy(mood).render()),
         ("router-form", form(mood).render()),

@@ -269,3 +269,40 @@ pub struct LogRow {
     /// `TCP` and so on.
     pub protocol: String,
 }
+
+/// `GET /router/firewall/services`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/firewall/services.html")]
+pub struct ServicesPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Parts of the firewall.
+    pub parts: Vec<Tab>,
+    /// The services.
+    pub rows: Vec<ServiceLine>,
+    /// A rule opens what its service has not.
+    pub stale: bool,
+    /// Interfaces to choose from.
+    pub interfaces: Vec<String>,
+    /// What stands there if there are none.
+    pub empty: Option<Empty>,
+}
+
+/// A service of the router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceLine {
+    /// The configuration's word.
+    pub name: String,
+    /// What people call it.
+    pub label: String,
+    /// Protocol and ports.
+    pub ports: String,
+    /// Whether rules of its own open it.
+    pub state: &'static str,
+    /// Its colour.
+    pub tone: Tone,
+    /// Those rules.
+    pub rules: Vec<Link>,
+    /// They open something else.
+    pub stale: bool,
+}

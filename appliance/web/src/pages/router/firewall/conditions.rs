@@ -45,7 +45,7 @@ const STATES: [(&str, &str); 4] = [
 ];
 
 /// Names of interfaces and, as `group NAME`, of groups of them.
-pub(in crate::pages::router) fn interface_names(root: &Node) -> Vec<String> {
+pub(super) fn interface_names(root: &Node) -> Vec<String> {
     let mut names: Vec<String> = interfaces(root).into_iter().map(|one| one.name).collect();
     let groups = groups(root).into_iter().filter(|group| group.kind == GroupKind::Interface);
     names.extend(groups.map(|group| format!("group {}", group.name)));
@@ -311,7 +311,7 @@ fn interface_text(one: &InterfaceMatch) -> String {
     }
 }
 
-fn read_interface(text: &str) -> Option<InterfaceMatch> {
+pub(super) fn read_interface(text: &str) -> Option<InterfaceMatch> {
     let plain = text.trim_start_matches('!').trim();
     if plain.is_empty() {
         return None;

@@ -6,6 +6,7 @@ mod groups;
 mod log;
 mod names;
 mod rule;
+mod services;
 mod zones;
 
 use axum::http::Method;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(rule::routes())
         .merge(zones::routes())
         .merge(groups::routes())
+        .merge(services::routes())
         .merge(log::routes())
 }
 
@@ -50,6 +52,7 @@ fn parts(ask: &Ask) -> Vec<Tab> {
         ("/router/firewall", "Rules"),
         ("/router/firewall/zones", "Zones"),
         ("/router/firewall/groups", "Groups"),
+        ("/router/firewall/services", "Services"),
         ("/router/firewall/log", "Log"),
     ];
     let tab = |(href, label): (&str, &str)| Tab {
