@@ -9,11 +9,16 @@ mod changes;
 mod commands;
 mod config;
 mod containers;
+mod counters;
 mod dhcp;
 mod dns;
+mod fill;
 mod filled;
+mod firewall;
 mod interfaces;
+mod nat;
 mod plans;
+mod policy;
 mod routes;
 mod services;
 mod snapshots;
@@ -39,6 +44,9 @@ const AREAS: &[(&str, &str)] = &[
     ("/router/routes", "Routes"),
     ("/router/dhcp", "DHCP"),
     ("/router/dns", "DNS"),
+    ("/router/firewall", "Firewall"),
+    ("/router/nat", "NAT"),
+    ("/router/policy", "Policy routing"),
     ("/router/services", "Services"),
     ("/router/containers", "Containers"),
     ("/router/config", "Configuration"),
@@ -62,6 +70,9 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())
+        .merge(firewall::routes())
+        .merge(nat::routes())
+        .merge(policy::routes())
 }
 
 /// Who may look.
