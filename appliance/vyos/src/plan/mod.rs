@@ -119,10 +119,7 @@ impl Plans {
     ) -> Arc<Plan> {
         let risks = match after {
             Some(after) => risks(&seen, after, operator),
-            None => vec![Risk {
-                stake: Stake::Cuts,
-                text: "What this leads to could not be worked out beforehand.".to_owned(),
-            }],
+            None => unknown(&draft.commands),
         };
         let word = seen.value_at(["system", "host-name"]).unwrap_or("vyos").to_owned();
         let Draft { commands, why, origin } = draft;
@@ -149,6 +146,22 @@ impl Plans {
     pub(crate) fn forget(&self, id: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
+}
+
+/// The risks of commands of which it is not known what they lead to.
+fn unknown(commands: &[Command]) -> Vec<Risk> {
+    let api = ["service", "https", "api"];
+    let touches = |command: &Command| {
+        let (Command::Set(path) | Command::Delete(path) | Command::Comment(path, _)) = command;
+        path.iter().zip(api).all(|(word, own)| word == own)
+    };
+    let text = "What this leads to could not be worked out beforehand";
+    vec![if commands.iter().any(touches) {
+        let text = format!("{text}, and it touches the HTTP API that Panoptikon itself uses.");
+        Risk { stake: Stake::Refused, text }
+    } else {
+        Risk { stake: Stake::Cuts, text: format!("{text}.") }
+    }]
 }
 
 fn new_id() -> String {
