@@ -145,25 +145,27 @@ impl Book {
         }
     }
 
-    /// Everything that is not settled, oldest first. A file that cannot be read is passed over with
-    /// a word in the log: nothing can be done with it, and the others must not suffer.
-    pub(super) fn read(&self) -> Result<Vec<Pending>, BookError> {
-        let mut found = Vec::new();
+    /// Everything that is not settled, oldest first, and the numbers of those that cannot be read:
+    /// nothing can be done with these, and the others must not suffer.
+    pub(super) fn read(&self) -> Result<(Vec<Pending>, Vec<i64>), BookError> {
+        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&self.0).map_err(failed("list", &self.0))? {
             let path = entry.map_err(failed("list", &self.0))?.path();
             if path.extension().is_none_or(|end| end != "json") {
                 continue;
             }
-            let text = std::fs::read(&path).map_err(failed("read", &path))?;
-            match read(&text) {
+            match std::fs::read(&path).ok().and_then(|text| read(&text)) {
                 Some(change) => found.push(change),
                 None => {
                     tracing::error!(path = %path.display(), "this unsettled change is unreadable");
+                    let name = path.file_stem().and_then(|name| name.to_str());
+                    let number = name.and_then(|name| name.parse::<i64>().ok());
+                    unreadable.extend(number);
                 }
             }
         }
         found.sort_by_key(|change| change.number);
-        Ok(found)
+        Ok((found, unreadable))
     }
 
     fn path(&self, number: i64) -> PathBuf {
@@ -248,10 +250,10 @@ mod tests {
         let (first, second) = (example(9), example(10));
         book.write(&second).unwrap();
         book.write(&first).unwrap();
-        assert_eq!(book.read().unwrap(), [first.clone(), second.clone()]);
+        assert_eq!(book.read().unwrap(), (vec![first.clone(), second.clone()], vec![]));
         book.remove(first.number).unwrap();
         book.remove(first.number).unwrap();
-        assert_eq!(book.read().unwrap(), [second]);
+        assert_eq!(book.read().unwrap(), (vec![second], vec![]));
     }
 
     #[test]
@@ -261,6 +263,6 @@ mod tests {
         book.write(&example(2)).unwrap();
         std::fs::write(dir.path().join("1.json"), "{\"number\":1,").unwrap();
         std::fs::write(dir.path().join("3.new"), "{}").unwrap();
-        assert_eq!(book.read().unwrap(), [example(2)]);
+        assert_eq!(book.read().unwrap(), (vec![example(2)], vec![1]));
     }
 }

@@ -187,10 +187,11 @@ impl Changes {
         now: Timestamp,
     ) -> Result<Self, ChangeError> {
         let book = Book::open(dir)?;
-        let found = book.read()?;
+        let (found, unreadable) = book.read()?;
         let numbers: Vec<i64> = found.iter().map(|change| change.number).collect();
-        let ended = numbers.clone();
-        store.write("router changes", move |w| record::end_forgotten(w, &ended, now)).await?;
+        store
+            .write("router changes", move |w| record::end_forgotten(w, &numbers, &unreadable, now))
+            .await?;
         let live = found.into_iter().map(|pending| {
             let left = (pending.deadline.0 - now.0).max(0) as u64;
             // A clock that was set back must not make it wait longer than it was meant to.
@@ -462,7 +463,10 @@ impl Changes {
             Undone::Whole => match self.forget_on_the_router(&session, &pending).await {
                 Ok(()) => {
                     drop(session);
-                    self.settle(number, State::Undone, why).await;
+                    let remarks =
+                        pending.commands.iter().any(|c| matches!(c, Command::Comment(..)));
+                    let stay = if remarks { " The remarks that it made stay." } else { "" };
+                    self.settle(number, State::Undone, format!("{why}{stay}").trim()).await;
                     self.publish("router_change_undone", Severity::Low, &pending, why).await;
                     return true;
                 }

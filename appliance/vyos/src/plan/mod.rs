@@ -117,10 +117,14 @@ impl Plans {
         by: Actor,
         operator: Operator,
     ) -> Arc<Plan> {
-        let risks = match after {
+        let mut risks = match after {
             Some(after) => risks(&seen, after, operator),
             None => unknown(&draft.commands),
         };
+        if draft.commands.iter().any(|command| matches!(command, Command::Comment(..))) {
+            let text = "Remarks are not undone with the rest if nobody keeps it.".to_owned();
+            risks.push(Risk { stake: Stake::Note, text });
+        }
         let word = seen.value_at(["system", "host-name"]).unwrap_or("vyos").to_owned();
         let Draft { commands, why, origin } = draft;
         let (id, made) = (new_id(), Instant::now());

@@ -157,3 +157,17 @@ async fn a_router_that_cannot_be_reached_does_not_undo_the_changes_of_others() {
     until("the undoing", async || bed.state(first).await == State::Undone).await;
     assert_eq!(bed.saved("system time-zone").as_deref(), Some("UTC"));
 }
+
+#[tokio::test]
+async fn a_change_of_which_nothing_can_be_read_any_more_is_not_said_to_have_been_unsent() {
+    let bed = Bed::new(Release::Current).await;
+    let number = bed.apply("set system host-name edge", LONG).await.unwrap();
+    std::fs::write(bed.changes_dir().join(format!("{number}.json")), "{").unwrap();
+    let Bed { sim, house, dir } = bed;
+    house.kill().await;
+    let house = House::open(dir.path()).await;
+    let bed = Bed { sim, house, dir };
+    let change = bed.router().change(number).await.unwrap().unwrap();
+    assert_eq!(change.state, State::Failed);
+    assert!(change.said.contains("may run"), "{}", change.said);
+}
