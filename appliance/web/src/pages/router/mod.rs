@@ -4,17 +4,31 @@
 //! applies. A form that the router refused is filled in again by [`Refill`], with the router's words
 //! beside the field that caused them.
 
+mod archive;
 mod changes;
 mod commands;
 mod config;
+mod containers;
+mod counters;
+mod dhcp;
+mod dns;
+mod fill;
+mod filled;
+mod firewall;
+mod interfaces;
+mod nat;
 mod plans;
+mod policy;
+mod routes;
+mod services;
 mod snapshots;
 
 use access::Permission as P;
 use axum::http::StatusCode;
 use axum::response::Response;
 use vyos::client::AskError;
-use vyos::config::Command;
+use vyos::config::{Command, Document, Node};
+use vyos::dialect::{Components, Dialect, Release};
 use vyos::{Draft, Link, Operator, Origin, PlanError, Risk, Stake, Trouble};
 
 use super::errors::sentence;
@@ -25,19 +39,40 @@ use crate::view::router::{CommandLine, RiskLine, TroublePage};
 use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange};
 
 /// The areas, in the order of their tabs.
-const AREAS: &[(&str, &str)] =
-    &[("/router/config", "Configuration"), ("/router/changes", "Changes")];
+const AREAS: &[(&str, &str)] = &[
+    ("/router/interfaces", "Interfaces"),
+    ("/router/routes", "Routes"),
+    ("/router/dhcp", "DHCP"),
+    ("/router/dns", "DNS"),
+    ("/router/firewall", "Firewall"),
+    ("/router/nat", "NAT"),
+    ("/router/policy", "Policy routing"),
+    ("/router/services", "Services"),
+    ("/router/containers", "Containers"),
+    ("/router/config", "Configuration"),
+    ("/router/changes", "Changes"),
+];
 
 /// The longest value of a form's field that is carried back to it, in bytes.
 const MOST_REFILLED: usize = 1_000;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::new()
+        .merge(interfaces::routes())
+        .merge(routes::routes())
+        .merge(dhcp::routes())
+        .merge(dns::routes())
+        .merge(services::routes())
+        .merge(containers::routes())
         .merge(changes::routes())
         .merge(plans::routes())
+        .merge(archive::routes())
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())
+        .merge(firewall::routes())
+        .merge(nat::routes())
+        .merge(policy::routes())
 }
 
 /// Who may look.
@@ -108,6 +143,17 @@ impl Ask {
             commands: trouble.commands,
         };
         self.answer(StatusCode::SERVICE_UNAVAILABLE, &page)
+    }
+
+    /// How this router wants its configuration written.
+    pub(super) async fn dialect(&self, config: &Node) -> Dialect {
+        let file = self.site.router.boot_document().await;
+        let components = file.as_ref().map(Components::of).unwrap_or_default();
+        let status = self.site.router.status().borrow().clone();
+        let told = status.abilities.as_ref().and_then(|found| found.version.as_deref());
+        let told = told.or_else(|| file.as_ref().and_then(Document::release));
+        let release = told.and_then(|text| Release::parse(text).ok());
+        Dialect::decide(config, &components, release.as_ref())
     }
 
     /// Where the one sits who asks.
@@ -197,7 +243,8 @@ fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
     if origin.url.is_empty() || origin.fields.is_empty() {
         return String::new();
     }
-    let mut query = Query::parse(origin.url.as_str(), "");
+    let (path, raw) = origin.url.split_once('?').unwrap_or((&origin.url, ""));
+    let mut query = Query::parse(path, raw);
     for (name, value) in &origin.fields {
         query = query.with(name, value);
     }
@@ -205,7 +252,8 @@ fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
     let field = culprit.and_then(|command| {
         let (Command::Set(path) | Command::Delete(path) | Command::Comment(path, _)) = command;
         let holds = |(_, value): &&(String, String)| {
-            path.iter().rev().any(|word| !value.is_empty() && word == value.trim())
+            let mut lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.any(|line| path.iter().any(|word| word == line))
         };
         origin.fields.iter().find(holds).map(|(name, _)| name.clone())
     });
