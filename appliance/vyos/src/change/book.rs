@@ -154,14 +154,12 @@ impl Book {
             if path.extension().is_none_or(|end| end != "json") {
                 continue;
             }
-            match std::fs::read(&path).ok().and_then(|text| read(&text)) {
-                Some(change) => found.push(change),
-                None => {
-                    tracing::error!(path = %path.display(), "this unsettled change is unreadable");
-                    let name = path.file_stem().and_then(|name| name.to_str());
-                    let number = name.and_then(|name| name.parse::<i64>().ok());
-                    unreadable.extend(number);
-                }
+            if let Some(change) = std::fs::read(&path).ok().and_then(|text| read(&text)) {
+                found.push(change);
+            } else {
+                tracing::error!(path = %path.display(), "this unsettled change is unreadable");
+                let name = path.file_stem().and_then(|name| name.to_str());
+                unreadable.extend(name.and_then(|name| name.parse::<i64>().ok()));
             }
         }
         found.sort_by_key(|change| change.number);
