@@ -177,6 +177,7 @@ pub(super) async fn propose(
             !matches!(*name, "csrf" | "back")
                 && value.len() <= MOST_REFILLED
                 && !vyos::secrets::is_secret(&[*name])
+                && !vyos::secrets::holds_secret_of(&commands, value)
         })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
