@@ -286,7 +286,10 @@ async fn the_port_of_a_service_is_opened_follows_it_and_is_closed() {
         let rule = "firewall ipv4 input filter rule 9000";
         assert_eq!(bed.runs(&format!("{rule} destination port")).as_deref(), Some("22"));
         assert_eq!(bed.runs(&format!("{rule} inbound-interface name")).as_deref(), Some("eth1"));
-        let fields = [("why", "Move SSH"), ("commands", "delete service ssh port 22\nset service ssh port 2222")];
+        let fields = [
+            ("why", "Move SSH"),
+            ("commands", "delete service ssh port 22\nset service ssh port 2222"),
+        ];
         let moved = ada.post("/router/config/commands", &fields).await;
         kept(&bed, &mut ada, &moved).await;
         ada.get(here).await.expect(200).says("opens something else");

@@ -15,7 +15,7 @@ pub use config::{
 };
 pub use firewall::{
     ChainCard, FirewallLogPage, FirewallPage, FlowtableLine, GroupLine, GroupPage, GroupsPage,
-    LogRow, RuleLine, ServiceLine, ServicesPage, UnusedFilter, ZoneLine, ZoneWay, ZonesPage,
+    LogRow, RuleLine, ServicePortLine, ServicesPage, UnusedFilter, ZoneLine, ZoneWay, ZonesPage,
 };
 pub use form::{Control, Deed, Fieldset, FormPage, Input, Select, Tick, Ticks};
 pub use nat::{ForwardLine, NatLine, NatList, NatPage};
