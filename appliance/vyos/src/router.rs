@@ -2,7 +2,7 @@
 //! be kept, and how it is changed.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::api::{Answer, Harm, OpVerb, Refusal, Request, check_command};
+use crate::archive::{self, ArchiveError, Archived};
 use crate::change::{Changes, Wanted, record};
 use crate::client::{Abilities, Address, AskError, Client, Fingerprint, KeySource, TransportError};
 use crate::config::{Document, Node, diff};
@@ -145,8 +146,9 @@ struct Inner {
 #[derive(Clone)]
 struct Known {
     config: Arc<Node>,
-    /// None once something of ours has changed it since.
-    read: Option<Instant>,
+    read: Instant,
+    /// What we had done by then.
+    deeds: u64,
 }
 
 impl Router {
@@ -198,7 +200,9 @@ impl Router {
     /// What the router runs, as read within the last seconds.
     pub async fn config(&self) -> Result<Arc<Node>, AskError> {
         match self.known() {
-            Some(known) if known.read.is_some_and(|at| at.elapsed() < FRESH) => Ok(known.config),
+            Some(known) if known.read.elapsed() < FRESH && known.deeds == self.deeds() => {
+                Ok(known.config)
+            }
             // While a long commit runs, what ran before it is better than no page.
             Some(known) => {
                 // To its end in any case: what it finds out about others must not be lost.
@@ -224,6 +228,12 @@ impl Router {
         let root = self.inner.client.config_with_remarks().await?;
         let footer = self.boot_document().await.map(|file| file.footer).unwrap_or_default();
         Ok(Document { root, footer })
+    }
+
+    /// The folder of the router's own files, its leases among them; none where it cannot be read
+    /// from here.
+    pub fn config_folder(&self) -> Option<&Path> {
+        self.inner.boot_file.as_deref().and_then(Path::parent)
     }
 
     /// The file that the router starts with, where it can be read from here.
@@ -311,7 +321,6 @@ impl Router {
         if applied.is_ok() {
             self.inner.plans.forget(&plan.id);
         }
-        self.doubt();
         applied
     }
 
@@ -322,9 +331,7 @@ impl Router {
 
     /// Undoes a change that waits.
     pub async fn undo(&self, number: i64, by: &Caller) -> Result<(), ChangeError> {
-        let undone = self.inner.changes.undo(number, by.clone()).await;
-        self.doubt();
-        undone
+        self.inner.changes.undo(number, by.clone()).await
     }
 
     /// Makes what runs what the router starts with.
@@ -372,6 +379,26 @@ impl Router {
         self.inner.snapshots.keep(taken).await
     }
 
+    /// The commits that the router's own archive holds, newest first; none where it cannot be read
+    /// from here.
+    pub async fn archive(&self) -> Vec<Archived> {
+        let Some(folder) = self.archive_folder() else { return Vec::new() };
+        let list = tokio::task::spawn_blocking(move || archive::list(&folder));
+        list.await.unwrap_or_default()
+    }
+
+    /// The configuration after a commit of the router's own archive.
+    pub async fn archived(&self, revision: usize) -> Result<Document, ArchiveError> {
+        let none = || ArchiveError::Unreadable(revision, std::io::ErrorKind::NotFound.into());
+        let folder = self.archive_folder().ok_or_else(none)?;
+        let read = tokio::task::spawn_blocking(move || archive::read(&folder, revision));
+        read.await.unwrap_or_else(|_| Err(ArchiveError::Damaged(revision)))
+    }
+
+    fn archive_folder(&self) -> Option<PathBuf> {
+        Some(self.inner.boot_file.as_ref()?.parent()?.join("archive"))
+    }
+
     /// All snapshots, newest first.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
         self.inner.snapshots.list().await
@@ -392,12 +419,9 @@ impl Router {
         self.inner.snapshots.delete(number).await
     }
 
-    /// What was read before is old: the next who wants it reads anew.
-    fn doubt(&self) {
-        let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.as_mut() {
-            known.read = None;
-        }
+    /// Counts what we did to the router.
+    fn deeds(&self) -> u64 {
+        *self.inner.changes.told().borrow()
     }
 
     fn known(&self) -> Option<Known> {
@@ -444,6 +468,7 @@ impl Router {
 
     /// Reads the router's configuration; tells of what others changed.
     async fn look(&self) -> Result<Arc<Node>, AskError> {
+        let deeds = self.deeds();
         let read = self.inner.changes.read().await;
         let (config, own) = match read {
             Ok(read) => read,
@@ -460,7 +485,7 @@ impl Router {
         let config = Arc::new(config);
         let before = {
             let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.replace(Known { config: config.clone(), read: Some(Instant::now()) })
+            known.replace(Known { config: config.clone(), read: Instant::now(), deeds })
         };
         let changed = before.as_ref().is_none_or(|before| !before.config.means_the_same(&config));
         if let Some(before) = before.filter(|_| changed) {
@@ -490,10 +515,14 @@ impl Router {
         if count > MOST_LINES {
             let _ = write!(commands, "\n# and {} more", count - MOST_LINES);
         }
+        // The router's own log knows who, if its commit is the newest.
+        let newest = self.archive().await.into_iter().next();
+        let who = newest.filter(|commit| now.since(commit.at) < 2 * LOOK);
+        let actor = who.map_or_else(|| "outside".to_owned(), |c| format!("{} ({})", c.user, c.via));
         let row = Change {
             number: 0,
             at: now,
-            actor: "outside".to_owned(),
+            actor,
             address: None,
             why: "Changed on the router itself or by another program".to_owned(),
             commands,

@@ -301,7 +301,7 @@ fn form(mood: Mood) -> FormPage {
     }
 }
 
-fn services(mood: Mood) -> ServicesPage {
+fn services(mood: Mood) -> OpeningsPage {
     let line = |i: usize| ServicePortLine {
         name: mood.t(&format!("service-{i}")),
         label: mood.t("SSH"),
@@ -311,7 +311,7 @@ fn services(mood: Mood) -> ServicesPage {
         rules: if i == 1 { vec![mood.link("rule 9000", "/router/firewall")] } else { Vec::new() },
         stale: false,
     };
-    ServicesPage {
+    OpeningsPage {
         shell: around(mood, "Ports of services", "/router/firewall/services"),
         parts: parts(),
         rows: (0..mood.n(10)).map(line).collect(),

@@ -4,15 +4,23 @@
 //! applies. A form that the router refused is filled in again by [`Refill`], with the router's words
 //! beside the field that caused them.
 
+mod archive;
 mod changes;
 mod commands;
 mod config;
+mod containers;
 mod counters;
+mod dhcp;
+mod dns;
 mod fill;
+mod filled;
 mod firewall;
+mod interfaces;
 mod nat;
 mod plans;
 mod policy;
+mod routes;
+mod services;
 mod snapshots;
 
 use access::Permission as P;
@@ -32,9 +40,15 @@ use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange}
 
 /// The areas, in the order of their tabs.
 const AREAS: &[(&str, &str)] = &[
+    ("/router/interfaces", "Interfaces"),
+    ("/router/routes", "Routes"),
+    ("/router/dhcp", "DHCP"),
+    ("/router/dns", "DNS"),
     ("/router/firewall", "Firewall"),
     ("/router/nat", "NAT"),
     ("/router/policy", "Policy routing"),
+    ("/router/services", "Services"),
+    ("/router/containers", "Containers"),
     ("/router/config", "Configuration"),
     ("/router/changes", "Changes"),
 ];
@@ -44,8 +58,15 @@ const MOST_REFILLED: usize = 1_000;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::new()
+        .merge(interfaces::routes())
+        .merge(routes::routes())
+        .merge(dhcp::routes())
+        .merge(dns::routes())
+        .merge(services::routes())
+        .merge(containers::routes())
         .merge(changes::routes())
         .merge(plans::routes())
+        .merge(archive::routes())
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())

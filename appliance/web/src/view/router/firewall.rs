@@ -274,7 +274,7 @@ pub struct LogRow {
 /// `GET /router/firewall/services`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "router/firewall/services.html")]
-pub struct ServicesPage {
+pub struct OpeningsPage {
     /// What surrounds the page.
     pub shell: Shell,
     /// Parts of the firewall.

@@ -16,7 +16,7 @@ use crate::http::{Failure, Route, Routes};
 use crate::pages::router::{CHANGE, LOOK, propose};
 use crate::pages::{Ask, Form, done};
 use crate::site::Site;
-use crate::view::router::{ServicePortLine, ServicesPage};
+use crate::view::router::{OpeningsPage, ServicePortLine};
 use crate::view::{Empty, Link, Tone};
 
 const HERE: &str = "/router/firewall/services";
@@ -90,7 +90,7 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
         Err(error) => return ask.trouble("Ports of services", &error).await,
     };
     let rows = rows(&root);
-    let page = ServicesPage {
+    let page = OpeningsPage {
         parts: parts(&ask),
         stale: rows.iter().any(|row| row.stale),
         empty: rows.is_empty().then(|| {
