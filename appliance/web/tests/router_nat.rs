@@ -101,7 +101,7 @@ async fn a_forward_can_work_from_inside() {
     assert!(planned.contains("set nat destination rule 120 destination address 203.0.113.1"));
     assert!(planned.contains("translation address masquerade"), "{planned}");
     kept(&bed, &mut ada, &answer).await;
-    ada.get("/router/nat").await.expect(200).says("<td>works</td>");
+    ada.get("/router/nat").await.expect(200).says(">works</td>");
     let mut fields = FORWARD.to_vec();
     fields.push(("hairpin", "1"));
     let page = ada.post("/router/nat/forward/new", &fields).await.expect(422);

@@ -302,7 +302,7 @@ fn form(mood: Mood) -> FormPage {
 }
 
 fn services(mood: Mood) -> OpeningsPage {
-    let line = |i: usize| router::ServiceLine {
+    let line = |i: usize| ServicePortLine {
         name: mood.t(&format!("service-{i}")),
         label: mood.t("SSH"),
         ports: mood.t("tcp 22"),

@@ -308,7 +308,7 @@ async fn act(ask: Ask, form: Form) -> Result<Response, Failure> {
     match outcome {
         Ok(()) => {
             let why = format!("{words}: rule {number} of {}", title(table));
-            propose(&ask, &form, HERE, why, draft.commands()).await
+            propose(&ask, &Form::default(), HERE, why, draft.commands()).await
         }
         Err(error) => Ok(done(HERE, Tone::Warn, &words_of(&error))),
     }

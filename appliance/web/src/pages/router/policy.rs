@@ -172,16 +172,10 @@ async fn act(ask: Ask, form: Form) -> Result<Response, Failure> {
         .split_once(' ')
         .ok_or_else(|| Failure::bad_request("Press one of the buttons."))?;
     find(&known.root, name)?;
-    deed(&ask, &form, &known, verb, name).await
+    deed(&ask, &known, verb, name).await
 }
 
-async fn deed(
-    ask: &Ask,
-    form: &Form,
-    known: &Known,
-    verb: &str,
-    name: &str,
-) -> Result<Response, Failure> {
+async fn deed(ask: &Ask, known: &Known, verb: &str, name: &str) -> Result<Response, Failure> {
     let (words, commands) = match verb {
         "on" => ("Switch on", Ok(switched(&known.root, name, true))),
         "off" => ("Switch off", Ok(switched(&known.root, name, false))),
@@ -194,7 +188,8 @@ async fn deed(
     };
     match commands {
         Ok(commands) => {
-            propose(ask, form, HERE, format!("{words} the policy {name}"), commands).await
+            let why = format!("{words} the policy {name}");
+            propose(ask, &Form::default(), HERE, why, commands).await
         }
         Err(error) => Ok(done(HERE, Tone::Warn, &words_of(&error))),
     }
@@ -262,7 +257,7 @@ async fn edit(ask: Ask, Path(name): Path<String>, form: Form) -> Result<Response
     };
     let was = find(&known.root, &name)?;
     if !form.get("do").is_empty() {
-        return deed(&ask, &form, &known, form.get("do"), &name).await;
+        return deed(&ask, &known, form.get("do"), &name).await;
     }
     store(&ask, &form, &known, &read(&form, &name, was.table), true).await
 }
@@ -325,7 +320,7 @@ async fn form_of(
             listed.push((device.mac.to_string(), device.name(), more));
         }
     });
-    listed.sort_by(|a, b| a.1.to_lowercase().cmp(&b.1.to_lowercase()));
+    listed.sort_by_key(|(_, name, _)| name.to_lowercase());
     let is_listed =
         |device: &&String| listed.iter().any(|(mac, _, _)| mac == &device.to_lowercase());
     let ticked: Vec<String> =

@@ -80,6 +80,7 @@ pub struct ChainCard {
 
 /// A rule of a chain.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // a mark each
 pub struct RuleLine {
     /// Its place.
     pub number: u32,
@@ -279,7 +280,7 @@ pub struct OpeningsPage {
     /// Parts of the firewall.
     pub parts: Vec<Tab>,
     /// The services.
-    pub rows: Vec<ServiceLine>,
+    pub rows: Vec<ServicePortLine>,
     /// A rule opens what its service has not.
     pub stale: bool,
     /// Interfaces to choose from.
@@ -290,7 +291,7 @@ pub struct OpeningsPage {
 
 /// A service of the router.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceLine {
+pub struct ServicePortLine {
     /// The configuration's word.
     pub name: String,
     /// What people call it.

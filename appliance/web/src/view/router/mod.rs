@@ -26,7 +26,7 @@ pub use dhcp::{
 pub use dns::{DnsDomainPage, DnsForwarderPage, DnsHostPage, DnsPage, DnsRow, RecordRow};
 pub use firewall::{
     ChainCard, FirewallLogPage, FirewallPage, FlowtableLine, GroupLine, GroupPage, GroupsPage,
-    LogRow, OpeningsPage, RuleLine, ServiceLine, UnusedFilter, ZoneLine, ZoneWay, ZonesPage,
+    LogRow, OpeningsPage, RuleLine, ServicePortLine, UnusedFilter, ZoneLine, ZoneWay, ZonesPage,
 };
 pub use form::{Control, Deed, Fieldset, FormPage, Input, Select, Tick, Ticks};
 pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};

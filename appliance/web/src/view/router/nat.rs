@@ -68,6 +68,7 @@ pub struct NatList {
 
 /// A rule.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // a mark each
 pub struct NatLine {
     /// Its page.
     pub href: String,

@@ -113,7 +113,7 @@ async fn act(
         Ok(()) => {
             let why = format!("{words} {}", rule_label(&id, number));
             let from = form.back().unwrap_or(&here);
-            propose(&ask, &form, from, why, draft.commands()).await
+            propose(&ask, &Form::default(), from, why, draft.commands()).await
         }
         Err(error) => Ok(back(&form, &here, Tone::Warn, &words_of(&error))),
     }
@@ -165,6 +165,8 @@ async fn set(
             let settings = format!("{}/settings", chain_href(&id));
             let from = if deletes { "/router/firewall" } else { &settings };
             let why = format!("{verb} the chain {}", chain_title(&id));
+            // A button has nothing to correct.
+            let form = if deletes { Form::default() } else { form };
             propose(&ask, &form, from, why, draft.commands()).await
         }
         Err(error) if deletes => Ok(back(&form, &chain_href(&id), Tone::Warn, &words_of(&error))),
@@ -267,12 +269,12 @@ async fn form_of(ask: &Ask, id: Option<&ChainId>, all: &[Chain], fill: &Fill<'_>
             chain.id.hook == Hook::Name
                 && id.is_none_or(|id| chain.id != *id && chain.id.family == id.family)
         });
-        let names = std::iter::once("").chain(targets.map(|chain| chain.id.name.as_str()));
+        let choices = std::iter::once("").chain(targets.map(|chain| chain.id.name.as_str()));
         controls.push(fill.select(
             "default_jump_target",
             "Chain to jump to",
             now.default_jump_target.as_deref(),
-            plain(names),
+            plain(choices),
             "Only with jump.",
         ));
     }

@@ -291,6 +291,9 @@ async fn edit(ask: Ask, Path((kind, name)): GroupPath, form: Form) -> Result<Res
         }
     };
     match done {
+        Ok(()) if matches!(deed, "delete" | "remove") => {
+            propose(&ask, &Form::default(), from, why, draft.commands()).await
+        }
         Ok(()) => propose(&ask, &form, from, why, draft.commands()).await,
         Err(error) if matches!(deed, "delete" | "remove") => {
             Ok(back(&form, &here, Tone::Warn, &words_of(&error)))

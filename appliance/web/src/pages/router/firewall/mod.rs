@@ -216,10 +216,11 @@ fn global(firewall: &Firewall) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for policy in &firewall.global.state_policies {
         let action = policy.action.as_deref().unwrap_or("as the rules say");
-        let log = if policy.log { ", logged" } else { "" };
-        let other: String = policy.other.iter().map(|words| format!(", {words}")).collect();
+        let mut words = vec![format!("{action}, before any rule")];
+        words.extend(policy.log.then(|| "logged".to_owned()));
+        words.extend(policy.other.iter().cloned());
         let name = format!("Connections {}", policy.state);
-        lines.push((name, format!("{action}, before any rule{log}{other}")));
+        lines.push((name, words.join(", ")));
     }
     lines.extend(firewall.global.other.iter().map(|words| {
         let (name, value) = words.split_once(' ').unwrap_or((words, "on"));

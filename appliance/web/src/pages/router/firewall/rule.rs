@@ -207,6 +207,8 @@ async fn edit(
                 chain_href(chain)
             };
             let why = why(verb, chain, number, said.as_deref());
+            // A button has nothing to correct.
+            let form = if verb == "Change" { form } else { Form::default() };
             propose(&ask, &form, &from, why, draft.commands()).await
         }
         Err(error) => {

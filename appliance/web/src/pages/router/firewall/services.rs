@@ -16,7 +16,7 @@ use crate::http::{Failure, Route, Routes};
 use crate::pages::router::{CHANGE, LOOK, propose};
 use crate::pages::{Ask, Form, done};
 use crate::site::Site;
-use crate::view::router::{OpeningsPage, ServiceLine};
+use crate::view::router::{OpeningsPage, ServicePortLine};
 use crate::view::{Empty, Link, Tone};
 
 const HERE: &str = "/router/firewall/services";
@@ -103,7 +103,7 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
     ask.page(&page)
 }
 
-fn rows(root: &Node) -> Vec<ServiceLine> {
+fn rows(root: &Node) -> Vec<ServicePortLine> {
     let (firewall, services) = (firewall(root), services(root));
     let openings = openings(&firewall);
     let of = |name: &str| -> Vec<&Opening> {
@@ -127,16 +127,16 @@ fn rows(root: &Node) -> Vec<ServiceLine> {
             continue;
         }
         let stale = found.iter().any(|opening| !fits(opening, doors.as_ref()));
-        let (state, tone) = match (found.is_empty(), stale) {
+        let (verdict, tone) = match (found.is_empty(), stale) {
             (true, _) => ("no rule of its own", Tone::Quiet),
             (false, true) => ("opens something else", Tone::Warn),
             (false, false) => ("open", Tone::Ok),
         };
-        rows.push(ServiceLine {
+        rows.push(ServicePortLine {
             name: service.name.clone(),
             label: service.label.clone(),
             ports: doors.map_or_else(|| "switched off".to_owned(), words),
-            state,
+            state: verdict,
             tone,
             rules: links(&found),
             stale,
@@ -145,7 +145,7 @@ fn rows(root: &Node) -> Vec<ServiceLine> {
     let gone = openings.iter().filter(|one| services.iter().all(|s| s.name != one.service));
     for opening in gone {
         if rows.iter().all(|row| row.name != opening.service) {
-            rows.push(ServiceLine {
+            rows.push(ServicePortLine {
                 name: opening.service.clone(),
                 label: opening.service.clone(),
                 ports: "not configured any more".to_owned(),
@@ -179,7 +179,7 @@ async fn act(ask: Ask, form: Form) -> Result<Response, Failure> {
         _ => return Err(Failure::bad_request("Press one of the buttons.")),
     };
     match outcome {
-        Ok(()) => propose(&ask, &form, HERE, why, draft.commands()).await,
+        Ok(()) => propose(&ask, &Form::default(), HERE, why, draft.commands()).await,
         Err(error) => Ok(done(HERE, Tone::Warn, &words_of(&error))),
     }
 }

@@ -173,6 +173,7 @@ async fn edit(ask: Ask, Path(name): Path<String>, form: Form) -> Result<Response
         Ok(()) => {
             let (verb, from) =
                 if deletes { ("Delete", HERE.to_owned()) } else { ("Change", href(&name)) };
+            let form = if deletes { Form::default() } else { form };
             propose(&ask, &form, &from, format!("{verb} the zone {name}"), draft.commands()).await
         }
         Err(error) if deletes => Ok(back(&form, &href(&name), Tone::Warn, &words_of(&error))),

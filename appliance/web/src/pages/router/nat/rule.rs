@@ -133,6 +133,8 @@ async fn edit(
         Ok(()) => {
             let from = if verb == "Change" { href(table, number) } else { HERE.to_owned() };
             let why = why(verb, table, number, rule.description.as_deref());
+            // A button has nothing to correct.
+            let form = if verb == "Change" { form } else { Form::default() };
             propose(&ask, &form, &from, why, draft.commands()).await
         }
         Err(error) if verb != "Change" => Ok(done(HERE, Tone::Warn, &words_of(&error))),
