@@ -1,6 +1,8 @@
 //! Every page with nothing, one thing, many things, and hostile words in all text, for the render
 //! tests and the gallery.
 
+mod router_network;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -950,6 +952,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
         ("about", about(mood).render()),
         ("confirm", confirm(mood).render()),
     ];
+    list.extend(router_network::pages(mood));
     let story = story(mood);
     list.push((
         "alert",
