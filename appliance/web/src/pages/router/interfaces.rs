@@ -416,7 +416,7 @@ fn charts(points: &[TrafficPoint]) -> Vec<Chart> {
                 *place = value(point) / size;
             }
         }
-        Chart::new(id, title, unit, first.at, step, values)
+        Chart::new(id, format!("{title}, {unit}"), unit, first.at, step, values)
     };
     vec![
         chart("chart-rx", "In", &|point| point.rx.avg),
