@@ -8,6 +8,7 @@
 //! themselves unless they are kept, and what it was before.
 
 pub mod api;
+mod archive;
 mod change;
 pub mod client;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod runtime;
 pub mod secrets;
 mod snapshots;
 
+pub use archive::{ArchiveError, Archived};
 pub use change::{
     BookError, Change, ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, State, USUAL_COUNTDOWN,
     Unsettled,

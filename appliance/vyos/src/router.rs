@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::api::{Answer, Harm, OpVerb, Refusal, Request, check_command};
+use crate::archive::{self, ArchiveError, Archived};
 use crate::change::{Changes, Wanted, record};
 use crate::client::{Abilities, Address, AskError, Client, Fingerprint, KeySource, TransportError};
 use crate::config::{Document, Node, diff};
@@ -378,6 +379,26 @@ impl Router {
         self.inner.snapshots.keep(taken).await
     }
 
+    /// The commits that the router's own archive holds, newest first; none where it cannot be read
+    /// from here.
+    pub async fn archive(&self) -> Vec<Archived> {
+        let Some(folder) = self.archive_folder() else { return Vec::new() };
+        let list = tokio::task::spawn_blocking(move || archive::list(&folder));
+        list.await.unwrap_or_default()
+    }
+
+    /// The configuration after a commit of the router's own archive.
+    pub async fn archived(&self, revision: usize) -> Result<Document, ArchiveError> {
+        let none = || ArchiveError::Unreadable(revision, std::io::ErrorKind::NotFound.into());
+        let folder = self.archive_folder().ok_or_else(none)?;
+        let read = tokio::task::spawn_blocking(move || archive::read(&folder, revision));
+        read.await.unwrap_or_else(|_| Err(ArchiveError::Damaged(revision)))
+    }
+
+    fn archive_folder(&self) -> Option<PathBuf> {
+        Some(self.inner.boot_file.as_ref()?.parent()?.join("archive"))
+    }
+
     /// All snapshots, newest first.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
         self.inner.snapshots.list().await
@@ -494,10 +515,14 @@ impl Router {
         if count > MOST_LINES {
             let _ = write!(commands, "\n# and {} more", count - MOST_LINES);
         }
+        // The router's own log knows who, if its commit is the newest.
+        let newest = self.archive().await.into_iter().next();
+        let who = newest.filter(|commit| now.since(commit.at) < 2 * LOOK);
+        let actor = who.map_or_else(|| "outside".to_owned(), |c| format!("{} ({})", c.user, c.via));
         let row = Change {
             number: 0,
             at: now,
-            actor: "outside".to_owned(),
+            actor,
             address: None,
             why: "Changed on the router itself or by another program".to_owned(),
             commands,

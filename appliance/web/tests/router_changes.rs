@@ -219,3 +219,36 @@ async fn a_plan_is_its_makers_own() {
     // Pressed twice.
     ada.post(&plan, &[("minutes", "2")]).await.expect(404);
 }
+
+#[tokio::test]
+async fn a_commit_of_the_routers_own_archive_becomes_a_snapshot_and_names_who_made_it() {
+    let (router, mut ada) = RouterBed::new(Release::Current).await;
+    ada.get("/router/config").await.expect(200);
+    let folder = router.bed.dir.path().join("router/config/archive");
+    std::fs::create_dir_all(&folder).unwrap();
+    let seconds = model::Timestamp::now().0 / 1_000;
+    let log = format!("|{seconds}|ben|cli|rename|\n");
+    std::fs::write(folder.join("commits"), log).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, b"system {\n    host-name \"older\"\n}\n").unwrap();
+    std::fs::write(folder.join("config.boot.0.gz"), packed.finish().unwrap()).unwrap();
+
+    let list = ada.get("/router/config/archive").await.expect(200);
+    assert!(list.body.contains("rename") && list.body.contains("ben"), "{}", list.body);
+    let kept = ada.post("/router/config/archive/0", &[]).await;
+    let page = ada.get(kept.location()).await.expect(200);
+    assert!(page.body.contains("set system host-name older"), "{}", page.body);
+    ada.post("/router/config/archive/1", &[]).await.expect(404);
+
+    let list = vyos::config::commands::parse("set system host-name renamed").unwrap();
+    router.sim.change_outside(&list);
+    ada.post("/router/save", &[]).await.expect(303);
+    for _ in 0..300 {
+        let page = ada.get("/router/changes").await.expect(200);
+        if page.body.contains("ben (cli)") {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("who changed it is not told");
+}

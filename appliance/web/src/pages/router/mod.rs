@@ -4,15 +4,21 @@
 //! applies. A form that the router refused is filled in again by [`Refill`], with the router's words
 //! beside the field that caused them.
 
+mod archive;
 mod changes;
 mod commands;
 mod config;
 mod containers;
+mod counters;
 mod dhcp;
 mod dns;
+mod fill;
 mod filled;
+mod firewall;
 mod interfaces;
+mod nat;
 mod plans;
+mod policy;
 mod routes;
 mod services;
 mod snapshots;
@@ -38,6 +44,9 @@ const AREAS: &[(&str, &str)] = &[
     ("/router/routes", "Routes"),
     ("/router/dhcp", "DHCP"),
     ("/router/dns", "DNS"),
+    ("/router/firewall", "Firewall"),
+    ("/router/nat", "NAT"),
+    ("/router/policy", "Policy routing"),
     ("/router/services", "Services"),
     ("/router/containers", "Containers"),
     ("/router/config", "Configuration"),
@@ -57,9 +66,13 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(containers::routes())
         .merge(changes::routes())
         .merge(plans::routes())
+        .merge(archive::routes())
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())
+        .merge(firewall::routes())
+        .merge(nat::routes())
+        .merge(policy::routes())
 }
 
 /// Who may look.
