@@ -3,6 +3,7 @@
 
 mod router_change;
 mod router_firewall;
+mod router_network;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -953,6 +954,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
         ("about", about(mood).render()),
         ("confirm", confirm(mood).render()),
     ];
+    list.extend(router_network::pages(mood));
     let story = story(mood);
     list.push((
         "alert",
