@@ -2,7 +2,7 @@
 //! be kept, and how it is changed.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -223,6 +223,12 @@ impl Router {
         let root = self.inner.client.config_with_remarks().await?;
         let footer = self.boot_document().await.map(|file| file.footer).unwrap_or_default();
         Ok(Document { root, footer })
+    }
+
+    /// The folder of the router's own files, its leases among them; none where it cannot be read
+    /// from here.
+    pub fn config_folder(&self) -> Option<&Path> {
+        self.inner.boot_file.as_deref().and_then(Path::parent)
     }
 
     /// The file that the router starts with, where it can be read from here.

@@ -54,7 +54,11 @@ impl Bed {
 
     /// By a program that was built then.
     pub async fn built_at(built: Timestamp) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), built, system::Options::default()).await
+    }
+
+    /// In a folder where a router may have been started.
+    pub async fn open(dir: tempfile::TempDir, built: Timestamp, looks: system::Options) -> Self {
         let now = Timestamp::now();
         let store = Store::open(store::Options {
             dir: dir.path().join("data"),
@@ -88,9 +92,8 @@ impl Bed {
         let site = Site::new(Rooms {
             discovery: Discovery::open(store.clone(), events.clone(), now).unwrap(),
             alerts: Alerts::new(store.clone(), events.clone()),
-            router: router(dir.path(), &store, &events, now).await,
-            system: System::open(store.clone(), events.clone(), system::Options::default())
-                .unwrap(),
+            router: manager(dir.path(), &store, &events, now).await,
+            system: System::open(store.clone(), events.clone(), looks).unwrap(),
             live: Live::new(),
             tls: Some(Arc::new(Tls::open(source, &subject, now).unwrap())),
             facts: Facts {
@@ -381,14 +384,14 @@ pub fn encode(fields: &[(&str, &str)]) -> String {
     pairs.join("&")
 }
 
-/// A router whose API is not there.
-async fn router(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> vyos::Router {
+/// What manages a router whose API is in this folder, where one was started there.
+async fn manager(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> vyos::Router {
     let settings = vyos::Settings {
         address: Address::Socket(dir.join("api.sock")),
         pinned: None,
         keys: KeySource::State(dir.join("http-api-state")),
         changes: dir.join("changes"),
-        boot_file: None,
+        boot_file: Some(dir.join("router/config/config.boot")),
     };
     let vault = Vault::open(dir).unwrap();
     vyos::Router::open(settings, store.clone(), events.clone(), vault, now).await.unwrap()

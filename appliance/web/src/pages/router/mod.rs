@@ -14,7 +14,8 @@ use access::Permission as P;
 use axum::http::StatusCode;
 use axum::response::Response;
 use vyos::client::AskError;
-use vyos::config::Command;
+use vyos::config::{Command, Document, Node};
+use vyos::dialect::{Components, Dialect, Release};
 use vyos::{Draft, Link, Operator, Origin, PlanError, Risk, Stake, Trouble};
 
 use super::errors::sentence;
@@ -110,6 +111,17 @@ impl Ask {
         self.answer(StatusCode::SERVICE_UNAVAILABLE, &page)
     }
 
+    /// How this router wants its configuration written.
+    pub(super) async fn dialect(&self, config: &Node) -> Dialect {
+        let file = self.site.router.boot_document().await;
+        let components = file.as_ref().map(Components::of).unwrap_or_default();
+        let status = self.site.router.status().borrow().clone();
+        let told = status.abilities.as_ref().and_then(|found| found.version.as_deref());
+        let told = told.or_else(|| file.as_ref().and_then(Document::release));
+        let release = told.and_then(|text| Release::parse(text).ok());
+        Dialect::decide(config, &components, release.as_ref())
+    }
+
     /// Where the one sits who asks.
     pub(super) fn operator(&self) -> Operator {
         Operator { address: self.visitor.caller.address, local: self.local }
@@ -196,7 +208,8 @@ fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
     if origin.url.is_empty() || origin.fields.is_empty() {
         return String::new();
     }
-    let mut query = Query::parse(origin.url.as_str(), "");
+    let (path, raw) = origin.url.split_once('?').unwrap_or((&origin.url, ""));
+    let mut query = Query::parse(path, raw);
     for (name, value) in &origin.fields {
         query = query.with(name, value);
     }
@@ -204,7 +217,8 @@ fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
     let field = culprit.and_then(|command| {
         let (Command::Set(path) | Command::Delete(path) | Command::Comment(path, _)) = command;
         let holds = |(_, value): &&(String, String)| {
-            path.iter().rev().any(|word| !value.is_empty() && word == value.trim())
+            let mut lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.any(|line| path.iter().any(|word| word == line))
         };
         origin.fields.iter().find(holds).map(|(name, _)| name.clone())
     });
