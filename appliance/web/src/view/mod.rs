@@ -59,6 +59,7 @@ mod devices;
 mod enter;
 mod home;
 mod journal;
+mod lines;
 pub mod live;
 mod parts;
 mod plain;
@@ -80,6 +81,7 @@ pub use devices::{
 pub use enter::{SetupPage, SignInPage};
 pub use home::{HomePage, InterfaceLine, KindShare, SinceLast, StatCard};
 pub use journal::{AuditPage, AuditRow, Chain, EventRow, EventRowFragment, EventsPage};
+pub use lines::{Lines, Series};
 pub use parts::{Choice, Column, Empty, Field, Filter, Flash, Link, Pager, Tab, Tone};
 pub use plain::{
     AboutPage, CapabilityLine, ComponentLine, ConfirmPage, Problem, SearchGroup, SearchHit,
@@ -94,4 +96,4 @@ pub use shell::{
     Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Waiting, WaitingChange, Whom,
 };
 pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
-pub use words::{Moment, bytes, count, percent, span};
+pub use words::{Moment, bytes, count, percent, rate, span};

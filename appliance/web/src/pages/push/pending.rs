@@ -8,7 +8,7 @@ use detect::{Alert, AlertChange};
 use model::{DeviceId, Event};
 use tokio::time::Instant;
 
-use super::{ALERTS, CARDS, OVERVIEW, PERIOD, RELOAD, TABLE, Word};
+use super::{ALERTS, CARDS, FIGURES_A_CHART, OVERVIEW, PERIOD, RELOAD, ROUTER, TABLE, Word};
 
 /// How long what changed is remembered for a page that is about to connect.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -58,6 +58,9 @@ pub(super) struct Pending {
     pub(super) arrived: bool,
     /// Pages to load anew.
     pub(super) reload: BTreeSet<&'static str>,
+    /// The router's figures are to be told.
+    pub(super) figures: bool,
+    told_figures: u32,
     /// Changes were missed: what is new is not known any more.
     pub(super) unsure: bool,
     /// Devices that pages may show already.
@@ -102,6 +105,13 @@ impl Pending {
                     }
                 }
                 (self.count_devices, self.count_alerts, self.arrived) = (true, true, true);
+            }
+            Word::Figures => {
+                self.figures = true;
+                self.told_figures = (self.told_figures + 1) % FIGURES_A_CHART;
+                if self.told_figures == 0 {
+                    self.reload.insert(ROUTER);
+                }
             }
             Word::Lost => {
                 self.reload.extend([TABLE, CARDS, ALERTS, OVERVIEW]);

@@ -7,8 +7,15 @@
 mod changes;
 mod commands;
 mod config;
+mod filled;
+mod keep;
+mod lines;
+mod overview;
 mod plans;
+mod quality;
 mod snapshots;
+
+pub(super) use overview::figures;
 
 use access::Permission as P;
 use axum::http::StatusCode;
@@ -27,7 +34,7 @@ use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange}
 
 /// The areas, in the order of their tabs.
 const AREAS: &[(&str, &str)] =
-    &[("/router/config", "Configuration"), ("/router/changes", "Changes")];
+    &[("/router", "Overview"), ("/router/config", "Configuration"), ("/router/changes", "Changes")];
 
 /// The longest value of a form's field that is carried back to it, in bytes.
 const MOST_REFILLED: usize = 1_000;
@@ -39,6 +46,8 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())
+        .merge(overview::routes())
+        .merge(quality::routes())
 }
 
 /// Who may look.
