@@ -12,7 +12,8 @@ pub mod wireguard;
 
 pub use containers::{RunningContainer, parse_podman};
 pub use fetch::{
-    RuntimeError, fetch_containers, fetch_counters, fetch_ipsec, fetch_leases, fetch_wireguard,
+    RuntimeError, fetch_containers, fetch_counters, fetch_ipsec, fetch_leases, fetch_openvpn,
+    fetch_wireguard,
 };
 pub use fwlog::{LogAction, LogLine, parse_log_line};
 pub use leases::{Lease, LeaseState, PoolUsage, pool_usage};

@@ -63,6 +63,7 @@ mod lines;
 pub mod live;
 mod parts;
 mod plain;
+mod qr;
 mod query;
 pub mod router;
 mod settings;
@@ -87,6 +88,7 @@ pub use plain::{
     AboutPage, CapabilityLine, ComponentLine, ConfirmPage, Problem, SearchGroup, SearchHit,
     SearchPage,
 };
+pub use qr::Qr;
 pub use query::Query;
 pub use settings::{
     AlertsForm, BackupLine, NamesView, PeoplePage, PersonLine, RetentionForm, ScanningForm,

@@ -14,8 +14,11 @@ mod overview;
 mod plans;
 mod quality;
 mod snapshots;
+mod vpn;
 
 pub(super) use overview::figures;
+
+use std::sync::Arc;
 
 use access::Permission as P;
 use axum::http::StatusCode;
@@ -23,7 +26,7 @@ use axum::response::Response;
 use vyos::client::AskError;
 use vyos::config::{Command, Document, Node};
 use vyos::dialect::{Components, Dialect, Release};
-use vyos::{Draft, Link, Operator, Origin, PlanError, Risk, Stake, Trouble};
+use vyos::{Draft, Link, Operator, Origin, Plan, PlanError, Risk, Stake, Trouble};
 
 use super::errors::sentence;
 use super::{Ask, Form, done, see_other};
@@ -48,6 +51,7 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(snapshots::routes())
         .merge(overview::routes())
         .merge(quality::routes())
+        .merge(vpn::routes())
 }
 
 /// Who may look.
@@ -146,6 +150,20 @@ pub(super) async fn propose(
     why: impl Into<String>,
     commands: Vec<Command>,
 ) -> Result<Response, Failure> {
+    match plan_of(ask, form, from, why.into(), commands).await {
+        Ok(plan) => Ok(see_other(&format!("/router/plans/{}", plan.id))),
+        Err(answer) => answer,
+    }
+}
+
+/// The plan that [`propose`] leads to, or the answer where there is none.
+async fn plan_of(
+    ask: &Ask,
+    form: &Form,
+    from: &str,
+    why: String,
+    commands: Vec<Command>,
+) -> Result<Arc<Plan>, Result<Response, Failure>> {
     let fields = form
         .pairs()
         .filter(|(name, value)| {
@@ -155,17 +173,17 @@ pub(super) async fn propose(
         })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let why: String = why.into().chars().take(200).collect();
+    let why: String = why.chars().take(200).collect();
     let draft = Draft { commands, why, origin: Origin { url: from.to_owned(), fields } };
     match ask.site.router.plan(draft, &ask.visitor.caller, ask.operator()).await {
-        Ok(plan) => Ok(see_other(&format!("/router/plans/{}", plan.id))),
+        Ok(plan) => Ok(plan),
         Err(PlanError::Nothing) => {
-            Ok(done(from, Tone::Info, "Nothing to change: the router is so already."))
+            Err(Ok(done(from, Tone::Info, "Nothing to change: the router is so already.")))
         }
         Err(error @ (PlanError::TooLong | PlanError::Harmful { .. })) => {
-            Err(Failure::invalid(sentence(&error.to_string())))
+            Err(Err(Failure::invalid(sentence(&error.to_string()))))
         }
-        Err(PlanError::Ask(error)) => ask.trouble("The router", &error).await,
+        Err(PlanError::Ask(error)) => Err(ask.trouble("The router", &error).await),
     }
 }
 

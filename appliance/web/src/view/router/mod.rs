@@ -3,6 +3,7 @@
 mod change;
 mod config;
 mod overview;
+mod vpn;
 
 pub use change::{
     ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
@@ -13,4 +14,7 @@ pub use config::{
 pub use overview::{
     Gauge, LinkView, OverviewPage, QualityForm, QualityPage, SpeedPage, SpeedRow, TargetLine,
     WanView,
+};
+pub use vpn::{
+    ClientForm, ClientPage, ClientReadyPage, OtherVpn, PeerPage, PeerView, VpnPage, WgPage, WgView,
 };
