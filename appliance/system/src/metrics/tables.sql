@@ -12,7 +12,7 @@ CREATE TABLE metric_hours (
     greatest REAL NOT NULL,
     count INTEGER NOT NULL,
     PRIMARY KEY (series, at)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX metric_hours_by_time ON metric_hours (at);
 CREATE TABLE speed_tests (
     id INTEGER PRIMARY KEY,

@@ -1,6 +1,8 @@
 //! Every page with nothing, one thing, many things, and hostile words in all text, for the render
 //! tests and the gallery.
 
+mod router_look;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -1022,6 +1024,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
     viewer.shell.can = Can::default();
     viewer.shell.person = Some(Whom { name: "guest".into(), role: "viewer".into() });
     list.push(("device-viewer", viewer.render()));
+    list.extend(router_look::pages(mood));
     list.into_iter()
         .map(|(name, html)| (name, html.unwrap_or_else(|e| panic!("{name}: {e}"))))
         .collect()

@@ -78,7 +78,11 @@ fn state(
 }
 
 fn target(target: &TargetQuality) -> TargetLine {
-    let ms = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| format!("{v:.1} ms"));
+    let ms = |value: Option<f64>| match value {
+        None => "–".to_owned(),
+        Some(ms) if ms < 1.0 => format!("{ms:.2} ms"),
+        Some(ms) => format!("{ms:.1} ms"),
+    };
     let last = target.last.as_ref();
     let loss = last.map(system::quality::Measured::loss_percent);
     TargetLine {

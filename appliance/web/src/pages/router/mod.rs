@@ -14,6 +14,7 @@ mod overview;
 mod plans;
 mod quality;
 mod snapshots;
+mod tools;
 mod vpn;
 
 pub(super) use overview::figures;
@@ -36,8 +37,13 @@ use crate::view::router::{CommandLine, RiskLine, TroublePage};
 use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange};
 
 /// The areas, in the order of their tabs.
-const AREAS: &[(&str, &str)] =
-    &[("/router", "Overview"), ("/router/config", "Configuration"), ("/router/changes", "Changes")];
+const AREAS: &[(&str, &str)] = &[
+    ("/router", "Overview"),
+    ("/router/vpn", "VPN"),
+    ("/router/tools", "Tools"),
+    ("/router/config", "Configuration"),
+    ("/router/changes", "Changes"),
+];
 
 /// The longest value of a form's field that is carried back to it, in bytes.
 const MOST_REFILLED: usize = 1_000;
@@ -52,6 +58,7 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(overview::routes())
         .merge(quality::routes())
         .merge(vpn::routes())
+        .merge(tools::routes())
 }
 
 /// Who may look.
@@ -93,7 +100,8 @@ impl Ask {
         let current = |href: &str| {
             here == href || (href != "/router" && here.starts_with(&format!("{href}/")))
         };
-        let tabs = AREAS.iter().map(|(href, label)| Tab {
+        let may = |href: &str| href != "/router/tools" || self.may(P::RouterTools);
+        let tabs = AREAS.iter().filter(|(href, _)| may(href)).map(|(href, label)| Tab {
             label: (*label).to_owned(),
             href: (*href).to_owned(),
             count: None,

@@ -252,7 +252,7 @@ fn spark(points: &[Point], label: &str) -> Option<Sparkline> {
 }
 
 fn percent(value: f64) -> String {
-    crate::view::percent(value / 100.0)
+    format!("{:.0} %", value.clamp(0.0, 100.0))
 }
 
 fn share_tone(percent: f64) -> Tone {

@@ -3,6 +3,7 @@
 mod change;
 mod config;
 mod overview;
+mod tools;
 mod vpn;
 
 pub use change::{
@@ -15,6 +16,7 @@ pub use overview::{
     Gauge, LinkView, OverviewPage, QualityForm, QualityPage, SpeedPage, SpeedRow, TargetLine,
     WanView,
 };
+pub use tools::{ConnectionRow, ConnectionsPage, EndView, ToolForm, ToolsPage};
 pub use vpn::{
     ClientForm, ClientPage, ClientReadyPage, OtherVpn, PeerPage, PeerView, VpnPage, WgPage, WgView,
 };

@@ -120,7 +120,7 @@ pub(super) async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
     let made = match (config.value_at(own).and_then(PrivateKey::parse), one.port) {
         (None, _) => Err(EditError::of("interface", "the interface has no private key")),
         (_, None) => Err(EditError::of("interface", "give the interface a port first")),
-        (Some(key), Some(port)) => read(&ask, &form, key.public(), port).and_then(|wanted| {
+        (Some(key), Some(port)) => read(&form, key.public(), port).and_then(|wanted| {
             draft.set_peer(&one.name, None, &wanted.edit).map_err(renamed)?;
             Ok(wanted)
         }),
@@ -166,7 +166,7 @@ pub(super) async fn answer(
 }
 
 /// What was asked for. `server` and `port` are the interface's.
-pub(super) fn read(_: &Ask, form: &Form, server: String, port: u16) -> Result<Wanted, EditError> {
+pub(super) fn read(form: &Form, server: String, port: u16) -> Result<Wanted, EditError> {
     let mut errors = Vec::new();
     let mut check = |field: &str, outcome: Result<(), String>| {
         if let Err(message) = outcome {

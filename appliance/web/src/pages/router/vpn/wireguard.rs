@@ -86,7 +86,7 @@ pub(super) async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
     let mut draft = Draft::new(&config, &dialect);
     if old.is_empty() {
         let key = PrivateKey::make().map_err(|e| Failure::internal("Making a key", e))?;
-        return match make(&ask, &form, &mut draft, &key) {
+        return match make(&form, &mut draft, &key) {
             Ok(wanted) => {
                 let name = form.get("name");
                 let why = format!("WireGuard {name} with {}", wanted.edit.name);
@@ -116,12 +116,7 @@ async fn refused(
 }
 
 /// Makes a new interface and its first client on the draft.
-fn make(
-    ask: &Ask,
-    form: &Form,
-    draft: &mut Draft<'_>,
-    key: &PrivateKey,
-) -> Result<Wanted, EditError> {
+fn make(form: &Form, draft: &mut Draft<'_>, key: &PrivateKey) -> Result<Wanted, EditError> {
     let mut edit = read(form)?;
     let name = form.get("name");
     if wireguard(draft.tree()).iter().any(|one| one.name == name) {
@@ -131,7 +126,7 @@ fn make(
     edit.private_key = Some(key.expose());
     // Both are checked before either is refused, so that everything wrong is told at once.
     let interface = draft.set_wireguard(name, &edit);
-    let wanted = client::read(ask, form, key.public(), port);
+    let wanted = client::read(form, key.public(), port);
     interface?;
     let wanted = wanted?;
     draft.set_peer(name, None, &wanted.edit).map_err(client::renamed)?;
