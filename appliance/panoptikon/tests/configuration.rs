@@ -11,9 +11,14 @@ use proptest::prelude::*;
 /// Two good values a key that differ from each other and from the default.
 fn good(key: &str) -> [&'static str; 3] {
     match key {
-        "data_dir" | "config_dir" | "control_socket" | "tls_certificate" | "tls_key" => {
-            ["/a", "/b/c", "/d"]
-        }
+        "data_dir" | "config_dir" | "control_socket" | "tls_certificate" | "tls_key"
+        | "router_key_file" | "router_boot_file" => ["/a", "/b/c", "/d"],
+        "router_api" => ["/run/a.sock", "https://127.0.0.1", "https://[::1]:8443"],
+        "router_fingerprint" => [
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF:01:23:45:67:89:AB:CD:EF",
+            "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        ],
         "listen" => ["127.0.0.1:1", "[::1]:2,10.0.0.1:3", "0.0.0.0:4"],
         "plain_listen" => ["127.0.0.1:1", "[::1]:2", "127.9.9.9:3"],
         "log_level" => ["error", "debug", "trace"],

@@ -8,6 +8,7 @@
 //! themselves unless they are kept, and what it was before.
 
 pub mod api;
+mod archive;
 mod change;
 pub mod client;
 pub mod config;
@@ -20,11 +21,12 @@ pub mod runtime;
 pub mod secrets;
 mod snapshots;
 
+pub use archive::{ArchiveError, Archived};
 pub use change::{
     BookError, Change, ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, State, USUAL_COUNTDOWN,
     Unsettled,
 };
-pub use plan::risk::{Operator, Risk, Stake};
+pub use plan::risk::{Operator, Risk, Stake, risks};
 pub use plan::{Draft, MOST_COMMANDS, Origin, Plan};
 pub use router::{Link, OpenError, PlanError, Router, Settings, Status, Trouble};
 pub use snapshots::{Kept, Snapshot, SnapshotError};

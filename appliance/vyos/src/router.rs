@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::api::{Answer, Harm, OpVerb, Refusal, Request, check_command};
+use crate::archive::{self, ArchiveError, Archived};
 use crate::change::{Changes, Wanted, record};
 use crate::client::{Abilities, Address, AskError, Client, Fingerprint, KeySource, TransportError};
 use crate::config::{Document, Node, diff};
@@ -146,6 +147,8 @@ struct Inner {
 struct Known {
     config: Arc<Node>,
     read: Instant,
+    /// What we had done by then.
+    deeds: u64,
 }
 
 impl Router {
@@ -197,7 +200,9 @@ impl Router {
     /// What the router runs, as read within the last seconds.
     pub async fn config(&self) -> Result<Arc<Node>, AskError> {
         match self.known() {
-            Some(known) if known.read.elapsed() < FRESH => Ok(known.config),
+            Some(known) if known.read.elapsed() < FRESH && known.deeds == self.deeds() => {
+                Ok(known.config)
+            }
             // While a long commit runs, what ran before it is better than no page.
             Some(known) => {
                 // To its end in any case: what it finds out about others must not be lost.
@@ -374,6 +379,26 @@ impl Router {
         self.inner.snapshots.keep(taken).await
     }
 
+    /// The commits that the router's own archive holds, newest first; none where it cannot be read
+    /// from here.
+    pub async fn archive(&self) -> Vec<Archived> {
+        let Some(folder) = self.archive_folder() else { return Vec::new() };
+        let list = tokio::task::spawn_blocking(move || archive::list(&folder));
+        list.await.unwrap_or_default()
+    }
+
+    /// The configuration after a commit of the router's own archive.
+    pub async fn archived(&self, revision: usize) -> Result<Document, ArchiveError> {
+        let none = || ArchiveError::Unreadable(revision, std::io::ErrorKind::NotFound.into());
+        let folder = self.archive_folder().ok_or_else(none)?;
+        let read = tokio::task::spawn_blocking(move || archive::read(&folder, revision));
+        read.await.unwrap_or_else(|_| Err(ArchiveError::Damaged(revision)))
+    }
+
+    fn archive_folder(&self) -> Option<PathBuf> {
+        Some(self.inner.boot_file.as_ref()?.parent()?.join("archive"))
+    }
+
     /// All snapshots, newest first.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>, StoreError> {
         self.inner.snapshots.list().await
@@ -392,6 +417,11 @@ impl Router {
     /// Deletes a snapshot.
     pub async fn delete_snapshot(&self, number: i64) -> Result<(), SnapshotError> {
         self.inner.snapshots.delete(number).await
+    }
+
+    /// Counts what we did to the router.
+    fn deeds(&self) -> u64 {
+        *self.inner.changes.told().borrow()
     }
 
     fn known(&self) -> Option<Known> {
@@ -438,6 +468,7 @@ impl Router {
 
     /// Reads the router's configuration; tells of what others changed.
     async fn look(&self) -> Result<Arc<Node>, AskError> {
+        let deeds = self.deeds();
         let read = self.inner.changes.read().await;
         let (config, own) = match read {
             Ok(read) => read,
@@ -454,7 +485,7 @@ impl Router {
         let config = Arc::new(config);
         let before = {
             let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.replace(Known { config: config.clone(), read: Instant::now() })
+            known.replace(Known { config: config.clone(), read: Instant::now(), deeds })
         };
         let changed = before.as_ref().is_none_or(|before| !before.config.means_the_same(&config));
         if let Some(before) = before.filter(|_| changed) {
@@ -484,10 +515,14 @@ impl Router {
         if count > MOST_LINES {
             let _ = write!(commands, "\n# and {} more", count - MOST_LINES);
         }
+        // The router's own log knows who, if its commit is the newest.
+        let newest = self.archive().await.into_iter().next();
+        let who = newest.filter(|commit| now.since(commit.at) < 2 * LOOK);
+        let actor = who.map_or_else(|| "outside".to_owned(), |c| format!("{} ({})", c.user, c.via));
         let row = Change {
             number: 0,
             at: now,
-            actor: "outside".to_owned(),
+            actor,
             address: None,
             why: "Changed on the router itself or by another program".to_owned(),
             commands,

@@ -149,7 +149,7 @@ async fn whatever_dies_the_router_ends_in_one_of_two_states() {
             assert!(sim.saved().means_the_same(&after), "round {round}: kept, but not saved");
         }
         if let (false, Some(deadline), Some(opened)) = (is_after, deadline, opened) {
-            let commits = Duration::from_millis(1_000);
+            let commits = Duration::from_secs(1);
             let late = settled.saturating_duration_since(deadline.max(opened));
             latest = latest.max(late);
             assert!(late < LATE + commits, "round {round}: undone {late:?} after its time");

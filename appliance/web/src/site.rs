@@ -34,7 +34,7 @@ pub struct Rooms {
     pub alerts: Alerts,
     /// The router that it runs on.
     pub router: Router,
-    /// That router's own state: its interfaces, routes, lines out.
+    /// What the router's kernel knows.
     pub system: System,
     /// Open pages.
     pub live: Live,

@@ -73,7 +73,11 @@ async fn every_page_renders_for_every_role_or_says_why_not() {
                 for path in [path.clone(), path + query] {
                     let answer = browser.get(&path).await;
                     let status = answer.status.as_u16();
-                    assert!(status < 500, "{path}: {status} {}", answer.body);
+                    // No router's API is there: its pages say so, and what to do.
+                    let says_so = path.starts_with("/router")
+                        && status == 503
+                        && answer.body.contains("set service https api");
+                    assert!(status < 500 || says_so, "{path}: {status} {}", answer.body);
                     assert!(!answer.body.contains("'\"<script>"), "{path}");
                 }
                 if !route.path.contains('{') {

@@ -61,6 +61,7 @@ pub(super) fn command() -> Command {
                 ),
             Command::new("restart").about("Start the running appliance anew"),
             Command::new("stop").about("End the running appliance"),
+            router(),
             vyos(),
             Command::new("check-config").about(
                 "Check the configuration without starting, and show where each value comes from",
@@ -70,6 +71,20 @@ pub(super) fn command() -> Command {
                 "List what the appliance needs of this machine, what is missing and how to get it",
             ),
         ])
+}
+
+fn router() -> Command {
+    let number = || {
+        Arg::new("number")
+            .value_name("NUMBER")
+            .value_parser(clap::value_parser!(i64))
+            .help("One change; all that wait if absent")
+    };
+    Command::new("router")
+        .about("Show how things stand with the router, and settle changes that wait")
+        .subcommand(Command::new("keep").about("Keep changes that wait").arg(number()))
+        .subcommand(Command::new("undo").about("Undo changes that wait").arg(number()))
+        .subcommand(Command::new("save").about("Save what the router runs"))
 }
 
 fn vyos() -> Command {

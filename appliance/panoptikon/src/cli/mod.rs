@@ -66,6 +66,19 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn router(matches: &clap::ArgMatches) -> Command {
+    let settle = |keep, sub: &clap::ArgMatches| Command::Settle {
+        keep,
+        number: sub.get_one::<i64>("number").copied(),
+    };
+    match matches.subcommand() {
+        Some(("keep", sub)) => settle(true, sub),
+        Some(("undo", sub)) => settle(false, sub),
+        Some(("save", _)) => Command::SaveRouter,
+        _ => Command::Router,
+    }
+}
+
 fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(CliError::Failed("no command given; see panoptikon --help".to_owned()));
@@ -106,6 +119,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
             online::reset(config, force, json)
         }
         "audit" => ask(Request::Ask(Command::VerifyAudit)),
+        "router" => ask(Request::Ask(router(matches))),
         "restart" => ask(Request::Restart),
         "stop" => ask(Request::Stop),
         other => Err(CliError::Failed(format!("no such command: {other}"))),

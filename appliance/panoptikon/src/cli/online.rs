@@ -89,6 +89,7 @@ fn as_text(request: &Request, answer: &Value, now: Timestamp) -> String {
     match request {
         Request::Status => status(answer, now),
         Request::Ask(Command::Devices) => devices(answer, now),
+        Request::Ask(Command::Router) => router(answer),
         Request::Ask(Command::SetupToken) => format!("{}\n", word(&answer["token"])),
         Request::Ask(Command::ResetAuth) => {
             format!("{}\n{}\n", word(&answer["message"]), word(&answer["token"]))
@@ -144,6 +145,37 @@ fn devices(answer: &Value, now: Timestamp) -> String {
     table(&["name", "state", "addresses", "mac", "vendor", "seen"], &rows)
 }
 
+fn router(answer: &Value) -> String {
+    let mut text = match answer["link"]["state"].as_str() {
+        Some("up") => format!("{}: the API answers.\n", word(&answer["host_name"])),
+        Some("down") => {
+            format!("The router's API does not answer. {}\n", word(&answer["link"]["why"]))
+        }
+        _ => "The router was not asked yet.\n".to_owned(),
+    };
+    if let Value::String(version) = &answer["version"] {
+        text = format!("{text}VyOS {}\n", word(&json!(version)));
+    }
+    if answer["unsaved"] == true {
+        text.push_str("It runs changes that are not saved; to save them: panoptikon router save\n");
+    }
+    let rows: Vec<Vec<String>> = list(&answer["changes"])
+        .map(|change| {
+            let left = match change["state"].as_str() {
+                Some("waiting") => format!("{} s", word(&change["seconds"])),
+                _ => word(&change["state"]),
+            };
+            let columns = ["number", "why", "actor"].map(|column| word(&change[column]));
+            columns.into_iter().chain([left, word(&change["problem"])]).collect()
+        })
+        .collect();
+    if rows.is_empty() {
+        return text + "No change waits.\n";
+    }
+    let head = ["change", "what for", "by", "undone in", "problem"];
+    format!("{text}\n{}", table(&head, &rows))
+}
+
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
@@ -180,6 +212,25 @@ mod tests {
 NAME      STATE    ADDRESSES            MAC                VENDOR    SEEN
 nas       online   192.168.1.5 fe80::1  00:11:22:aa:bb:cc  Synology  5 s
 \u{fffd}[31mred  offline                       02:11:22:aa:bb:cc  -         1 min
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_change_that_waits_is_shown_with_the_time_that_is_left() {
+        let answer = json!({
+            "link": { "state": "up" }, "host_name": "edge", "version": "1.4.0", "unsaved": true,
+            "changes": [{ "number": 7, "why": "Port forward", "actor": "ana", "state": "waiting",
+                          "seconds": 93, "problem": null }],
+        });
+        let text = as_text(&Request::Ask(Command::Router), &answer, Timestamp(0));
+        let expected = "\
+edge: the API answers.
+VyOS 1.4.0
+It runs changes that are not saved; to save them: panoptikon router save
+
+CHANGE  WHAT FOR      BY   UNDONE IN  PROBLEM
+7       Port forward  ana  93 s       -
 ";
         assert_eq!(text, expected);
     }

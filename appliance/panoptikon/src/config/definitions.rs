@@ -261,8 +261,9 @@ pub static DEFINITIONS: &[Definition] = &[
         shape: Shape::Text,
         default: "",
         accepts: "an absolute path, or nothing",
-        help: "A file that holds the key of the router's API and nothing else. When empty the key \
-               is found by itself, in /run/http-api-state, which needs root.",
+        help: "A file that holds the key of the router's API and nothing else, or that the router's \
+               API server keeps its own state in. When empty that is /run/http-api-state, which \
+               needs root.",
         set: |config, v| values::optional_path(v).map(|path| config.router_key_file = path),
     },
     Definition {

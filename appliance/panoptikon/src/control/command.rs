@@ -26,6 +26,18 @@ pub enum Command {
     ResetAuth,
     /// Go through the audit chain: `{intact, message}`.
     VerifyAudit,
+    /// How things stand with the router: `{link, host_name, version, unsaved, changes: [{number,
+    /// actor, why, state, seconds, problem}]}`.
+    Router,
+    /// Settle changes of the router that wait: `{message}`.
+    Settle {
+        /// Keep them; undo them otherwise.
+        keep: bool,
+        /// One change; all that wait if absent.
+        number: Option<i64>,
+    },
+    /// Make what the router runs what it starts with: `{message}`.
+    SaveRouter,
 }
 
 /// All that the socket understands.
@@ -52,9 +64,11 @@ impl Command {
     /// How long the answer may take.
     pub fn time_out(&self) -> Duration {
         Duration::from_secs(match self {
-            Self::SetupToken | Self::Devices | Self::ResetAuth => 10,
+            Self::SetupToken | Self::Devices | Self::ResetAuth | Self::Router => 10,
             // The kernel asks 64 addresses a second; both others read the whole database.
             Self::Scan { .. } | Self::Backup | Self::VerifyAudit => 300,
+            // Commits of large routers.
+            Self::Settle { .. } | Self::SaveRouter => 900,
         })
     }
 }
@@ -85,6 +99,12 @@ impl Request {
             Self::Ask(Command::Backup) => ("POST", "/backup", Value::Null),
             Self::Ask(Command::ResetAuth) => ("POST", "/reset-auth", Value::Null),
             Self::Ask(Command::VerifyAudit) => ("POST", "/verify-audit", Value::Null),
+            Self::Ask(Command::Router) => ("GET", "/router", Value::Null),
+            Self::Ask(Command::Settle { keep, number }) => {
+                let path = if *keep { "/router/keep" } else { "/router/undo" };
+                ("POST", path, json!({ "number": number.map(|n| n.to_string()) }))
+            }
+            Self::Ask(Command::SaveRouter) => ("POST", "/router/save", Value::Null),
         }
     }
 
@@ -121,6 +141,17 @@ impl Request {
             ("POST", "/backup") => Self::Ask(Command::Backup),
             ("POST", "/reset-auth") => Self::Ask(Command::ResetAuth),
             ("POST", "/verify-audit") => Self::Ask(Command::VerifyAudit),
+            ("GET", "/router") => Self::Ask(Command::Router),
+            ("POST", "/router/keep" | "/router/undo") => {
+                let number = text("number")?.map(|text| {
+                    let refused =
+                        || Explained::new("bad_request", format!("`{text}` is no number"));
+                    text.parse::<i64>().map_err(|_| refused())
+                });
+                let keep = path == "/router/keep";
+                Self::Ask(Command::Settle { keep, number: number.transpose()? })
+            }
+            ("POST", "/router/save") => Self::Ask(Command::SaveRouter),
             _ => {
                 let message = format!("the control socket knows no {method} {path}");
                 return Err(Explained::new("not_found", message));
@@ -149,6 +180,10 @@ mod tests {
             Just(Request::Ask(Command::Backup)),
             Just(Request::Ask(Command::ResetAuth)),
             Just(Request::Ask(Command::VerifyAudit)),
+            Just(Request::Ask(Command::Router)),
+            (any::<bool>(), proptest::option::of(any::<i64>()))
+                .prop_map(|(keep, number)| Request::Ask(Command::Settle { keep, number })),
+            Just(Request::Ask(Command::SaveRouter)),
         ]
     }
 

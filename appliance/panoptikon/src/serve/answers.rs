@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use access::audit::Verdict;
 use model::{Explained, Timestamp};
 use serde_json::{Value, json};
+use vyos::{Link, State};
 
 use super::rooms::{House, console};
 use crate::control::{Answer, Appliance, Command};
@@ -20,6 +21,9 @@ impl Appliance for House {
                 Command::Backup => house.back_up().await,
                 Command::ResetAuth => house.reset_auth().await,
                 Command::VerifyAudit => house.verify_audit().await,
+                Command::Router => Ok(house.router_state()),
+                Command::Settle { keep, number } => house.settle(keep, number).await,
+                Command::SaveRouter => house.save_router().await,
             }
         })
     }
@@ -33,6 +37,53 @@ impl House {
                            sessions: panoptikon reset-auth";
             Explained::new("already_set_up", message)
         })
+    }
+
+    fn router_state(&self) -> Value {
+        let status = self.router.status().borrow().clone();
+        let link = match &status.link {
+            Link::Asking => json!({ "state": "asking" }),
+            Link::Up => json!({ "state": "up" }),
+            Link::Down(trouble) => json!({ "state": "down", "why": trouble.text }),
+        };
+        json!({
+            "link": link,
+            "host_name": status.host_name,
+            "version": status.abilities.as_ref().and_then(|a| a.version.as_ref()),
+            "unsaved": status.unsaved,
+            "changes": self.router.unsettled(),
+        })
+    }
+
+    /// Keeps or undoes one change, or all that wait.
+    async fn settle(&self, keep: bool, number: Option<i64>) -> Result<Value, Explained> {
+        let waiting = self.router.unsettled().into_iter().filter(|c| c.state == State::Waiting);
+        let numbers = match number {
+            Some(number) => vec![number],
+            None => waiting.map(|change| change.number).collect(),
+        };
+        let by = console();
+        for number in &numbers {
+            let settled = if keep {
+                self.router.keep(*number, &by).await
+            } else {
+                self.router.undo(*number, &by).await
+            };
+            settled.map_err(|error| Explained::new("router", error.to_string()))?;
+        }
+        let deed = if keep { "kept and saved" } else { "undone" };
+        let message = match numbers.as_slice() {
+            [] => "No change of the router waits.".to_owned(),
+            [one] => format!("Change {one} is {deed}."),
+            all => format!("{} changes are {deed}.", all.len()),
+        };
+        Ok(json!({ "message": message }))
+    }
+
+    async fn save_router(&self) -> Result<Value, Explained> {
+        let saved = self.router.save(&console()).await;
+        saved.map_err(|error| Explained::new("router", error.to_string()))?;
+        Ok(json!({ "message": "The router starts with what it runs now." }))
     }
 
     fn devices(&self) -> Value {

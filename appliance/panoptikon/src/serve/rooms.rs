@@ -40,7 +40,7 @@ const API_STATE: &str = "/run/http-api-state";
 
 /// The tables of all rooms, lowest floor first.
 pub(super) fn tables() -> Vec<Room> {
-    vec![events::ROOM, access::ROOM, discovery::ROOM, vyos::ROOM, system::ROOM, detect::ROOM]
+    vec![events::ROOM, access::ROOM, discovery::ROOM, system::ROOM, vyos::ROOM, detect::ROOM]
 }
 
 /// The rooms once they are open. Cheap to clone.

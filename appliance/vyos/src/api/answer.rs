@@ -110,7 +110,7 @@ fn clean(text: &str, key: &ApiKey) -> String {
         .replace("&#x27;", "'")
         .replace("&#39;", "'")
         .replace("&amp;", "&");
-    let plain = key.strike_out(plain.trim_end());
+    let plain = key.strike_out(plain.trim());
     // These repeat the whole request, with every secret that was in it.
     if plain.contains("errors.pydantic.dev") || plain.starts_with("{'type':") {
         return "the router's API could not read the request".to_owned();

@@ -15,7 +15,7 @@ const MOST: u64 = 256 * 1024;
 pub enum KeySource {
     /// The state of the API server, `/run/http-api-state` on a router, readable by root.
     State(PathBuf),
-    /// A file that holds the key and nothing else.
+    /// A file that holds the key and nothing else, or such a state.
     File(PathBuf),
 }
 
@@ -28,9 +28,7 @@ impl KeySource {
         File::open(path)
             .and_then(|file| file.take(MOST).read_to_string(&mut text))
             .map_err(|error| format!("read {}: {error}", path.display()))?;
-        Ok(match self {
-            Self::State(_) => ApiKey::from_state(&text),
-            Self::File(_) => ApiKey::new(&text),
-        })
+        let is_state = matches!(self, Self::State(_)) || text.trim_start().starts_with('{');
+        Ok(if is_state { ApiKey::from_state(&text) } else { ApiKey::new(&text) })
     }
 }

@@ -71,6 +71,9 @@ impl Plan {
 /// The router repeats the path of a command that it does not take at once; of one that fails in the
 /// commit it mostly names the values.
 fn culprit(commands: &[Command], said: &str) -> Option<usize> {
+    if let [_] = commands {
+        return Some(0);
+    }
     let words: Vec<&str> = said
         .split(|c: char| c.is_whitespace() || "[](),;'\"".contains(c))
         .map(|word| word.trim_end_matches(['.', ':']))

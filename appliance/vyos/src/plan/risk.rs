@@ -41,7 +41,7 @@ pub struct Risk {
 }
 
 /// All risks of turning one configuration into another, the gravest first.
-pub(super) fn risks(before: &Node, after: &Node, operator: Operator) -> Vec<Risk> {
+pub fn risks(before: &Node, after: &Node, operator: Operator) -> Vec<Risk> {
     let eyes = Eyes { before, after, operator };
     let mut found = Vec::new();
     found.extend(eyes.own_api());

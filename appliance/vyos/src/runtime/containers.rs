@@ -56,3 +56,51 @@ pub fn parse_podman(text: &str) -> Result<Vec<RunningContainer>, RuntimeError> {
     };
     Ok(all.iter().map(container).collect())
 }
+
+/// An image that containers can run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContainerImage {
+    /// Its names with their tags; none where a newer one took them.
+    pub names: Vec<String>,
+    /// In bytes.
+    pub size: Option<u64>,
+}
+
+/// Reads podman's JSON of images.
+pub fn parse_podman_images(text: &str) -> Result<Vec<ContainerImage>, RuntimeError> {
+    let failed = |problem: String| RuntimeError::Form { what: "podman's images", problem };
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let json: Value = serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
+    let all = match &json {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(all) => all,
+        _ => return Err(failed("it is no list".to_owned())),
+    };
+    let image = |one: &Value| {
+        let names = one["Names"].as_array().into_iter().flatten();
+        ContainerImage {
+            names: names.filter_map(Value::as_str).map(str::to_owned).collect(),
+            size: one["Size"].as_u64(),
+        }
+    };
+    Ok(all.iter().map(image).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_have_names_or_none() {
+        let text = r#"[{"Id":"a","Names":["docker.io/library/alpine:3.20"],"Size":8083000},
+            {"Id":"b","Names":null,"Size":12}]"#;
+        let images = parse_podman_images(text).unwrap();
+        assert_eq!(images[0].names, ["docker.io/library/alpine:3.20"]);
+        assert_eq!(images[0].size, Some(8_083_000));
+        assert!(images[1].names.is_empty());
+        assert!(parse_podman_images("null").unwrap().is_empty());
+        assert!(parse_podman_images("{}").is_err());
+    }
+}

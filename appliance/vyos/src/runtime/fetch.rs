@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::leases::{self, Lease};
-use super::{Counters, IpsecSa, OpenVpnClient, RunningContainer, WgInterface};
+use super::{ContainerImage, Counters, IpsecSa, OpenVpnClient, RunningContainer, WgInterface};
 use crate::facts::Family;
 
 /// Why something of the running router could not be learned.
@@ -74,6 +74,11 @@ pub fn fetch_wireguard() -> Result<Vec<WgInterface>, RuntimeError> {
 /// Containers, by `podman ps`. Blocks.
 pub fn fetch_containers() -> Result<Vec<RunningContainer>, RuntimeError> {
     super::parse_podman(&run("podman", &["ps", "-a", "--format", "json"])?)
+}
+
+/// Images of containers, by `podman images`. Blocks.
+pub fn fetch_images() -> Result<Vec<ContainerImage>, RuntimeError> {
+    super::parse_podman_images(&run("podman", &["images", "--format", "json"])?)
 }
 
 /// Connections of `IPsec`, by `swanctl --list-sas`. Blocks.

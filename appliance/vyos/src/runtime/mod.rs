@@ -10,10 +10,10 @@ pub mod nft;
 pub mod vpn;
 pub mod wireguard;
 
-pub use containers::{RunningContainer, parse_podman};
+pub use containers::{ContainerImage, RunningContainer, parse_podman, parse_podman_images};
 pub use fetch::{
-    RuntimeError, fetch_containers, fetch_counters, fetch_ipsec, fetch_leases, fetch_openvpn,
-    fetch_wireguard,
+    RuntimeError, fetch_containers, fetch_counters, fetch_images, fetch_ipsec, fetch_leases,
+    fetch_openvpn, fetch_wireguard,
 };
 pub use fwlog::{LogAction, LogLine, parse_log_line};
 pub use leases::{Lease, LeaseState, PoolUsage, pool_usage};

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use panoptikon_web::site::Site;
 use tokio::sync::watch;
-use vyos::config::{Document, commands};
+use vyos::config::{Children, Document, Kind, Node, commands};
 use vyos_sim::{Options, Sim};
 
 pub use vyos_sim::Release;
@@ -36,8 +36,9 @@ impl RouterBed {
         Self::with(release, "", system::Options::default()).await
     }
 
-    /// The same where these commands were carried out on the configuration before, and where the
-    /// router's own state is looked for elsewhere.
+    /// The same where these commands were carried out on the configuration before, or where this
+    /// was written into it (a text with braces), and where the router's own state is looked for
+    /// elsewhere.
     pub async fn with(release: Release, more: &str, looks: system::Options) -> (Self, Browser) {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(options(release, more, dir.path())).await.unwrap();
@@ -89,12 +90,27 @@ fn unescaped(text: &str) -> String {
 fn options(release: Release, more: &str, dir: &Path) -> Options {
     let text = if release == Release::Sagitta { SAGITTA } else { CURRENT };
     let mut document = Document::parse(text).unwrap();
-    document.root.apply(&commands::parse(more).unwrap()).unwrap();
+    if more.contains(" {\n") {
+        merge(&mut document.root, &Document::parse(more).unwrap().root);
+    } else {
+        document.root.apply(&commands::parse(more).unwrap()).unwrap();
+    }
     let mut options = Options::new(release, document.print(), dir.join("router"));
     options.socket = Some(dir.join("api.sock"));
     options.key_file = Some(dir.join("http-api-state"));
     options.bare_socket = true;
     options
+}
+
+/// Writes what another tree has into one.
+fn merge(into: &mut Node, from: &Node) {
+    let (Kind::Inner(own) | Kind::Tag(own)) = &mut into.kind else { return };
+    for (name, node) in from.children().into_iter().flat_map(Children::iter) {
+        match own.get_mut(name) {
+            Some(known) if node.children().is_some() => merge(known, node),
+            _ => own.insert(name, node.clone()),
+        }
+    }
 }
 
 /// Runs what the program runs of a router, until the switch is dropped with the bed.

@@ -1,6 +1,7 @@
 //! Every page with nothing, one thing, many things, and hostile words in all text, for the render
 //! tests and the gallery.
 
+mod router_change;
 mod router_look;
 
 use std::collections::BTreeMap;
@@ -86,11 +87,11 @@ fn waiting(mood: Mood) -> Waiting {
         problem: if mood == Mood::Hostile { mood.t("") } else { String::new() },
     };
     let changes = match mood {
-        Mood::Empty | Mood::One => Vec::new(),
-        Mood::Many => vec![change(1)],
+        Mood::Empty | Mood::Many => Vec::new(),
+        Mood::One => vec![change(1)],
         Mood::Hostile => vec![change(1), change(2)],
     };
-    Waiting { changes, unsaved: mood != Mood::Empty }
+    Waiting { changes, unsaved: matches!(mood, Mood::One | Mood::Hostile) }
 }
 
 /// The surroundings of a page.
@@ -1024,6 +1025,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
     viewer.shell.can = Can::default();
     viewer.shell.person = Some(Whom { name: "guest".into(), role: "viewer".into() });
     list.push(("device-viewer", viewer.render()));
+    list.extend(router_change::pages(mood));
     list.extend(router_look::pages(mood));
     list.into_iter()
         .map(|(name, html)| (name, html.unwrap_or_else(|e| panic!("{name}: {e}"))))

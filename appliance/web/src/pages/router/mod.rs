@@ -4,15 +4,22 @@
 //! applies. A form that the router refused is filled in again by [`Refill`], with the router's words
 //! beside the field that caused them.
 
+mod archive;
 mod changes;
 mod commands;
 mod config;
+mod containers;
+mod dhcp;
+mod dns;
 mod filled;
+mod interfaces;
 mod keep;
 mod lines;
 mod overview;
 mod plans;
 mod quality;
+mod routes;
+mod services;
 mod snapshots;
 mod tools;
 mod vpn;
@@ -39,7 +46,13 @@ use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange}
 /// The areas, in the order of their tabs.
 const AREAS: &[(&str, &str)] = &[
     ("/router", "Overview"),
+    ("/router/interfaces", "Interfaces"),
+    ("/router/routes", "Routes"),
+    ("/router/dhcp", "DHCP"),
+    ("/router/dns", "DNS"),
     ("/router/vpn", "VPN"),
+    ("/router/services", "Services"),
+    ("/router/containers", "Containers"),
     ("/router/tools", "Tools"),
     ("/router/config", "Configuration"),
     ("/router/changes", "Changes"),
@@ -50,8 +63,15 @@ const MOST_REFILLED: usize = 1_000;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::new()
+        .merge(interfaces::routes())
+        .merge(routes::routes())
+        .merge(dhcp::routes())
+        .merge(dns::routes())
+        .merge(services::routes())
+        .merge(containers::routes())
         .merge(changes::routes())
         .merge(plans::routes())
+        .merge(archive::routes())
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())

@@ -13,10 +13,12 @@ use crate::http::{Failure, Route, Routes};
 use crate::pages::errors::sentence;
 use crate::pages::{Ask, Form, done};
 use crate::site::Site;
-use crate::view::router::{DiffPage, SnapshotRow, SnapshotsPage};
-use crate::view::{Choice, Empty, Moment, Tone, bytes};
+use crate::view::router::{DiffPage, SnapshotPage, SnapshotRow, SnapshotsPage};
+use crate::view::{Choice, Empty, Moment, Pager, Tone, bytes, count};
 
 const HERE: &str = "/router/config/snapshots";
+/// Unnamed snapshots that the comparison offers; the others have it on their own pages.
+const MOST_OFFERED: usize = 50;
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 80;
 
@@ -25,6 +27,13 @@ pub(super) fn routes() -> Routes<Site> {
     Routes::new()
         .add(Route::new(get.clone(), HERE, LOOK, list, "Snapshots of the configuration"))
         .add(Route::new(post.clone(), HERE, CHANGE, keep, "Keep what runs now").patient())
+        .add(Route::new(
+            get.clone(),
+            "/router/config/snapshots/{number}",
+            LOOK,
+            show,
+            "A snapshot of the configuration",
+        ))
         .add(
             Route::new(get, "/router/config/diff", LOOK, compare, "What changed between two")
                 .query("from", "string", "A snapshot's number, `running` or `saved`.")
@@ -57,7 +66,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let snapshots = ask.site.router.snapshots().await?;
+    let mut snapshots = ask.site.router.snapshots().await?;
     let mut choices = vec![
         ("running".to_owned(), "what runs now".to_owned()),
         ("saved".to_owned(), "what is saved".to_owned()),
@@ -66,18 +75,25 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
         let name = if one.label.is_empty() { &one.reason } else { &one.label };
         format!("{}, {name}", Moment::exact(one.at).text)
     };
-    choices.extend(snapshots.iter().map(|one| (one.number.to_string(), words(one))));
+    let offered = snapshots.iter().enumerate();
+    let offered = offered.filter(|(at, one)| *at < MOST_OFFERED || !one.label.is_empty());
+    choices.extend(
+        offered.take(2 * MOST_OFFERED).map(|(_, one)| (one.number.to_string(), words(one))),
+    );
     let newest = snapshots.first().map(|one| one.number.to_string()).unwrap_or_default();
-    let rows = snapshots.iter().map(|one| SnapshotRow {
-        number: one.number,
-        at: Moment::ago(one.at, ask.now),
-        author: one.author.clone(),
-        label: one.label.clone(),
-        reason: one.reason.clone(),
-        size: bytes(one.bytes as u64),
-    });
+    let all = snapshots.len();
+    if let Some(before) = ask.query.get("before") {
+        let before: i64 =
+            before.parse().map_err(|_| Failure::bad_request("There is no such page."))?;
+        snapshots.retain(|one| one.number < before);
+    }
+    let more = snapshots.len() > ask.rows() as usize;
+    snapshots.truncate(ask.rows() as usize);
+    let last = snapshots.last().map(|one| one.number.to_string()).filter(|_| more);
+    let shown = format!("{} of {}", count(snapshots.len() as u64), count(all as u64));
     let page = SnapshotsPage {
-        rows: rows.collect(),
+        pager: Pager::keyset(&ask.query, last.as_deref(), "Older", shown),
+        rows: snapshots.iter().map(|one| row(one, &ask)).collect(),
         from: Choice::list(choices.clone(), &newest),
         to: Choice::list(choices, "running"),
         empty: snapshots.is_empty().then(|| {
@@ -88,6 +104,35 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
             )
         }),
         shell: ask.router_shell("Snapshots").await,
+    };
+    ask.page(&page)
+}
+
+fn row(one: &Snapshot, ask: &Ask) -> SnapshotRow {
+    SnapshotRow {
+        number: one.number,
+        at: Moment::ago(one.at, ask.now),
+        author: one.author.clone(),
+        label: one.label.clone(),
+        reason: one.reason.clone(),
+        size: bytes(one.bytes as u64),
+    }
+}
+
+async fn show(ask: Ask, Path(number): Path<i64>) -> Result<Response, Failure> {
+    let (snapshot, mut document) = ask.site.router.snapshot(number).await.map_err(failure)?;
+    document.root.forget_remarks();
+    let (commands, said) = match ask.site.router.config().await {
+        Ok(now) => (diff(&now, &document.root).iter().map(command_line).collect(), String::new()),
+        Err(error) => (Vec::new(), sentence(&error.to_string())),
+    };
+    let title = if snapshot.label.is_empty() { &snapshot.reason } else { &snapshot.label };
+    let page = SnapshotPage {
+        shell: ask.router_shell(title).await,
+        title: title.clone(),
+        row: row(&snapshot, &ask),
+        commands,
+        said,
     };
     ask.page(&page)
 }
@@ -115,7 +160,12 @@ async fn keep(ask: Ask, form: Form) -> Result<Response, Failure> {
     }
 }
 
-async fn note(ask: &Ask, action: &'static str, number: i64, label: &str) -> Result<(), Failure> {
+pub(super) async fn note(
+    ask: &Ask,
+    action: &'static str,
+    number: i64,
+    label: &str,
+) -> Result<(), Failure> {
     let line = Line::new(&ask.visitor.caller, action, format!("snapshot:{number}"), ask.now);
     ask.site.access.audit().append(line.with(json!({ "label": label }))).await?;
     Ok(())

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::CommandLine;
-use crate::view::{Choice, Empty, Field, Moment, Shell};
+use crate::view::{Choice, Empty, Field, Moment, Pager, Shell};
 
 /// A line of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,51 @@ pub struct SnapshotsPage {
     pub from: Vec<Choice>,
     /// What can be compared, the newer side.
     pub to: Vec<Choice>,
+    /// What stands there if there are none.
+    pub empty: Option<Empty>,
+    /// Neighbouring pages.
+    pub pager: Pager,
+}
+
+/// `GET /router/config/snapshots/{number}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/snapshot.html")]
+pub struct SnapshotPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// Its name, or why it was taken.
+    pub title: String,
+    /// The snapshot.
+    pub row: SnapshotRow,
+    /// What turns what runs now into it.
+    pub commands: Vec<CommandLine>,
+    /// Why that is not known; empty if it is.
+    pub said: String,
+}
+
+/// A commit of the router's own archive.
+#[derive(Debug, Clone)]
+pub struct ArchiveRow {
+    /// How many commits there were since.
+    pub revision: usize,
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub user: String,
+    /// How.
+    pub via: String,
+    /// What they noted.
+    pub comment: String,
+}
+
+/// `GET /router/config/archive`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/archive.html")]
+pub struct ArchivePage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The commits, newest first.
+    pub rows: Vec<ArchiveRow>,
     /// What stands there if there are none.
     pub empty: Option<Empty>,
 }

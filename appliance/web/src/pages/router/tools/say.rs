@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_hop_names_each_router_once() {
         let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-        let probe = |ms| Probe { from: ms.and(Some(ip)), ms, note: None };
+        let probe = |ms: Option<f64>| Probe { from: ms.and(Some(ip)), ms, note: None };
         let probes = vec![probe(Some(1.0)), probe(Some(2.0)), probe(None)];
         let line = trace(&TraceUpdate::Hop { number: 3, probes });
         assert_eq!(line, "  3  192.0.2.1  1.00 ms  2.00 ms  *");

@@ -1,0 +1,143 @@
+//! What a subnet gives and tells: a form.
+
+use axum::http::Method;
+use axum::response::Response;
+use vyos::config::Node;
+use vyos::edit::{Draft, EditError, RangeEdit, SubnetEdit};
+
+use super::subnet_of;
+use crate::http::{Failure, Route, Routes};
+use crate::pages::router::filled::{Filled, list, maybe, number};
+use crate::pages::router::{CHANGE, propose};
+use crate::pages::{Ask, Form};
+use crate::site::Site;
+use crate::view::Query;
+use crate::view::router::PoolPage;
+
+const HERE: &str = "/router/dhcp/pool";
+/// The fields that have a place for what is wrong with them.
+const SHOWN: [&str; 8] = [
+    "ranges",
+    "excluded",
+    "lease_seconds",
+    "default_router",
+    "name_servers",
+    "domain_name",
+    "domain_search",
+    "ntp_servers",
+];
+
+pub(super) fn routes() -> Routes<Site> {
+    Routes::new()
+        .add(
+            Route::new(Method::GET, HERE, CHANGE, edit, "A form for a subnet of the DHCP server")
+                .query("network", "string", "The shared network.")
+                .query("subnet", "string", "The subnet's prefix."),
+        )
+        .add(Route::new(Method::POST, HERE, CHANGE, save, "Plan a change of a subnet"))
+}
+
+async fn edit(ask: Ask) -> Result<Response, Failure> {
+    let config = match ask.site.router.config().await {
+        Ok(config) => config,
+        Err(error) => return ask.trouble("DHCP", &error).await,
+    };
+    let of = |name| ask.query.get(name).unwrap_or_default().to_owned();
+    let page = page(&ask, &config, &of("network"), &of("subnet"), &Filled::fresh(&ask)).await?;
+    ask.page(&page)
+}
+
+async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
+    let config = match ask.site.router.config().await {
+        Ok(config) => config,
+        Err(error) => return ask.trouble("DHCP", &error).await,
+    };
+    let (network, prefix) = (form.get("network"), form.get("subnet"));
+    subnet_of(&config, network, prefix)?;
+    let dialect = ask.dialect(&config).await;
+    let mut draft = Draft::new(&config, &dialect);
+    match read(&form).and_then(|edit| draft.edit_dhcp_subnet(network, prefix, &edit)) {
+        Ok(()) => {
+            let from = Query::new(HERE).with("network", network).with("subnet", prefix).href();
+            propose(&ask, &form, &from, format!("Change DHCP of {prefix}"), draft.commands()).await
+        }
+        Err(error) => {
+            let filled = Filled::refused(&ask, &form, &error);
+            let page = page(&ask, &config, network, prefix, &filled).await?;
+            ask.refused(&page)
+        }
+    }
+}
+
+fn read(form: &Form) -> Result<SubnetEdit, EditError> {
+    Ok(SubnetEdit {
+        lease_seconds: number(form, "lease_seconds")?,
+        ranges: ranges(form.get("ranges"))?,
+        excluded: list(form.get("excluded")),
+        default_router: maybe(form.get("default_router")),
+        name_servers: list(form.get("name_servers")),
+        domain_name: maybe(form.get("domain_name")),
+        domain_search: list(form.get("domain_search")),
+        ntp_servers: list(form.get("ntp_servers")),
+    })
+}
+
+/// Pools, one a line: name, first and last address; a dash may stand between the two.
+fn ranges(text: &str) -> Result<Vec<RangeEdit>, EditError> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let range = |line: &str| {
+        let words: Vec<&str> =
+            line.split_whitespace().filter(|word| !["-", "–"].contains(word)).collect();
+        match words.as_slice() {
+            [name, start, stop] => Ok(RangeEdit {
+                name: (*name).to_owned(),
+                start: (*start).to_owned(),
+                stop: (*stop).to_owned(),
+            }),
+            _ => Err(EditError::of("ranges", format!("`{line}`: write name, first, last address"))),
+        }
+    };
+    lines.map(range).collect()
+}
+
+async fn page(
+    ask: &Ask,
+    config: &Node,
+    network: &str,
+    prefix: &str,
+    filled: &Filled<'_>,
+) -> Result<PoolPage, Failure> {
+    let now = SubnetEdit::from(&subnet_of(config, network, prefix)?);
+    let line = |range: &RangeEdit| format!("{} {} {}", range.name, range.start, range.stop);
+    let lines: Vec<String> = now.ranges.iter().map(line).collect();
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let seconds = now.lease_seconds.map(|seconds| seconds.to_string()).unwrap_or_default();
+    Ok(PoolPage {
+        shell: ask.router_shell("DHCP").await,
+        network: network.to_owned(),
+        subnet: prefix.to_owned(),
+        ranges: filled.field("ranges", &lines.join("\n")),
+        excluded: filled.field("excluded", &now.excluded.join("\n")),
+        lease: filled.field("lease_seconds", &seconds),
+        default_router: filled.field("default_router", &text(&now.default_router)),
+        name_servers: filled.field("name_servers", &now.name_servers.join("\n")),
+        domain_name: filled.field("domain_name", &text(&now.domain_name)),
+        domain_search: filled.field("domain_search", &now.domain_search.join("\n")),
+        ntp_servers: filled.field("ntp_servers", &now.ntp_servers.join("\n")),
+        said: filled.said(&SHOWN),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_a_line_of_three_words_with_or_without_a_dash() {
+        let read = ranges("0 192.168.1.100 192.168.1.199\r\n\n  guests 10.0.0.1 - 10.0.0.9 ");
+        let read = read.expect("pools");
+        assert_eq!(read.len(), 2);
+        assert_eq!((read[1].name.as_str(), read[1].stop.as_str()), ("guests", "10.0.0.9"));
+        assert!(ranges("192.168.1.100 192.168.1.199").is_err());
+    }
+}
