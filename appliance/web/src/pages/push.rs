@@ -371,6 +371,8 @@ mod tests {
         assert_eq!(of("/devices/12?range=7d"), [DEVICE]);
         assert_eq!(of("/events"), [EVENTS]);
         assert!(of("/events?kind=ip_conflict").is_empty());
+        assert_eq!(of("/router?range=day"), [ROUTER]);
+        assert!(of("/router/vpn").is_empty());
         assert!(of("/audit").is_empty());
     }
 }

@@ -201,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn the_routers_page_gets_figures_often_and_loads_anew_for_its_charts_seldom() {
+        let mut pending = Pending::default();
+        for round in 1..=FIGURES_A_CHART {
+            pending.take(Word::Figures, Instant::now());
+            assert!(std::mem::take(&mut pending.figures));
+            assert_eq!(pending.reload.contains(ROUTER), round == FIGURES_A_CHART);
+        }
+    }
+
+    #[test]
     fn many_devices_go_out_bit_by_bit() {
         let mut pending = Pending::default();
         pending.know((0..50).map(DeviceId));
