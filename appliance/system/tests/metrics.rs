@@ -97,3 +97,14 @@ async fn a_store_that_refuses_keeps_the_minutes_for_later() {
     assert_eq!(metrics.dropped(), 0);
     metrics.flush(at(1), false).await.expect_err("it is still there to be stored");
 }
+
+#[tokio::test]
+async fn hours_are_forgotten_in_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, metrics) = open(&folder);
+    fill(&metrics).await;
+    let later = at(180).plus(Duration::from_secs(1_100 * 86_400));
+    store.maintain(later).await.expect("upkeep");
+    let left = metrics.query("test_bps", "eth0", at(0), at(180), 3).await.expect("read");
+    assert_eq!(left, []);
+}

@@ -118,14 +118,22 @@ pub struct Connection {
 impl Connection {
     /// The sender that the other side sees, if NAT has changed it.
     pub fn source_nat(&self) -> Option<(IpAddr, Option<u16>)> {
-        let seen = (self.reply.destination, self.reply.destination_port);
+        let port =
+            if self.is_echo() { self.reply.source_port } else { self.reply.destination_port };
+        let seen = (self.reply.destination, port);
         (seen != (self.original.source, self.original.source_port)).then_some(seen)
     }
 
     /// The receiver that the packets really go to, if NAT has changed it.
     pub fn destination_nat(&self) -> Option<(IpAddr, Option<u16>)> {
-        let real = (self.reply.source, self.reply.source_port);
+        let port = if self.is_echo() { None } else { self.reply.source_port };
+        let real = (self.reply.source, port);
         (real != (self.original.destination, self.original.destination_port)).then_some(real)
+    }
+
+    /// Echoes have one number for both directions, which stands at the sender's port.
+    pub fn is_echo(&self) -> bool {
+        matches!(self.protocol, 1 | 58)
     }
 
     /// Bytes in both directions, where they are counted.

@@ -264,6 +264,20 @@ mod tests {
     }
 
     #[test]
+    fn an_echo_is_changed_by_nat_only_where_its_address_or_number_is() {
+        let mut echo = connection(9, 1);
+        echo.protocol = 1;
+        echo.original.destination_port = None;
+        echo.reply.destination_port = None;
+        echo.reply.source_port = echo.original.source_port;
+        assert_eq!((echo.source_nat(), echo.destination_nat()), (None, None));
+        let outside = IpAddr::from([198, 51, 100, 7]);
+        (echo.reply.destination, echo.reply.source_port) = (outside, Some(4_711));
+        assert_eq!(echo.source_nat(), Some((outside, Some(4_711))));
+        assert_eq!(echo.destination_nat(), None);
+    }
+
+    #[test]
     fn a_filter_asks_both_directions() {
         let mut changed = connection(9, 1);
         changed.reply.destination = IpAddr::from([198, 51, 100, 7]);

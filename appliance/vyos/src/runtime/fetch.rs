@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::leases::{self, Lease};
-use super::{ContainerImage, Counters, IpsecSa, RunningContainer, WgInterface};
+use super::{ContainerImage, Counters, IpsecSa, OpenVpnClient, RunningContainer, WgInterface};
 use crate::facts::Family;
 
 /// Why something of the running router could not be learned.
@@ -84,6 +84,20 @@ pub fn fetch_images() -> Result<Vec<ContainerImage>, RuntimeError> {
 /// Connections of `IPsec`, by `swanctl --list-sas`. Blocks.
 pub fn fetch_ipsec() -> Result<Vec<IpsecSa>, RuntimeError> {
     Ok(super::parse_swanctl_sas(&run("swanctl", &["--list-sas"])?))
+}
+
+/// Clients of an `OpenVPN` server by the file in which it tells of them, under `run` (`/run/openvpn`
+/// on a router). None if there is no file, as while the server does not run. Blocks.
+pub fn fetch_openvpn(
+    run: &Path,
+    interface: &str,
+) -> Result<Option<Vec<OpenVpnClient>>, RuntimeError> {
+    // A configuration is not to be trusted with a path.
+    if interface.is_empty() || !interface.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Ok(None);
+    }
+    let text = read(&run.join(format!("{interface}.status")))?;
+    Ok(text.map(|text| super::parse_openvpn_status(&text)))
 }
 
 /// DHCP leases of a family from the files of whichever server the router has, under `config`
@@ -196,6 +210,22 @@ mod tests {
         let error = run("ls", &["/no/such/folder"]).unwrap_err().to_string();
         assert!(error.starts_with("ls: "), "{error}");
         assert!(matches!(run("no-such-program", &[]), Err(RuntimeError::Start { .. })));
+    }
+
+    #[test]
+    fn clients_of_openvpn_are_read_from_the_file_of_their_server_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("openvpn");
+        std::fs::create_dir(&run).unwrap();
+        let text = "Common Name,Real Address,Bytes Received,Bytes Sent,Connected Since\n\
+                    anna,192.0.2.9:1194,10,20,2026-11-21 10:00:00\nROUTING TABLE\n";
+        std::fs::write(run.join("vtun0.status"), text).unwrap();
+        std::fs::write(folder.path().join("secret.status"), text).unwrap();
+        let clients = fetch_openvpn(&run, "vtun0").unwrap().unwrap();
+        assert_eq!(clients[0].name, "anna");
+        for other in ["vtun1", "../secret", ""] {
+            assert!(fetch_openvpn(&run, other).unwrap().is_none(), "{other}");
+        }
     }
 
     #[test]

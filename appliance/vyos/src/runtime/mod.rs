@@ -14,7 +14,7 @@ pub mod wireguard;
 pub use containers::{ContainerImage, RunningContainer, parse_podman, parse_podman_images};
 pub use fetch::{
     RuntimeError, fetch_containers, fetch_counters, fetch_images, fetch_ipsec, fetch_leases,
-    fetch_wireguard,
+    fetch_openvpn, fetch_wireguard,
 };
 pub use fwlog::{LogAction, LogLine, parse_log_line};
 pub use journal::{LogEntry, fetch_firewall_log, parse_firewall_log};

@@ -17,7 +17,7 @@ use discovery::DeviceChange;
 use model::{DeviceId, Event, Severity, Timestamp};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::rows;
 use crate::live::{Audience, Patch};
@@ -37,6 +37,7 @@ const DEVICE: &str = "device";
 const OVERVIEW: &str = "overview";
 const ALERTS: &str = "alerts";
 const EVENTS: &str = "events";
+const ROUTER: &str = "router";
 
 /// From one flush to the next.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -46,6 +47,10 @@ const GATHER: Duration = Duration::from_millis(30);
 const ROWS: usize = 60;
 /// Beyond this many waiting devices pages load anew instead.
 const TOO_MANY: usize = 400;
+/// How often the router's figures are told, and after how many times its page is loaded anew for
+/// its charts.
+const FIGURES: Duration = Duration::from_secs(5);
+const FIGURES_A_CHART: u32 = 12;
 /// From one loading anew of the same kind of page to the next.
 const RELOAD: Duration = Duration::from_secs(3);
 
@@ -67,6 +72,7 @@ pub(crate) fn topics(page: &str) -> Vec<String> {
             }
         }
         "/alerts" => topics.push(ALERTS),
+        "/router" => topics.push(ROUTER),
         "/events" if whole(&[]) => topics.push(EVENTS),
         p if p.starts_with("/devices/") => topics.push(DEVICE),
         _ => {}
@@ -89,6 +95,8 @@ enum Word {
     Event(Arc<Event>),
     /// A page has connected.
     Arrived,
+    /// It is time for the router's figures.
+    Figures,
     /// More came than could be remembered.
     Lost,
 }
@@ -98,6 +106,7 @@ struct Sources {
     alerts: broadcast::Receiver<Arc<AlertChange>>,
     events: broadcast::Receiver<Arc<Event>>,
     arrivals: watch::Receiver<u64>,
+    figures: Interval,
 }
 
 impl Sources {
@@ -114,6 +123,7 @@ impl Sources {
             },
             change = self.alerts.recv() => change.map_or_else(lost, |c| Some(Word::Alert(c))),
             arrived = self.arrivals.changed() => arrived.ok().map(|()| Word::Arrived),
+            _ = self.figures.tick() => Some(Word::Figures),
         };
         match word {
             Some(word) => word,
@@ -129,8 +139,10 @@ async fn run(site: &Site) {
         alerts: site.alerts.subscribe(),
         events: site.events.subscribe(),
         arrivals: site.live.arrivals(),
+        figures: interval(FIGURES),
     };
-    let mut feed = Feed { site, pending: Pending::default(), counts: None, reloaded: [None; 4] };
+    sources.figures.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut feed = Feed { site, pending: Pending::default(), counts: None, reloaded: [None; 5] };
     let mut flushed = Instant::now();
     feed.know();
     loop {
@@ -164,7 +176,7 @@ struct Feed<'a> {
     /// What pages were told last.
     counts: Option<Vec<(&'static str, u64)>>,
     /// When the kinds of pages that load anew did so last.
-    reloaded: [Option<Instant>; 4],
+    reloaded: [Option<Instant>; 5],
 }
 
 impl Feed<'_> {
@@ -186,11 +198,21 @@ impl Feed<'_> {
         self.send(P::DevicesRead, EVERYWHERE, everywhere);
         self.send_devices(now).await;
         self.send_events(now);
-        for (at, topic) in [OVERVIEW, ALERTS, TABLE, CARDS].into_iter().enumerate() {
+        if std::mem::take(&mut self.pending.figures) {
+            let patches =
+                super::router::figures(self.site).into_iter().map(|(id, is)| text(&id, is));
+            self.send(
+                P::RouterRead,
+                ROUTER,
+                View { patches: patches.collect(), ..View::default() },
+            );
+        }
+        for (at, topic) in [OVERVIEW, ALERTS, TABLE, CARDS, ROUTER].into_iter().enumerate() {
             let rested = self.reloaded[at].is_none_or(|last| last.elapsed() >= RELOAD);
             if rested && self.pending.reload.remove(topic) {
                 self.reloaded[at] = Some(Instant::now());
-                self.send(P::DevicesRead, topic, View { resync: true, ..View::default() });
+                let to = if topic == ROUTER { P::RouterRead } else { P::DevicesRead };
+                self.send(to, topic, View { resync: true, ..View::default() });
             }
         }
     }
@@ -349,6 +371,8 @@ mod tests {
         assert_eq!(of("/devices/12?range=7d"), [DEVICE]);
         assert_eq!(of("/events"), [EVENTS]);
         assert!(of("/events?kind=ip_conflict").is_empty());
+        assert_eq!(of("/router?range=day"), [ROUTER]);
+        assert!(of("/router/vpn").is_empty());
         assert!(of("/audit").is_empty());
     }
 }

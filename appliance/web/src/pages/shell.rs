@@ -6,7 +6,7 @@ use access::{Permission as P, csrf};
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::Response;
 use model::Timestamp;
 use store::{ClockGuard, ClockVerdict, Health};
@@ -98,6 +98,11 @@ impl Ask {
     pub fn wants_json(&self) -> bool {
         let accept = self.headers.get(axum::http::header::ACCEPT);
         accept.and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with("application/json"))
+    }
+
+    /// A header of the request, where it is text.
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// What surrounds the page of this title, with the message that came along. The answer must

@@ -297,7 +297,7 @@ fn clock(at: Timestamp) -> String {
 }
 
 /// The next of 1, 2, 4, 5, 10 … times a power of ten that all values stay below.
-fn nice_ceiling(highest: f64) -> f64 {
+pub(super) fn nice_ceiling(highest: f64) -> f64 {
     if !highest.is_finite() || highest <= 2.0 {
         return 2.0;
     }
@@ -356,7 +356,7 @@ fn arc(radius: f64, from: f64, to: f64) -> String {
 }
 
 /// A coordinate with at most one decimal.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let tenths = (value * 10.0).round() as i64;
     let sign = if tenths < 0 { "-" } else { "" };
     match (tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10) {
@@ -366,7 +366,7 @@ fn short(value: f64) -> String {
 }
 
 /// A value with at most two decimals and no trailing zeros.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

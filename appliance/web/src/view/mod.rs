@@ -51,6 +51,15 @@
 //! | `GET`, `POST /account/keys/{id}/revoke` | |
 //! | `POST /account/preferences` | `theme`, `refresh`, `rows` |
 //! | `POST /audit/verify` | |
+//! | `POST /router/quality` | `enabled`, `targets`, `interval`, `pings`, `loss`, `rtt` |
+//! | `POST /router/vpn/interface` | `interface` (empty: a new one), `name`, `description`, `addresses`, `port`, `mtu`, `enabled`; of a new one also its first client's |
+//! | `POST /router/vpn/client` | `interface`, `client`, `client_addresses`, `client_key`, `client_endpoint`, `client_routes`, `client_dns`, `client_keepalive` |
+//! | `POST /router/vpn/client/file` | `name`, `config`; answers the same as a file |
+//! | `POST /router/vpn/peer` | `interface`, `peer` (empty: a new one), `name`, `description`, `public_key`, `allowed_ips`, `endpoint_address`, `endpoint_port`, `keepalive`, `enabled` |
+//! | `POST /router/vpn/interface/delete`, `/router/vpn/peer/delete` | `interface`, `peer` |
+//! | `POST /router/tools` | `tool`, `target` and what that tool takes; to the script, lines as they come |
+//! | `POST /router/tools/speed` | |
+//! | `POST /router/tools/speed/settings` | `download_url`, `upload_url`, `latency_url`, `streams`, `seconds` |
 
 mod account;
 mod alerts;
@@ -59,9 +68,11 @@ mod devices;
 mod enter;
 mod home;
 mod journal;
+mod lines;
 pub mod live;
 mod parts;
 mod plain;
+mod qr;
 mod query;
 pub mod router;
 mod settings;
@@ -80,11 +91,13 @@ pub use devices::{
 pub use enter::{SetupPage, SignInPage};
 pub use home::{HomePage, InterfaceLine, KindShare, SinceLast, StatCard};
 pub use journal::{AuditPage, AuditRow, Chain, EventRow, EventRowFragment, EventsPage};
+pub use lines::{Lines, Series};
 pub use parts::{Choice, Column, Empty, Field, Filter, Flash, Link, Pager, Tab, Tone};
 pub use plain::{
     AboutPage, CapabilityLine, ComponentLine, ConfirmPage, Problem, SearchGroup, SearchHit,
     SearchPage,
 };
+pub use qr::Qr;
 pub use query::Query;
 pub use settings::{
     AlertsForm, BackupLine, NamesView, PeoplePage, PersonLine, RetentionForm, ScanningForm,
@@ -94,4 +107,4 @@ pub use shell::{
     Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Waiting, WaitingChange, Whom,
 };
 pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
-pub use words::{Moment, bytes, count, percent, span};
+pub use words::{Moment, bytes, count, percent, rate, span};

@@ -94,6 +94,22 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// Bits a second in decimal steps, as lines are sold: `0 bit/s`, `940 kbit/s`, `12.4 Mbit/s`.
+pub fn rate(bps: f64) -> String {
+    const UNITS: [&str; 4] = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s"];
+    let (mut value, mut unit) = (bps.max(0.0), 0);
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let name = UNITS[unit];
+    if unit > 0 && value < 99.95 {
+        format!("{value:.1} {name}")
+    } else {
+        format!("{value:.0} {name}")
+    }
+}
+
 /// A length of time in its two largest units: `45 s`, `3 min 20 s`, `2 d 4 h`.
 pub fn span(length: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
@@ -136,6 +152,14 @@ mod tests {
         assert_eq!(bytes(10_240), "10 KiB");
         assert_eq!(bytes(1_048_575), "1.0 MiB");
         assert_eq!(bytes(u64::MAX), "16384 PiB");
+    }
+
+    #[test]
+    fn rates_are_told_as_lines_are_sold() {
+        assert_eq!(rate(f64::NAN), "0 bit/s");
+        assert_eq!(rate(940_000.0), "940 kbit/s");
+        assert_eq!(rate(12_400_000.0), "12.4 Mbit/s");
+        assert_eq!(rate(2.5e9), "2.5 Gbit/s");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod router_change;
 mod router_firewall;
+mod router_look;
 mod router_network;
 
 use std::collections::BTreeMap;
@@ -1029,6 +1030,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
     list.push(("device-viewer", viewer.render()));
     list.extend(router_change::pages(mood));
     list.extend(router_firewall::pages(mood));
+    list.extend(router_look::pages(mood));
     list.into_iter()
         .map(|(name, html)| (name, html.unwrap_or_else(|e| panic!("{name}: {e}"))))
         .collect()

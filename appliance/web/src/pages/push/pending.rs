@@ -8,7 +8,7 @@ use detect::{Alert, AlertChange};
 use model::{DeviceId, Event};
 use tokio::time::Instant;
 
-use super::{ALERTS, CARDS, OVERVIEW, PERIOD, RELOAD, TABLE, Word};
+use super::{ALERTS, CARDS, FIGURES_A_CHART, OVERVIEW, PERIOD, RELOAD, ROUTER, TABLE, Word};
 
 /// How long what changed is remembered for a page that is about to connect.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -58,6 +58,9 @@ pub(super) struct Pending {
     pub(super) arrived: bool,
     /// Pages to load anew.
     pub(super) reload: BTreeSet<&'static str>,
+    /// The router's figures are to be told.
+    pub(super) figures: bool,
+    told_figures: u32,
     /// Changes were missed: what is new is not known any more.
     pub(super) unsure: bool,
     /// Devices that pages may show already.
@@ -102,6 +105,13 @@ impl Pending {
                     }
                 }
                 (self.count_devices, self.count_alerts, self.arrived) = (true, true, true);
+            }
+            Word::Figures => {
+                self.figures = true;
+                self.told_figures = (self.told_figures + 1) % FIGURES_A_CHART;
+                if self.told_figures == 0 {
+                    self.reload.insert(ROUTER);
+                }
             }
             Word::Lost => {
                 self.reload.extend([TABLE, CARDS, ALERTS, OVERVIEW]);
@@ -188,6 +198,16 @@ mod tests {
         assert_eq!(pending.next_devices(9), [(DeviceId(2), true)]);
         pending.take(Word::Device(DeviceId(2)), start + Duration::from_secs(7));
         assert_eq!(pending.next_devices(9), [(DeviceId(2), false)]);
+    }
+
+    #[test]
+    fn the_routers_page_gets_figures_often_and_loads_anew_for_its_charts_seldom() {
+        let mut pending = Pending::default();
+        for round in 1..=FIGURES_A_CHART {
+            pending.take(Word::Figures, Instant::now());
+            assert!(std::mem::take(&mut pending.figures));
+            assert_eq!(pending.reload.contains(ROUTER), round == FIGURES_A_CHART);
+        }
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn told(error: ChangeError) -> Result<(Tone, String), Failure> {
     }
 }
 
-fn row(change: &Change, ask: &Ask) -> ChangeRow {
+pub(super) fn row(change: &Change, ask: &Ask) -> ChangeRow {
     let (state, tone) = state_words(change.state);
     ChangeRow {
         number: change.number,

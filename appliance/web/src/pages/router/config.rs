@@ -11,8 +11,8 @@ use vyos::secrets::{STRUCK_OUT, is_secret, shown};
 
 use super::LOOK;
 use crate::http::{Failure, Route, Routes};
+use crate::pages::Ask;
 use crate::pages::errors::sentence;
-use crate::pages::{Ask, see_other};
 use crate::site::Site;
 use crate::view::router::{ConfigLine, ConfigPage, RawPage};
 use crate::view::{Empty, Query, count};
@@ -25,7 +25,6 @@ const MOST_COMMANDS: usize = 2_000;
 pub(super) fn routes() -> Routes<Site> {
     let get = Method::GET;
     Routes::new()
-        .add(Route::new(get.clone(), "/router", LOOK, start, "The router"))
         .add(
             Route::new(get.clone(), "/router/config", LOOK, tree, "The router's configuration")
                 .query("at", "string", "The path of a node, its words separated by blanks.")
@@ -43,10 +42,6 @@ pub(super) fn routes() -> Routes<Site> {
             .query("secrets", "boolean", "With its secrets, for who may change the router.")
             .query("snapshot", "integer", "A snapshot instead of what runs."),
         )
-}
-
-async fn start(_: Ask) -> Response {
-    see_other("/router/config")
 }
 
 async fn tree(ask: Ask) -> Result<Response, Failure> {

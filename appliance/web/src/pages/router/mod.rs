@@ -16,12 +16,22 @@ mod fill;
 mod filled;
 mod firewall;
 mod interfaces;
+mod keep;
+mod lines;
 mod nat;
+mod overview;
 mod plans;
 mod policy;
+mod quality;
 mod routes;
 mod services;
 mod snapshots;
+mod tools;
+mod vpn;
+
+pub(super) use overview::figures;
+
+use std::sync::Arc;
 
 use access::Permission as P;
 use axum::http::StatusCode;
@@ -29,7 +39,7 @@ use axum::response::Response;
 use vyos::client::AskError;
 use vyos::config::{Command, Document, Node};
 use vyos::dialect::{Components, Dialect, Release};
-use vyos::{Draft, Link, Operator, Origin, PlanError, Risk, Stake, Trouble};
+use vyos::{Draft, Link, Operator, Origin, Plan, PlanError, Risk, Stake, Trouble};
 
 use super::errors::sentence;
 use super::{Ask, Form, done, see_other};
@@ -40,6 +50,7 @@ use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange}
 
 /// The areas, in the order of their tabs.
 const AREAS: &[(&str, &str)] = &[
+    ("/router", "Overview"),
     ("/router/interfaces", "Interfaces"),
     ("/router/routes", "Routes"),
     ("/router/dhcp", "DHCP"),
@@ -47,8 +58,10 @@ const AREAS: &[(&str, &str)] = &[
     ("/router/firewall", "Firewall"),
     ("/router/nat", "NAT"),
     ("/router/policy", "Policy routing"),
+    ("/router/vpn", "VPN"),
     ("/router/services", "Services"),
     ("/router/containers", "Containers"),
+    ("/router/tools", "Tools"),
     ("/router/config", "Configuration"),
     ("/router/changes", "Changes"),
 ];
@@ -73,6 +86,10 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(firewall::routes())
         .merge(nat::routes())
         .merge(policy::routes())
+        .merge(overview::routes())
+        .merge(quality::routes())
+        .merge(vpn::routes())
+        .merge(tools::routes())
 }
 
 /// Who may look.
@@ -114,7 +131,8 @@ impl Ask {
         let current = |href: &str| {
             here == href || (href != "/router" && here.starts_with(&format!("{href}/")))
         };
-        let tabs = AREAS.iter().map(|(href, label)| Tab {
+        let may = |href: &str| href != "/router/tools" || self.may(P::RouterTools);
+        let tabs = AREAS.iter().filter(|(href, _)| may(href)).map(|(href, label)| Tab {
             label: (*label).to_owned(),
             href: (*href).to_owned(),
             count: None,
@@ -171,6 +189,20 @@ pub(super) async fn propose(
     why: impl Into<String>,
     commands: Vec<Command>,
 ) -> Result<Response, Failure> {
+    match plan_of(ask, form, from, why.into(), commands).await {
+        Ok(plan) => Ok(see_other(&format!("/router/plans/{}", plan.id))),
+        Err(answer) => answer,
+    }
+}
+
+/// The plan that [`propose`] leads to, or the answer where there is none.
+async fn plan_of(
+    ask: &Ask,
+    form: &Form,
+    from: &str,
+    why: String,
+    commands: Vec<Command>,
+) -> Result<Arc<Plan>, Result<Response, Failure>> {
     let fields = form
         .pairs()
         .filter(|(name, value)| {
@@ -181,17 +213,17 @@ pub(super) async fn propose(
         })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let why: String = why.into().chars().take(200).collect();
+    let why: String = why.chars().take(200).collect();
     let draft = Draft { commands, why, origin: Origin { url: from.to_owned(), fields } };
     match ask.site.router.plan(draft, &ask.visitor.caller, ask.operator()).await {
-        Ok(plan) => Ok(see_other(&format!("/router/plans/{}", plan.id))),
+        Ok(plan) => Ok(plan),
         Err(PlanError::Nothing) => {
-            Ok(done(from, Tone::Info, "Nothing to change: the router is so already."))
+            Err(Ok(done(from, Tone::Info, "Nothing to change: the router is so already.")))
         }
         Err(error @ (PlanError::TooLong | PlanError::Harmful { .. })) => {
-            Err(Failure::invalid(sentence(&error.to_string())))
+            Err(Err(Failure::invalid(sentence(&error.to_string()))))
         }
-        Err(PlanError::Ask(error)) => ask.trouble("The router", &error).await,
+        Err(PlanError::Ask(error)) => Err(ask.trouble("The router", &error).await),
     }
 }
 

@@ -8,9 +8,12 @@ mod firewall;
 mod form;
 mod interfaces;
 mod nat;
+mod overview;
 mod policy;
 mod routes;
 mod services;
+mod tools;
+mod vpn;
 
 pub use change::{
     ChangePage, ChangeRow, ChangesPage, CommandLine, PlanPage, RiskLine, TroublePage,
@@ -31,8 +34,16 @@ pub use firewall::{
 pub use form::{Control, Deed, Fieldset, FormPage, Input, Select, Tick, Ticks};
 pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};
 pub use nat::{ForwardLine, NatLine, NatList, NatPage};
+pub use overview::{
+    Gauge, LinkView, OverviewPage, QualityForm, QualityPage, SpeedPage, SpeedRow, TargetLine,
+    WanView,
+};
 pub use policy::{PolicyPage, SteeringLine};
 pub use routes::{HopFields, RouteRow, RoutesPage, StaticRoutePage, StaticRoutesPage, StaticRow};
 pub use services::{
     ContainerRow, ContainersPage, HttpsPage, ImageRow, NtpPage, ServiceRow, ServicesPage, SshPage,
+};
+pub use tools::{ConnectionRow, ConnectionsPage, EndView, ToolForm, ToolsPage};
+pub use vpn::{
+    ClientForm, ClientPage, ClientReadyPage, OtherVpn, PeerPage, PeerView, VpnPage, WgPage, WgView,
 };
