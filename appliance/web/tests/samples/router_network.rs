@@ -73,7 +73,7 @@ fn interface(mood: Mood, n: usize) -> InterfaceRow {
         mtu: "1500".to_owned(),
         vrf: mood.maybe("blue"),
         rates: (n % 3 < 2).then(|| ("12 Mbit/s".to_owned(), "940 kbit/s".to_owned())),
-        hour: (n % 2 == 0).then(|| Sparkline::new(&[1.0, 4.0, 2.0], "At most 4 Mbit/s")),
+        hour: n.is_multiple_of(2).then(|| Sparkline::new(&[1.0, 4.0, 2.0], "At most 4 Mbit/s")),
         configured: n % 4 < 3,
         disabled: n % 5 == 1,
         switchable: true,
