@@ -392,7 +392,7 @@ impl Router {
         let none = || ArchiveError::Unreadable(revision, std::io::ErrorKind::NotFound.into());
         let folder = self.archive_folder().ok_or_else(none)?;
         let read = tokio::task::spawn_blocking(move || archive::read(&folder, revision));
-        read.await.unwrap_or_else(|_| Err(ArchiveError::Damaged(revision)))
+        read.await.unwrap_or(Err(ArchiveError::Damaged(revision)))
     }
 
     fn archive_folder(&self) -> Option<PathBuf> {
