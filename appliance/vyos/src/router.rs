@@ -140,6 +140,8 @@ struct Inner {
     events: Events,
     boot_file: Option<PathBuf>,
     known: Mutex<Option<Known>>,
+    /// Held by the one who looks; others wait for what that finds.
+    looking: tokio::sync::Mutex<()>,
     status: watch::Sender<Arc<Status>>,
 }
 
@@ -169,6 +171,7 @@ impl Router {
             plans: Plans::default(),
             status: watch::Sender::default(),
             known: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
             client,
             changes,
             store,
@@ -200,21 +203,25 @@ impl Router {
     /// What the router runs, as read within the last seconds.
     pub async fn config(&self) -> Result<Arc<Node>, AskError> {
         match self.known() {
-            Some(known) if known.read.elapsed() < FRESH && known.deeds == self.deeds() => {
-                Ok(known.config)
-            }
+            Some(known) if self.is_fresh(&known) => Ok(known.config),
             // While a long commit runs, what ran before it is better than no page.
             Some(known) => {
-                // To its end in any case: what it finds out about others must not be lost.
-                let own = self.clone();
-                let look = tokio::spawn(async move { own.look().await });
-                match timeout(BUSY, look).await {
-                    Ok(Ok(looked)) => looked,
-                    Ok(Err(_)) | Err(_) => Ok(known.config),
-                }
+                let look = async {
+                    // One reads for all who wait.
+                    drop(self.inner.looking.lock().await);
+                    match self.known() {
+                        Some(known) if self.is_fresh(&known) => Ok(known.config),
+                        _ => self.look().await,
+                    }
+                };
+                timeout(BUSY, look).await.unwrap_or(Ok(known.config))
             }
             None => self.look().await,
         }
+    }
+
+    fn is_fresh(&self, known: &Known) -> bool {
+        known.read.elapsed() < FRESH && known.deeds == self.deeds()
     }
 
     /// What the router ran when it last answered.
@@ -466,12 +473,24 @@ impl Router {
         std::fs::metadata(path).and_then(|file| file.modified()).ok()
     }
 
-    /// Reads the router's configuration; tells of what others changed.
+    /// Reads the router's configuration; tells of what others changed. To its end in any case, for
+    /// what it finds out about others must not be lost.
     async fn look(&self) -> Result<Arc<Node>, AskError> {
+        let own = self.clone();
+        let look = tokio::spawn(async move {
+            let _alone = own.inner.looking.lock().await;
+            own.look_to_the_end().await
+        });
+        look.await.unwrap_or_else(|e| Err(AskError::Unreadable(e.to_string())))
+    }
+
+    async fn look_to_the_end(&self) -> Result<Arc<Node>, AskError> {
         let deeds = self.deeds();
         let read = self.inner.changes.read().await;
         let (config, own) = match read {
             Ok(read) => read,
+            // That is about us and not about the router.
+            Err(error @ AskError::Crowded) => return Err(error),
             Err(error) => {
                 let trouble = trouble(&error, self.inner.client.address());
                 // Another release may answer next.
@@ -482,12 +501,15 @@ impl Router {
                 return Err(error);
             }
         };
-        let config = Arc::new(config);
-        let before = {
-            let mut known = self.inner.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.replace(Known { config: config.clone(), read: Instant::now(), deeds })
-        };
+        let before = self.known();
         let changed = before.as_ref().is_none_or(|before| !before.config.means_the_same(&config));
+        // Plans hold on to the configuration that they were made for: the same one is held once.
+        let config = match &before {
+            Some(before) if !changed => before.config.clone(),
+            _ => Arc::new(config),
+        };
+        let known = Known { config: config.clone(), read: Instant::now(), deeds };
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner).replace(known);
         if let Some(before) = before.filter(|_| changed) {
             let by_others = diff(&own.without(&before.config, &config), &config);
             if !by_others.is_empty() {

@@ -11,13 +11,18 @@ const NAMES: &[&str] = &[
     "authentication-key",
     "auth-key",
     "auth-password",
+    "cak",
+    "cisco-authentication",
+    "client-secret",
     "community",
+    "encrypted-key",
     "encrypted-password",
     "group-key",
     "hash",
     "md5-key",
     "passphrase",
     "password",
+    "plaintext-key",
     "plaintext-password",
     "pre-shared-key",
     "pre-shared-secret",
@@ -41,7 +46,11 @@ pub fn is_secret<S: AsRef<str>>(path: &[S]) -> bool {
     match name {
         // `key` is a secret but where it is a public one: of ssh users, and the word for a tag.
         "key" => !path.iter().any(|word| ["public-keys", "public-key"].contains(&word.as_ref())),
-        "plaintext" | "encrypted" => word(1).is_some_and(|parent| parent.contains("password")),
+        "plaintext" | "encrypted" | "md5" => {
+            word(1).is_some_and(|parent| parent.contains("password"))
+        }
+        // Of containers, whose secrets mostly come so; which of them are is not to be seen.
+        "value" => word(2).is_some_and(|parent| parent == "environment"),
         _ => false,
     }
 }
@@ -73,6 +82,26 @@ fn strike(node: &mut Node, path: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// A text of the router about changes, without the secrets that are in these.
+pub fn without_secrets_of(commands: &[Command], text: &str) -> String {
+    secrets_of(commands).fold(text.to_owned(), |text, secret| text.replace(secret, STRUCK_OUT))
+}
+
+/// Whether a text holds a secret that is in the changes.
+pub fn holds_secret_of(commands: &[Command], text: &str) -> bool {
+    secrets_of(commands).any(|secret| text.contains(secret))
+}
+
+fn secrets_of(commands: &[Command]) -> impl Iterator<Item = &str> {
+    commands.iter().filter_map(|command| match command {
+        Command::Set(path) | Command::Delete(path) => {
+            let (value, setting) = path.split_last()?;
+            (is_secret(setting) && !value.is_empty()).then_some(&**value)
+        }
+        Command::Comment(..) => None,
+    })
 }
 
 /// A change as a line for people, logs and tables: secrets struck out.
@@ -120,6 +149,27 @@ system { login { user vyos { authentication { encrypted-password "$6$x" public-k
         }
         for open in ["QQyT=", "AAAA", "public authorization ro"] {
             assert!(all.contains(open), "{open} not in {all}");
+        }
+    }
+
+    #[test]
+    fn what_the_router_says_of_a_secret_does_not_repeat_it() {
+        let list =
+            commands::parse("set vpn ipsec authentication psk home secret tops3cret").unwrap();
+        let text = without_secrets_of(&list, "[psk home secret tops3cret] is not valid");
+        assert_eq!(text, format!("[psk home secret {STRUCK_OUT}] is not valid"));
+        assert!(holds_secret_of(&list, "secret tops3cret") && !holds_secret_of(&list, "secret"));
+    }
+
+    #[test]
+    fn less_common_secrets_are_known() {
+        for path in [
+            "interfaces macsec macsec1 security mka cak",
+            "protocols isis area-password md5",
+            "container name db environment PASSWORD value",
+            "service monitoring telegraf azure-data-explorer authentication client-secret",
+        ] {
+            assert!(is_secret(&path.split(' ').collect::<Vec<_>>()), "{path}");
         }
     }
 

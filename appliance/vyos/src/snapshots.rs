@@ -218,8 +218,16 @@ impl Snapshots {
         let changed = self
             .store
             .write("router snapshot", move |w| {
+                let named: i64 = w.main().query_row(
+                    "SELECT count(*) FROM router_snapshots WHERE label <> '' AND id <> ?1",
+                    [number],
+                    |row| row.get(0),
+                )?;
+                if !label.is_empty() && named >= NAMED {
+                    return Err(SnapshotError::TooMany);
+                }
                 let sql = "UPDATE router_snapshots SET label = ?2 WHERE id = ?1";
-                Ok::<_, StoreError>(w.main().execute(sql, params![number, label])?)
+                Ok(w.main().execute(sql, params![number, label])?)
             })
             .await?;
         if changed == 0 { Err(SnapshotError::None(number)) } else { Ok(()) }

@@ -205,7 +205,7 @@ tear_down() {
             ip netns delete "$(ns "$name")"
         done
     fi
-    rm -rf "$STATE"/{pids,run,leases,conf,kea,beds} "$STATE"/{namespaces,added.tsv,limit,up,vlan}
+    rm -rf "$STATE"/{pids,run,leases,conf,kea,beds,router} "$STATE"/{namespaces,added.tsv,limit,up,vlan}
 }
 
 lab_down() {
@@ -259,7 +259,30 @@ lab_status() {
 
 # The appliance's settings in the lab.
 SETTINGS=(env "PANOPTIKON_DATA_DIR=$STATE/appliance/data" "PANOPTIKON_CONFIG_DIR=$STATE/appliance/config"
-    "PANOPTIKON_CONTROL_SOCKET=$STATE/appliance/control.sock" PANOPTIKON_LISTEN=0.0.0.0:8443)
+    "PANOPTIKON_CONTROL_SOCKET=$STATE/appliance/control.sock" PANOPTIKON_LISTEN=0.0.0.0:8443
+    "PANOPTIKON_ROUTER_API=$STATE/run/api.sock" "PANOPTIKON_ROUTER_KEY_FILE=$STATE/router/http-api-state"
+    "PANOPTIKON_ROUTER_BOOT_FILE=$STATE/router/config/config.boot")
+
+# serve_router: a stand-in for the router's own API, with a configuration that says what this lab is. Its
+# leases are Kea's; interfaces, routes and packets are the kernel's own.
+serve_router() {
+    local profile=${LAB_PROFILE:-release} folder=$STATE/router sim=${LAB_VYOS_SIM:-}
+    if [[ -z $sim ]]; then
+        need_rust
+        (cd "$ROOT" && cargo build --quiet --profile "$profile" -p panoptikon-vyos-sim) ||
+            die 'the test program panoptikon-vyos-sim does not build'
+        [[ $profile == dev ]] && profile=debug
+        sim=${CARGO_TARGET_DIR:-$ROOT/target}/$profile/vyos-sim
+    fi
+    stop vyos-sim
+    mkdir -p "$folder/config"
+    ln -sfn "$STATE/kea" "$folder/config/dhcp"
+    spawn vyos-sim router "$sim" --release current --config "$ROOT/scripts/lab-hosts/home/config.boot" \
+        --socket "$STATE/run/api.sock" --state "$folder" --key-file "$folder/http-api-state" \
+        --control "$STATE/run/vyos-sim.sock" --bare-socket
+    wait_for 10 "the router's API" test -S "$STATE/run/api.sock"
+    in_ns router nft -f "$ROOT/scripts/lab-hosts/home/firewall.nft" || say 'no nftables: rules have no counters'
+}
 
 # lab_serve: the appliance in the router's namespace, and its page on this machine's loopback.
 lab_serve() {
@@ -268,6 +291,7 @@ lab_serve() {
     [[ -x $binary ]] || die "no appliance at $binary"
     mkdir -p "$STATE/appliance"
     stop appliance forward-in forward-out
+    serve_router
     echo "$binary" >"$STATE/run/appliance"
     # shellcheck disable=SC2016
     spawn appliance router bash -c 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; shift; exec "$@"' \

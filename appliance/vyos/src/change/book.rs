@@ -13,7 +13,6 @@ use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::commands::parse;
 use crate::config::{Command, Node};
 
 /// How far a change has come.
@@ -48,6 +47,8 @@ pub(super) struct Pending {
     pub(super) commands: Vec<Command>,
     /// The whole configuration before it.
     pub(super) before: Node,
+    /// Whether the file that the router starts with may hold it, because another was saved.
+    pub(super) saved: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,8 +62,11 @@ struct Written {
     deadline: i64,
     seconds: u64,
     confirm: bool,
-    commands: Vec<String>,
+    /// Each as its verb and its words: a line would not do for a word with a line end in it.
+    commands: Vec<Vec<String>>,
     before: Value,
+    #[serde(default)]
+    saved: bool,
 }
 
 /// Why the book could not be kept.
@@ -72,6 +76,12 @@ pub struct BookError {
     doing: &'static str,
     path: PathBuf,
     source: std::io::Error,
+}
+
+impl BookError {
+    pub(super) fn ended(why: tokio::task::JoinError) -> Self {
+        Self { doing: "write", path: PathBuf::from("the book"), source: why.into() }
+    }
 }
 
 /// The folder of the files.
@@ -97,13 +107,14 @@ impl Book {
             deadline: change.deadline.0,
             seconds: change.seconds,
             confirm: change.confirm,
-            commands: change.commands.iter().map(ToString::to_string).collect(),
+            commands: change.commands.iter().map(as_words).collect(),
             before: change.before.to_json(),
+            saved: change.saved,
         };
         let path = self.path(change.number);
         let fresh = path.with_extension("new");
         let text = serde_json::to_vec(&written).map_err(std::io::Error::from);
-        let write = |text: &[u8]| {
+        let write = |text: &[u8]| -> std::io::Result<()> {
             let mut file = OpenOptions::new()
                 .write(true)
                 .create(true)
@@ -115,7 +126,12 @@ impl Book {
             std::fs::rename(&fresh, &path)?;
             File::open(&self.0)?.sync_all()
         };
-        text.and_then(|text| write(&text)).map_err(failed("write", &path))
+        let written = text.and_then(|text| write(&text));
+        if written.is_err() {
+            // Half of it, with secrets and on a disk that may be full.
+            let _ = std::fs::remove_file(&fresh);
+        }
+        written.map_err(failed("write", &path))
     }
 
     /// Strikes a settled change out.
@@ -129,25 +145,25 @@ impl Book {
         }
     }
 
-    /// Everything that is not settled, oldest first. A file that cannot be read is passed over with
-    /// a word in the log: nothing can be done with it, and the others must not suffer.
-    pub(super) fn read(&self) -> Result<Vec<Pending>, BookError> {
-        let mut found = Vec::new();
+    /// Everything that is not settled, oldest first, and the numbers of those that cannot be read:
+    /// nothing can be done with these, and the others must not suffer.
+    pub(super) fn read(&self) -> Result<(Vec<Pending>, Vec<i64>), BookError> {
+        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&self.0).map_err(failed("list", &self.0))? {
             let path = entry.map_err(failed("list", &self.0))?.path();
             if path.extension().is_none_or(|end| end != "json") {
                 continue;
             }
-            let text = std::fs::read(&path).map_err(failed("read", &path))?;
-            match read(&text) {
-                Some(change) => found.push(change),
-                None => {
-                    tracing::error!(path = %path.display(), "this unsettled change is unreadable");
-                }
+            if let Some(change) = std::fs::read(&path).ok().and_then(|text| read(&text)) {
+                found.push(change);
+            } else {
+                tracing::error!(path = %path.display(), "this unsettled change is unreadable");
+                let name = path.file_stem().and_then(|name| name.to_str());
+                unreadable.extend(name.and_then(|name| name.parse::<i64>().ok()));
             }
         }
         found.sort_by_key(|change| change.number);
-        Ok(found)
+        Ok((found, unreadable))
     }
 
     fn path(&self, number: i64) -> PathBuf {
@@ -167,9 +183,31 @@ fn read(text: &[u8]) -> Option<Pending> {
         deadline: Timestamp(written.deadline),
         seconds: written.seconds,
         confirm: written.confirm,
-        commands: parse(&written.commands.join("\n")).ok()?,
+        commands: written.commands.into_iter().map(from_words).collect::<Option<_>>()?,
         before: Node::from_json(&written.before).ok()?,
+        saved: written.saved,
     })
+}
+
+fn as_words(command: &Command) -> Vec<String> {
+    let (verb, path, text) = match command {
+        Command::Set(path) => ("set", path, None),
+        Command::Delete(path) => ("delete", path, None),
+        Command::Comment(path, text) => ("comment", path, Some(text)),
+    };
+    [verb.to_owned()].into_iter().chain(path.iter().cloned()).chain(text.cloned()).collect()
+}
+
+fn from_words(words: Vec<String>) -> Option<Command> {
+    let mut path = words.into_iter();
+    let verb = path.next()?;
+    let mut path: Vec<String> = path.collect();
+    match verb.as_str() {
+        "set" => Some(Command::Set(path)),
+        "delete" => Some(Command::Delete(path)),
+        "comment" => path.pop().map(|text| Command::Comment(path, text)),
+        _ => None,
+    }
 }
 
 fn failed<'a>(doing: &'static str, path: &'a Path) -> impl Fn(std::io::Error) -> BookError + 'a {
@@ -189,8 +227,13 @@ pub(super) fn example(number: i64) -> Pending {
         deadline: Timestamp(121_000),
         seconds: 120,
         confirm: false,
-        commands: parse("set system host-name 'a b \\ ü'\ndelete system time-zone").unwrap(),
+        commands: vec![
+            Command::Set(["system", "host-name", "a 'b \\ ü"].map(str::to_owned).to_vec()),
+            Command::Delete(["system", "banner", "two\nlines"].map(str::to_owned).to_vec()),
+            Command::Comment(vec!["system".to_owned()], String::new()),
+        ],
         before: Node::from_json(&json).unwrap(),
+        saved: false,
     }
 }
 
@@ -205,10 +248,10 @@ mod tests {
         let (first, second) = (example(9), example(10));
         book.write(&second).unwrap();
         book.write(&first).unwrap();
-        assert_eq!(book.read().unwrap(), [first.clone(), second.clone()]);
+        assert_eq!(book.read().unwrap(), (vec![first.clone(), second.clone()], vec![]));
         book.remove(first.number).unwrap();
         book.remove(first.number).unwrap();
-        assert_eq!(book.read().unwrap(), [second]);
+        assert_eq!(book.read().unwrap(), (vec![second], vec![]));
     }
 
     #[test]
@@ -218,6 +261,6 @@ mod tests {
         book.write(&example(2)).unwrap();
         std::fs::write(dir.path().join("1.json"), "{\"number\":1,").unwrap();
         std::fs::write(dir.path().join("3.new"), "{}").unwrap();
-        assert_eq!(book.read().unwrap(), [example(2)]);
+        assert_eq!(book.read().unwrap(), (vec![example(2)], vec![1]));
     }
 }

@@ -11,6 +11,7 @@ use super::touch::{is_done, undone, untouched};
 use crate::api::{Answer, Batches, MOST_BYTES, Refusal, Request};
 use crate::client::{AskError, Session};
 use crate::config::{Command, Node, diff};
+use crate::secrets::without_secrets_of;
 
 /// How long a commit that the router makes after its answer is waited for: its API is gone for some
 /// seconds meanwhile.
@@ -61,7 +62,7 @@ pub(super) async fn commit(
                 }
             }
             Ok(Answer::InBackground) => {
-                if let Err(error) = settle(session, commands).await {
+                if let Err(error) = settle(session, before, part).await {
                     return Committed::Unknown(error.to_string());
                 }
             }
@@ -69,7 +70,9 @@ pub(super) async fn commit(
         }
     }
     match session.config().await {
-        Ok(now) if is_done(&now, commands) => Committed::Whole(warnings.trim().to_owned()),
+        Ok(now) if is_done(&now, before, commands) => {
+            Committed::Whole(without_secrets_of(commands, warnings.trim()))
+        }
         Ok(now) => {
             let said = "the router accepted it, but does not run it; its own log may say why";
             part_or_nothing(&now, before, commands, Said::Us(said.to_owned()))
@@ -86,13 +89,13 @@ async fn look(
     error: AskError,
 ) -> Committed {
     let said = match &error {
-        AskError::Refused(Refusal::Said(text)) => Said::Router(text.clone()),
+        AskError::Refused(Refusal::Said(text)) => Said::Router(without_secrets_of(commands, text)),
         other => Said::Us(other.to_string()),
     };
     if error.may_be_done() {
         // It may be under way yet.
         return match session.config_after_commits().await {
-            Ok(now) if is_done(&now, commands) => Committed::Whole(String::new()),
+            Ok(now) if is_done(&now, before, commands) => Committed::Whole(String::new()),
             Ok(now) => part_or_nothing(&now, before, commands, said),
             Err(error) => Committed::Unknown(error.to_string()),
         };
@@ -108,13 +111,17 @@ fn part_or_nothing(now: &Node, before: &Node, commands: &[Command], said: Said) 
 }
 
 /// Waits for a commit that the router makes after its answer.
-async fn settle(session: &Session<'_>, commands: &[Command]) -> Result<(), AskError> {
+async fn settle(
+    session: &Session<'_>,
+    before: &Node,
+    commands: &[Command],
+) -> Result<(), AskError> {
     let began = Instant::now();
     sleep(BACKGROUND_REST).await;
     loop {
         let now = session.config().await;
         match now {
-            Ok(now) if is_done(&now, commands) => return Ok(()),
+            Ok(now) if is_done(&now, before, commands) => return Ok(()),
             // Not done, or failed without a word: only time tells.
             Ok(_) if began.elapsed() > BACKGROUND => return Ok(()),
             Err(error) if began.elapsed() > BACKGROUND => return Err(error),
@@ -129,7 +136,7 @@ pub(super) enum Undone {
     /// All that the changes touch is as before them.
     Whole,
     /// It is not, and why.
-    Not(String),
+    Not(Said),
 }
 
 /// Brings back what was before, of all that the changes touch. Where it is not sure that the router
@@ -140,10 +147,11 @@ pub(super) async fn undo(
     commands: &[Command],
     unsure: bool,
 ) -> Undone {
+    let not = |error: AskError| Undone::Not(Said::Us(error.to_string()));
     let now = if unsure { session.config_after_commits().await } else { session.config().await };
     let now = match now {
         Ok(now) => now,
-        Err(error) => return Undone::Not(error.to_string()),
+        Err(error) => return not(error),
     };
     let target = undone(&now, before, commands);
     let back = diff(&now, &target);
@@ -152,14 +160,70 @@ pub(super) async fn undo(
     }
     match commit(session, &now, &back, None).await {
         Committed::Whole(_) => Undone::Whole,
-        Committed::Unknown(why) => Undone::Not(why),
-        Committed::Nothing(said) | Committed::Part(said) => {
-            let (Said::Router(why) | Said::Us(why)) = said;
+        Committed::Unknown(why) => Undone::Not(Said::Us(why)),
+        Committed::Nothing(said) | Committed::Part(said) => match session.config().await {
             // What cannot be seen as done may be as before all the same.
-            match session.config().await {
-                Ok(now) if untouched(&now, before, commands) => Undone::Whole,
-                _ => Undone::Not(why),
+            Ok(now) if untouched(&now, before, commands) => Undone::Whole,
+            _ => Undone::Not(said),
+        },
+    }
+}
+
+/// How it ended that what is kept be saved.
+#[derive(Debug)]
+pub(super) enum Saved {
+    /// The router starts with it. What there is to say about it.
+    Whole(&'static str),
+    /// Not yet, and why.
+    Not(String),
+    /// The router had lost it and does not take it again, and why.
+    Lost(String),
+}
+
+/// Saves what is kept. A router that has restarted meanwhile runs what it was before: then it is made
+/// anew, for saving that would lose it.
+pub(super) async fn save(
+    session: &Session<'_>,
+    before: &Node,
+    commands: &[Command],
+    confirm: bool,
+) -> Saved {
+    let now = match session.config().await {
+        Ok(now) => now,
+        Err(error) => return Saved::Not(error.to_string()),
+    };
+    let mut said = "";
+    let mut confirm = confirm;
+    if !is_done(&now, before, commands) {
+        if untouched(&now, before, commands) {
+            match commit(session, &now, commands, None).await {
+                Committed::Whole(_) => {
+                    said = "The router had restarted without it; it was made once more.";
+                    confirm = false;
+                }
+                Committed::Nothing(Said::Us(why)) | Committed::Unknown(why) => {
+                    return Saved::Not(why);
+                }
+                Committed::Nothing(Said::Router(why))
+                | Committed::Part(Said::Router(why) | Said::Us(why)) => return Saved::Lost(why),
             }
+        } else {
+            said = "Others had changed a part of it meanwhile; what ran was saved.";
         }
+    }
+    if confirm && let Err(error) = confirmed(session).await {
+        return Saved::Not(error.to_string());
+    }
+    match session.ask(&Request::Save).await {
+        Ok(_) => Saved::Whole(said),
+        Err(error) => Saved::Not(error.to_string()),
+    }
+}
+
+/// Ends the router's own waiting; it is no error if there is none any more.
+pub(super) async fn confirmed(session: &Session<'_>) -> Result<(), AskError> {
+    match session.ask(&Request::Confirm).await {
+        Ok(_) | Err(AskError::Refused(Refusal::Said(_) | Refusal::NotOffered(_))) => Ok(()),
+        Err(error) => Err(error),
     }
 }

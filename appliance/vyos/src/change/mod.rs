@@ -29,12 +29,12 @@ pub use book::BookError;
 pub use record::{Change, State};
 
 use crate::api::{Harm, Request, check_command};
-use crate::client::{AskError, Client};
+use crate::client::{AskError, Client, Session};
 use crate::config::{Command, Node};
 use crate::secrets::shown;
 use book::{Book, Pending, Stage};
-use commit::{Committed, Said, Undone, commit, undo};
-use touch::{overlap, untouched};
+use commit::{Committed, Said, Saved, Undone, commit, confirmed, save, undo};
+use touch::{builds_on, overlap, undone, untouched};
 
 /// The shortest countdown.
 pub const SHORTEST_COUNTDOWN: Duration = Duration::from_secs(1);
@@ -46,6 +46,8 @@ pub const USUAL_COUNTDOWN: Duration = Duration::from_secs(2 * 60);
 const ROUTER_LATER: u32 = 3;
 /// How many changes may wait at once.
 const MOST_WAITING: usize = 64;
+/// Why what was kept is not there all the same.
+const LOST: &str = "the router restarted without it and does not take it again";
 /// After how long undoing is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -69,6 +71,9 @@ pub enum ChangeError {
         /// Who made it.
         actor: String,
     },
+    /// What it takes away could not be put back.
+    #[error("it takes away what the API could not put back, `{0}`: do it on the router's console")]
+    NoWayBack(String),
     /// Too many wait.
     #[error("{MOST_WAITING} changes wait to be kept or undone; settle one first")]
     TooMany,
@@ -151,6 +156,8 @@ struct Inner {
     audit: AuditLog,
     events: Events,
     book: Book,
+    /// Held while the book is written: two writes of one file at once would spoil it.
+    writing: tokio::sync::Mutex<()>,
     live: Mutex<BTreeMap<i64, Live>>,
     /// What was sent since the configuration was last read.
     sent: Mutex<Own>,
@@ -180,10 +187,11 @@ impl Changes {
         now: Timestamp,
     ) -> Result<Self, ChangeError> {
         let book = Book::open(dir)?;
-        let found = book.read()?;
+        let (found, unreadable) = book.read()?;
         let numbers: Vec<i64> = found.iter().map(|change| change.number).collect();
-        let ended = numbers.clone();
-        store.write("router changes", move |w| record::end_forgotten(w, &ended, now)).await?;
+        store
+            .write("router changes", move |w| record::end_forgotten(w, &numbers, &unreadable, now))
+            .await?;
         let live = found.into_iter().map(|pending| {
             let left = (pending.deadline.0 - now.0).max(0) as u64;
             // A clock that was set back must not make it wait longer than it was meant to.
@@ -203,6 +211,7 @@ impl Changes {
             store,
             events,
             book,
+            writing: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             told: watch::Sender::new(0),
         };
@@ -253,6 +262,13 @@ impl Changes {
         wanted.commands.iter().try_for_each(check_command)?;
         let session = self.inner.client.session().await?;
         let before = session.config().await?;
+        for back in undone(&Node::default(), &before, &wanted.commands).commands() {
+            if check_command(&back).is_err() {
+                let words = touch::path(&back);
+                let setting = words.split_last().map_or(words, |(_, setting)| setting);
+                return Err(ChangeError::NoWayBack(setting.join(" ")));
+            }
+        }
         if !untouched(&before, &wanted.seen, &wanted.commands) {
             return Err(ChangeError::Stale);
         }
@@ -271,7 +287,7 @@ impl Changes {
                 pending.deadline = Timestamp::now().plus(wanted.countdown);
                 let until = Instant::now() + wanted.countdown;
                 // Unwritten it is undone after a crash, which is safe.
-                if let Err(error) = self.inner.book.write(&pending) {
+                if let Err(error) = self.write(&pending).await {
                     tracing::error!(%error, change = number, "the countdown is not on disk");
                 }
                 self.mark(number, State::Waiting, &warnings).await;
@@ -298,7 +314,7 @@ impl Changes {
             }
             Committed::Part(Said::Router(why) | Said::Us(why)) | Committed::Unknown(why) => {
                 pending.stage = Stage::Undoing;
-                if let Err(error) = self.inner.book.write(&pending) {
+                if let Err(error) = self.write(&pending).await {
                     tracing::error!(%error, change = number, "what to undo is not on disk");
                 }
                 let undoes = Live {
@@ -330,28 +346,41 @@ impl Changes {
     }
 
     async fn keep_to_the_end(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
-        let mut pending = self.take(number, |live| {
+        let pending = self.take(number, Some(Stage::Keeping), |live| {
             live.pending.stage == Stage::Waiting && live.until > Instant::now()
         })?;
-        pending.stage = Stage::Keeping;
-        if let Err(error) = self.inner.book.write(&pending) {
+        if let Err(error) = self.write_live(number).await {
+            self.stage(number, Stage::Waiting);
             self.release(number, None);
             return Err(error.into());
         }
-        self.put(number, &pending);
         let kept = self.save(&pending).await;
-        let outcome = if kept.is_ok() { Outcome::Ok } else { Outcome::Failed };
-        let said = kept.as_ref().err().map(ToString::to_string);
-        self.note(&by, "router.keep", &pending, outcome, said.as_deref()).await;
-        match kept {
-            Ok(()) => self.settle(number, State::Kept, "").await,
-            // It stays kept; saving is tried again.
-            Err(_) => self.release(number, said.clone()),
-        }
+        let outcome = if matches!(kept, Saved::Whole(_)) { Outcome::Ok } else { Outcome::Failed };
+        let (said, result) = match &kept {
+            Saved::Whole(said) => ((*said).to_owned(), Ok(())),
+            Saved::Not(why) => (
+                why.clone(),
+                Err(ChangeError::NotDone(format!("it is kept, but not saved yet: {why}"))),
+            ),
+            Saved::Lost(why) => (why.clone(), Err(ChangeError::NotDone(format!("{LOST}: {why}")))),
+        };
+        self.note(&by, "router.keep", &pending, outcome, Some(&said)).await;
+        self.kept(number, kept).await;
         self.tell();
-        match said {
-            None => Ok(()),
-            Some(why) => Err(ChangeError::NotDone(format!("it is kept, but not saved yet: {why}"))),
+        result
+    }
+
+    /// What follows from how saving ended.
+    async fn kept(&self, number: i64, how: Saved) {
+        match how {
+            Saved::Whole(said) => self.settle(number, State::Kept, said).await,
+            // It stays kept; saving is tried again.
+            Saved::Not(why) => self.again(number, why),
+            Saved::Lost(why) => {
+                self.stage(number, Stage::Undoing);
+                self.write_or_log(number).await;
+                self.undo_now(number, &format!("{LOST}: {why}")).await;
+            }
         }
     }
 
@@ -359,10 +388,9 @@ impl Changes {
     pub(crate) async fn undo(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
         let own = self.clone();
         let work = tokio::spawn(async move {
-            let mut pending = own.take(number, |live| live.pending.stage == Stage::Waiting)?;
-            pending.stage = Stage::Undoing;
-            own.write_or_log(&pending);
-            own.put(number, &pending);
+            let pending = own
+                .take(number, Some(Stage::Undoing), |live| live.pending.stage == Stage::Waiting)?;
+            own.write_or_log(number).await;
             let undone = own.undo_now(number, "").await;
             let outcome = if undone { Outcome::Ok } else { Outcome::Failed };
             own.note(&by, "router.undo", &pending, outcome, None).await;
@@ -398,20 +426,17 @@ impl Changes {
 
     /// Brings a change to its end whose time is up, or that a start found unfinished.
     async fn finish(&self, number: i64) {
-        let Ok(mut pending) = self.take(number, |live| live.until <= Instant::now()) else {
+        let Ok(pending) = self.take(number, None, |live| live.until <= Instant::now()) else {
             return;
         };
         if pending.stage == Stage::Keeping {
-            match self.save(&pending).await {
-                Ok(()) => self.settle(number, State::Kept, "").await,
-                Err(error) => self.again(number, error.to_string()),
-            }
+            let how = self.save(&pending).await;
+            self.kept(number, how).await;
             return self.tell();
         }
         let found = pending.stage;
-        pending.stage = Stage::Undoing;
-        self.write_or_log(&pending);
-        self.put(number, &pending);
+        self.stage(number, Stage::Undoing);
+        self.write_or_log(number).await;
         self.mark(number, State::Undoing, "").await;
         let why = match found {
             Stage::Applying => "Panoptikon was stopped while it was being made.",
@@ -429,33 +454,74 @@ impl Changes {
     /// Undoes; if the router does not let it, together with all that were made after it, for they
     /// may build on it. Whether it is undone.
     async fn undo_now(&self, number: i64, why: &str) -> bool {
+        let session = self.inner.client.urgent_session().await;
         let found = self.live().get(&number).map(|live| (live.pending.clone(), live.unsure));
         let Some((pending, unsure)) = found else { return false };
-        let problem = match self.inner.client.session().await {
-            Ok(session) => match undo(&session, &pending.before, &pending.commands, unsure).await {
-                Undone::Whole => {
-                    self.sent(&pending.commands);
-                    if pending.confirm {
-                        // Its own waiting has nothing left to take back. Older servers do not know it.
-                        let _ = session.ask(&Request::Confirm).await;
-                    }
+        let how = undo(&session, &pending.before, &pending.commands, unsure).await;
+        self.sent(&pending.commands);
+        let problem = match how {
+            Undone::Whole => match self.forget_on_the_router(&session, &pending).await {
+                Ok(()) => {
                     drop(session);
-                    self.settle(number, State::Undone, why).await;
+                    let remarks =
+                        pending.commands.iter().any(|c| matches!(c, Command::Comment(..)));
+                    let stay = if remarks { " The remarks that it made stay." } else { "" };
+                    self.settle(number, State::Undone, format!("{why}{stay}").trim()).await;
                     self.publish("router_change_undone", Severity::Low, &pending, why).await;
                     return true;
                 }
-                Undone::Not(problem) => problem,
+                Err(error) => error.to_string(),
             },
-            Err(error) => error.to_string(),
+            Undone::Not(Said::Us(problem)) => problem,
+            Undone::Not(Said::Router(problem)) => {
+                // Only a router that says no may say so because of what was built on it.
+                self.bring_forward_later(number);
+                problem
+            }
         };
+        drop(session);
         let first = self.live().get(&number).is_some_and(|live| live.problem.is_none());
         if first {
             self.publish("router_undo_failing", Severity::Critical, &pending, &problem).await;
         }
-        self.bring_forward_later(number);
         self.mark(number, State::Undoing, &problem).await;
         self.again(number, problem);
         false
+    }
+
+    /// Ends what else the router has of an undone change: its own waiting, and the file that it
+    /// starts with where another change was saved together with this one.
+    async fn forget_on_the_router(
+        &self,
+        session: &Session<'_>,
+        pending: &Pending,
+    ) -> Result<(), AskError> {
+        if pending.confirm {
+            confirmed(session).await?;
+        }
+        if pending.saved {
+            self.saving(pending.number).await;
+            session.ask(&Request::Save).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes of all other changes that are not settled that the file may hold them from now on: to
+    /// save is to save all that runs. Only with the turn.
+    async fn saving(&self, number: i64) {
+        let others: Vec<i64> = {
+            let mut live = self.live();
+            let others = live.values_mut().filter(|one| one.pending.number != number);
+            others
+                .filter_map(|one| {
+                    let known = std::mem::replace(&mut one.pending.saved, true);
+                    (!known).then_some(one.pending.number)
+                })
+                .collect()
+        };
+        for number in others {
+            self.write_or_log(number).await;
+        }
     }
 
     /// Lets the time of all later changes be up.
@@ -483,7 +549,10 @@ impl Changes {
 
     /// Makes what runs what the router starts with.
     pub(crate) async fn save_all(&self, by: &Caller) -> Result<(), ChangeError> {
-        let saved = self.inner.client.ask(&Request::Save).await;
+        let session = self.inner.client.session().await?;
+        self.saving(0).await;
+        let saved = session.ask(&Request::Save).await;
+        drop(session);
         let outcome = if saved.is_ok() { Outcome::Ok } else { Outcome::Failed };
         let entry = Entry::new(by, "router.save", "router", Timestamp::now()).ended(outcome);
         self.inner.audit.append(entry).await?;
@@ -499,12 +568,14 @@ impl Changes {
         self.inner.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn save(&self, pending: &Pending) -> Result<(), AskError> {
-        let session = self.inner.client.session().await?;
-        if pending.confirm {
-            session.ask(&Request::Confirm).await?;
+    async fn save(&self, pending: &Pending) -> Saved {
+        let session = self.inner.client.urgent_session().await;
+        self.saving(pending.number).await;
+        let saved = save(&session, &pending.before, &pending.commands, pending.confirm).await;
+        if !matches!(saved, Saved::Whole("")) {
+            self.sent(&pending.commands);
         }
-        session.ask(&Request::Save).await.map(drop)
+        saved
     }
 
     fn nothing_in_the_way(&self, commands: &[Command]) -> Result<(), ChangeError> {
@@ -512,7 +583,10 @@ impl Changes {
         if live.len() >= MOST_WAITING {
             return Err(ChangeError::TooMany);
         }
-        match live.values().find(|one| overlap(&one.pending.commands, commands)) {
+        match live.values().find(|Live { pending, .. }| {
+            overlap(&pending.commands, commands)
+                || builds_on(&pending.before, &pending.commands, commands)
+        }) {
             Some(other) => Err(ChangeError::InTheWay {
                 number: other.pending.number,
                 actor: other.pending.actor.clone(),
@@ -557,8 +631,9 @@ impl Changes {
             confirm,
             commands: wanted.commands.clone(),
             before,
+            saved: false,
         };
-        if let Err(error) = self.inner.book.write(&pending) {
+        if let Err(error) = self.write(&pending).await {
             self.mark(number, State::Failed, &error.to_string()).await;
             return Err(error.into());
         }
@@ -568,7 +643,10 @@ impl Changes {
     /// Strikes a change out of the book and says in the table how it ended.
     async fn settle(&self, number: i64, state: State, said: &str) {
         self.mark(number, state, said).await;
-        if let Err(error) = self.inner.book.remove(number) {
+        // Both at once: nobody must write it down again.
+        let _alone = self.inner.writing.lock().await;
+        let book = self.inner.book.clone();
+        if let Err(error) = blocking(move || book.remove(number)).await {
             tracing::error!(%error, change = number, "a settled change stays in the book");
         }
         self.live().remove(&number);
@@ -587,29 +665,51 @@ impl Changes {
         }
     }
 
-    fn write_or_log(&self, pending: &Pending) {
+    /// Into the book.
+    async fn write(&self, pending: &Pending) -> Result<(), BookError> {
+        let _alone = self.inner.writing.lock().await;
+        let (book, pending) = (self.inner.book.clone(), pending.clone());
+        blocking(move || book.write(&pending)).await
+    }
+
+    /// Into the book, as it is by then; nothing if it is settled.
+    async fn write_live(&self, number: i64) -> Result<(), BookError> {
+        let _alone = self.inner.writing.lock().await;
+        let found = self.live().get(&number).map(|live| live.pending.clone());
+        let Some(pending) = found else { return Ok(()) };
+        let book = self.inner.book.clone();
+        blocking(move || book.write(&pending)).await
+    }
+
+    async fn write_or_log(&self, number: i64) {
         // A book that cannot be written must not keep anything from being undone.
-        if let Err(error) = self.inner.book.write(pending) {
-            tracing::error!(%error, change = pending.number, "a change's stage is not on disk");
+        if let Err(error) = self.write_live(number).await {
+            tracing::error!(%error, change = number, "how a change stands is not on disk");
         }
     }
 
-    /// Takes a change to work on, where the condition holds.
-    fn take(&self, number: i64, fit: impl FnOnce(&Live) -> bool) -> Result<Pending, ChangeError> {
+    /// Takes a change to work on, where the condition holds, and says how far it is from now on.
+    fn take(
+        &self,
+        number: i64,
+        stage: Option<Stage>,
+        fit: impl FnOnce(&Live) -> bool,
+    ) -> Result<Pending, ChangeError> {
         let mut live = self.live();
         match live.get_mut(&number) {
             Some(one) if one.busy => Err(ChangeError::Busy(number)),
             Some(one) if fit(one) => {
                 one.busy = true;
+                one.pending.stage = stage.unwrap_or(one.pending.stage);
                 Ok(one.pending.clone())
             }
             _ => Err(ChangeError::Settled(number)),
         }
     }
 
-    fn put(&self, number: i64, pending: &Pending) {
+    fn stage(&self, number: i64, stage: Stage) {
         if let Some(live) = self.live().get_mut(&number) {
-            live.pending.clone_from(pending);
+            live.pending.stage = stage;
         }
     }
 
@@ -682,4 +782,11 @@ impl Changes {
             tracing::error!(%error, "an event about the router is lost");
         }
     }
+}
+
+/// Writes to a disk off the threads that everything else runs on.
+async fn blocking(
+    work: impl FnOnce() -> Result<(), BookError> + Send + 'static,
+) -> Result<(), BookError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(BookError::ended(e)))
 }

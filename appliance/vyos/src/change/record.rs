@@ -141,10 +141,11 @@ pub(super) fn update(
 }
 
 /// Ends all changes that look unsettled and are not among those given: the appliance died before
-/// they were sent.
+/// they were sent, or what it wrote down of them cannot be read any more.
 pub(super) fn end_forgotten(
     w: &Writing<'_>,
     unsettled: &[i64],
+    unreadable: &[i64],
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let mut open = w.main().prepare(
@@ -152,7 +153,11 @@ pub(super) fn end_forgotten(
     )?;
     let open: Vec<i64> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for number in open.into_iter().filter(|number| !unsettled.contains(number)) {
-        let said = "Panoptikon was stopped before it was sent to the router.";
+        let said = if unreadable.contains(&number) {
+            "What was written down to undo it cannot be read: it may run, and nobody undoes it."
+        } else {
+            "Panoptikon was stopped before it was sent to the router."
+        };
         update(w, number, State::Failed, said, now)?;
     }
     Ok(())

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
 pub use keys::KeySource;
@@ -77,7 +77,12 @@ impl AskError {
 
     /// Whether it may have been done in spite of the error.
     pub fn may_be_done(&self) -> bool {
-        matches!(self, Self::Silent(error) if error.may_be_done())
+        match self {
+            Self::Silent(error) => error.may_be_done(),
+            // The web server in between got no answer to what it passed on.
+            Self::Refused(refusal) => matches!(refusal, Refusal::Down(502 | 504)),
+            _ => false,
+        }
     }
 }
 
@@ -90,6 +95,9 @@ pub struct Client {
 struct Inner {
     transport: Transport,
     keys: KeySource,
+    /// Held together with the turn by all but those who undo and keep: these wait for the one whose
+    /// turn it is, and for nobody else.
+    queue: Mutex<()>,
     turn: Mutex<()>,
     waiting: AtomicUsize,
 }
@@ -98,7 +106,8 @@ impl Client {
     /// A client that has not spoken yet.
     pub fn new(address: Address, pinned: Option<Fingerprint>, keys: KeySource) -> Self {
         let transport = Transport::new(address, pinned);
-        let inner = Inner { transport, keys, turn: Mutex::default(), waiting: AtomicUsize::new(0) };
+        let (queue, turn, waiting) = Default::default();
+        let inner = Inner { transport, keys, queue, turn, waiting };
         Self { inner: Arc::new(inner) }
     }
 
@@ -139,12 +148,19 @@ impl Client {
 
     /// Waits for the turn and keeps it: several requests with nothing of ours in between.
     pub(crate) async fn session(&self) -> Result<Session<'_>, AskError> {
-        Ok(Session { client: self, _turn: self.turn().await? })
+        let turn = self.turn().await?;
+        Ok(Session { client: self, _turn: turn })
     }
 
-    async fn turn(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, AskError> {
+    /// The same before all others who wait: for what has a deadline.
+    pub(crate) async fn urgent_session(&self) -> Session<'_> {
+        Session { client: self, _turn: (self.inner.turn.lock().await, None) }
+    }
+
+    async fn turn(&self) -> Result<Turn<'_>, AskError> {
         let _counted = Waiting::enter(&self.inner.waiting)?;
-        Ok(self.inner.turn.lock().await)
+        let queue = self.inner.queue.lock().await;
+        Ok((self.inner.turn.lock().await, Some(queue)))
     }
 
     /// `away`: how long an API that is not there is waited for.
@@ -226,10 +242,13 @@ impl Client {
     }
 }
 
+/// The turn; given back before the place at the head of the queue.
+type Turn<'a> = (MutexGuard<'a, ()>, Option<MutexGuard<'a, ()>>);
+
 /// The turn, kept.
 pub(crate) struct Session<'a> {
     client: &'a Client,
-    _turn: tokio::sync::MutexGuard<'a, ()>,
+    _turn: Turn<'a>,
 }
 
 impl Session<'_> {

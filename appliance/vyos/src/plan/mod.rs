@@ -117,13 +117,14 @@ impl Plans {
         by: Actor,
         operator: Operator,
     ) -> Arc<Plan> {
-        let risks = match after {
+        let mut risks = match after {
             Some(after) => risks(&seen, after, operator),
-            None => vec![Risk {
-                stake: Stake::Cuts,
-                text: "What this leads to could not be worked out beforehand.".to_owned(),
-            }],
+            None => unknown(&draft.commands),
         };
+        if draft.commands.iter().any(|command| matches!(command, Command::Comment(..))) {
+            let text = "Remarks are not undone with the rest if nobody keeps it.".to_owned();
+            risks.push(Risk { stake: Stake::Note, text });
+        }
         let word = seen.value_at(["system", "host-name"]).unwrap_or("vyos").to_owned();
         let Draft { commands, why, origin } = draft;
         let (id, made) = (new_id(), Instant::now());
@@ -149,6 +150,22 @@ impl Plans {
     pub(crate) fn forget(&self, id: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
+}
+
+/// The risks of commands of which it is not known what they lead to.
+fn unknown(commands: &[Command]) -> Vec<Risk> {
+    let api = ["service", "https", "api"];
+    let touches = |command: &Command| {
+        let (Command::Set(path) | Command::Delete(path) | Command::Comment(path, _)) = command;
+        path.iter().zip(api).all(|(word, own)| word == own)
+    };
+    let text = "What this leads to could not be worked out beforehand";
+    vec![if commands.iter().any(touches) {
+        let text = format!("{text}, and it touches the HTTP API that Panoptikon itself uses.");
+        Risk { stake: Stake::Refused, text }
+    } else {
+        Risk { stake: Stake::Cuts, text: format!("{text}.") }
+    }]
 }
 
 fn new_id() -> String {

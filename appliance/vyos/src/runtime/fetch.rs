@@ -1,6 +1,6 @@
 //! Fetches texts: runs a program with a bound on time and output, reads files with a bound on size.
 
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -140,7 +140,21 @@ fn read(path: &Path) -> Result<Option<String>, RuntimeError> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-fn run(program: &'static str, arguments: &[&str]) -> Result<String, RuntimeError> {
+/// The end of a file, from its first whole line on.
+pub(super) fn tail(path: &Path, bytes: u64) -> Result<String, RuntimeError> {
+    let failed = |source| RuntimeError::File { path: path.to_owned(), source };
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let start = length.saturating_sub(bytes);
+    file.seek(SeekFrom::Start(start)).map_err(failed)?;
+    let mut end = Vec::new();
+    file.take(bytes).read_to_end(&mut end).map_err(failed)?;
+    let text = String::from_utf8_lossy(&end).into_owned();
+    let cut = if start > 0 { text.split_once('\n') } else { None };
+    Ok(cut.map(|(_, whole)| whole.to_owned()).unwrap_or(text))
+}
+
+pub(super) fn run(program: &'static str, arguments: &[&str]) -> Result<String, RuntimeError> {
     let started = Instant::now();
     let mut child = Command::new(program)
         .args(arguments)

@@ -5,6 +5,7 @@
 pub mod containers;
 mod fetch;
 pub mod fwlog;
+pub mod journal;
 pub mod leases;
 pub mod nft;
 pub mod vpn;
@@ -16,6 +17,7 @@ pub use fetch::{
     fetch_openvpn, fetch_wireguard,
 };
 pub use fwlog::{LogAction, LogLine, parse_log_line};
+pub use journal::{LogEntry, fetch_firewall_log, parse_firewall_log};
 pub use leases::{Lease, LeaseState, PoolUsage, pool_usage};
 pub use nft::{Counter, Counters, parse_nft};
 pub use vpn::{IpsecSa, OpenVpnClient, parse_openvpn_status, parse_swanctl_sas};

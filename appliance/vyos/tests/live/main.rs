@@ -4,4 +4,5 @@
 mod api;
 mod bed;
 mod changes;
+mod two_states;
 mod watching;

@@ -120,7 +120,7 @@ async fn fixed_addresses_are_listed_changed_and_deleted() {
         let commands = bed.planned(&mut ada, &answer).await;
         let wanted = format!("set {path} ip-address 192.168.1.21");
         assert_eq!(commands.last(), Some(&wanted), "{commands:?}");
-        let fields = [("network", "LAN"), ("subnet", "192.168.1.0/24"), ("old", "printer")];
+        let fields = [("place", "LAN 192.168.1.0/24"), ("old", "printer")];
         let answer = ada.post("/router/dhcp/fixed/delete", &fields).await;
         assert_eq!(bed.planned(&mut ada, &answer).await, [format!("delete {path}")]);
         bed.apply(&mut ada, &answer).await.location();

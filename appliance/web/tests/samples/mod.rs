@@ -2,7 +2,9 @@
 //! tests and the gallery.
 
 mod router_change;
+mod router_firewall;
 mod router_look;
+mod router_network;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -953,6 +955,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
         ("about", about(mood).render()),
         ("confirm", confirm(mood).render()),
     ];
+    list.extend(router_network::pages(mood));
     let story = story(mood);
     list.push((
         "alert",
@@ -1026,6 +1029,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
     viewer.shell.person = Some(Whom { name: "guest".into(), role: "viewer".into() });
     list.push(("device-viewer", viewer.render()));
     list.extend(router_change::pages(mood));
+    list.extend(router_firewall::pages(mood));
     list.extend(router_look::pages(mood));
     list.into_iter()
         .map(|(name, html)| (name, html.unwrap_or_else(|e| panic!("{name}: {e}"))))

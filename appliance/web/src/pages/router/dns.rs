@@ -130,10 +130,10 @@ fn signature_words(word: Option<&str>) -> &str {
 fn server_words(server: &NameServer) -> String {
     let mut words = server.address.clone();
     if let Some(port) = server.port {
-        words.push_str(&format!(" port {port}"));
+        words = format!("{words} port {port}");
     }
     for other in &server.other {
-        words.push_str(&format!(", {other}"));
+        words = format!("{words}, {other}");
     }
     words
 }

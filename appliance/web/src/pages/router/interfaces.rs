@@ -281,7 +281,11 @@ fn row(one: &Both, snapshot: &Snapshot) -> InterfaceRow {
         description: description.or_else(alias).unwrap_or_default(),
         kind: configured
             .map(|one| one.kind.clone())
-            .or_else(|| live.map(|live| live.link.kind.as_str().to_owned()))
+            .or_else(|| {
+                let link = &live?.link;
+                let named = link.kind != system::interfaces::Kind::Other || link.driver.is_empty();
+                Some(if named { link.kind.as_str().to_owned() } else { link.driver.clone() })
+            })
             .unwrap_or_default(),
         belongs,
         state,
@@ -412,7 +416,7 @@ fn charts(points: &[TrafficPoint]) -> Vec<Chart> {
                 *place = value(point) / size;
             }
         }
-        Chart::new(id, title, unit, first.at, step, values)
+        Chart::new(id, format!("{title}, {unit}"), unit, first.at, step, values)
     };
     vec![
         chart("chart-rx", "In", &|point| point.rx.avg),

@@ -9,14 +9,19 @@ mod changes;
 mod commands;
 mod config;
 mod containers;
+mod counters;
 mod dhcp;
 mod dns;
+mod fill;
 mod filled;
+mod firewall;
 mod interfaces;
 mod keep;
 mod lines;
+mod nat;
 mod overview;
 mod plans;
+mod policy;
 mod quality;
 mod routes;
 mod services;
@@ -50,6 +55,9 @@ const AREAS: &[(&str, &str)] = &[
     ("/router/routes", "Routes"),
     ("/router/dhcp", "DHCP"),
     ("/router/dns", "DNS"),
+    ("/router/firewall", "Firewall"),
+    ("/router/nat", "NAT"),
+    ("/router/policy", "Policy routing"),
     ("/router/vpn", "VPN"),
     ("/router/services", "Services"),
     ("/router/containers", "Containers"),
@@ -75,6 +83,9 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(commands::routes())
         .merge(config::routes())
         .merge(snapshots::routes())
+        .merge(firewall::routes())
+        .merge(nat::routes())
+        .merge(policy::routes())
         .merge(overview::routes())
         .merge(quality::routes())
         .merge(vpn::routes())
@@ -198,6 +209,7 @@ async fn plan_of(
             !matches!(*name, "csrf" | "back")
                 && value.len() <= MOST_REFILLED
                 && !vyos::secrets::is_secret(&[*name])
+                && !vyos::secrets::holds_secret_of(&commands, value)
         })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();

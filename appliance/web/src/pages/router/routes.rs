@@ -66,9 +66,12 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
         shown: format!("{} of {}", count(rows.len() as u64), count(found.len() as u64)),
     };
     let empty = failed.or_else(|| {
-        rows.is_empty().then(|| match all.is_empty() {
-            true => Empty::new("router", "No routes", "The router has no routes of this family."),
-            false => Empty::no_match(&Query::new("/router/routes").href()),
+        rows.is_empty().then(|| {
+            if all.is_empty() {
+                Empty::new("router", "No routes", "The router has no routes of this family.")
+            } else {
+                Empty::no_match("/router/routes")
+            }
         })
     });
     let tabs = [("", "IPv4"), ("v6", "IPv6")].map(|(value, label)| {
@@ -150,7 +153,7 @@ fn way(hop: &NextHop) -> String {
         words.push_str(interface);
     }
     if hop.weight > 1 {
-        words.push_str(&format!(", weight {}", hop.weight));
+        words = format!("{words}, weight {}", hop.weight);
     }
     if !hop.is_active {
         words.push_str(", unusable");

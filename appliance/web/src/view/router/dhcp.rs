@@ -177,6 +177,8 @@ pub struct FixedEditPage {
     pub shell: Shell,
     /// The mapping that is changed; empty for a new one.
     pub old: String,
+    /// Shared network and subnet that it is in; empty for a new one.
+    pub place: String,
     /// Shared network and subnet, of which one is chosen.
     pub subnets: Vec<Choice>,
     /// Its name.

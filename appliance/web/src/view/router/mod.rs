@@ -4,8 +4,12 @@ mod change;
 mod config;
 mod dhcp;
 mod dns;
+mod firewall;
+mod form;
 mod interfaces;
+mod nat;
 mod overview;
+mod policy;
 mod routes;
 mod services;
 mod tools;
@@ -23,11 +27,18 @@ pub use dhcp::{
     NetworkView, PoolPage, SubnetView,
 };
 pub use dns::{DnsDomainPage, DnsForwarderPage, DnsHostPage, DnsPage, DnsRow, RecordRow};
+pub use firewall::{
+    ChainCard, FirewallLogPage, FirewallPage, FlowtableLine, GroupLine, GroupPage, GroupsPage,
+    LogRow, OpeningsPage, RuleLine, ServicePortLine, UnusedFilter, ZoneLine, ZoneWay, ZonesPage,
+};
+pub use form::{Control, Deed, Fieldset, FormPage, Input, Select, Tick, Ticks};
 pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};
+pub use nat::{ForwardLine, NatLine, NatList, NatPage};
 pub use overview::{
     Gauge, LinkView, OverviewPage, QualityForm, QualityPage, SpeedPage, SpeedRow, TargetLine,
     WanView,
 };
+pub use policy::{PolicyPage, SteeringLine};
 pub use routes::{HopFields, RouteRow, RoutesPage, StaticRoutePage, StaticRoutesPage, StaticRow};
 pub use services::{
     ContainerRow, ContainersPage, HttpsPage, ImageRow, NtpPage, ServiceRow, ServicesPage, SshPage,

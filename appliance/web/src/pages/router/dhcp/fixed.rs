@@ -219,7 +219,8 @@ async fn delete(ask: Ask, form: Form) -> Result<Response, Failure> {
         Ok(config) => config,
         Err(error) => return ask.trouble("Fixed addresses", &error).await,
     };
-    let (network, prefix, name) = (form.get("network"), form.get("subnet"), form.get("old"));
+    let (network, prefix) = form.get("place").split_once(' ').unwrap_or_default();
+    let name = form.get("old");
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);
     draft
@@ -280,6 +281,7 @@ async fn page(
     Ok(FixedEditPage {
         shell: ask.router_shell("Fixed address").await,
         old: old.to_owned(),
+        place: chosen.to_owned(),
         subnets: Choice::list(offered, chosen),
         name: filled.field("name", &now.name),
         mac: filled.field("mac", &text(&now.mac)),

@@ -203,11 +203,11 @@ fn row(route: &StaticRoute) -> StaticRow {
     }
 }
 
-fn with_distance(mut words: String, distance: Option<u8>) -> String {
-    if let Some(distance) = distance {
-        words.push_str(&format!(", distance {distance}"));
+fn with_distance(words: String, distance: Option<u8>) -> String {
+    match distance {
+        Some(distance) => format!("{words}, distance {distance}"),
+        None => words,
     }
-    words
 }
 
 fn hop_words(hop: &Hop) -> String {
@@ -218,14 +218,14 @@ fn hop_words(hop: &Hop) -> String {
         words.push_str(interface);
     }
     if let Some(vrf) = &hop.vrf {
-        words.push_str(&format!(" in VRF {vrf}"));
+        words = format!("{words} in VRF {vrf}");
     }
     let mut words = with_distance(words, hop.distance);
     if hop.disabled {
         words.push_str(", switched off");
     }
     for other in &hop.other {
-        words.push_str(&format!(", {other}"));
+        words = format!("{words}, {other}");
     }
     words
 }
