@@ -1,6 +1,7 @@
 //! The router at a glance, the quality of its lines, and the tools that look further.
 
 #![allow(missing_docs, clippy::pedantic)]
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
 
 mod bed;
 #[path = "bed/router.rs"]

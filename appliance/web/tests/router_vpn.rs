@@ -2,6 +2,7 @@
 //! by nobody but the one who made it.
 
 #![allow(missing_docs, clippy::pedantic)]
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
 
 mod bed;
 #[path = "bed/router.rs"]

@@ -83,7 +83,7 @@ fn overview(mood: Mood) -> OverviewPage {
         note: mood.t("Load 0.21, 0.18, 0.12 over 1, 5 and 15 min"),
         tone: [Tone::Ok, Tone::Warn, Tone::Bad][i % 3],
         percent: (i % 2 == 1).then_some(23),
-        spark: (i % 2 == 0).then(|| Sparkline::new(&[1.0, 5.0, 2.0], "percent")),
+        spark: i.is_multiple_of(2).then(|| Sparkline::new(&[1.0, 5.0, 2.0], "percent")),
     };
     let change = |i: usize| ChangeRow {
         number: i as i64,

@@ -68,11 +68,13 @@ fn state(
     if !link.is_up || !link.has_carrier {
         return (Tone::Bad, link.oper.as_str().to_owned(), None);
     }
-    let Some(line) = quality else { return (Tone::Quiet, "not measured".to_owned(), None) };
-    let since = line.since.map(|at| Moment::ago(at, now));
-    match &line.degraded {
+    let Some(measured) = quality else {
+        return (Tone::Quiet, "not measured".to_owned(), None);
+    };
+    let since = measured.since.map(|at| Moment::ago(at, now));
+    match &measured.degraded {
         Some(why) => (Tone::Bad, format!("degraded: {why}"), since),
-        None if line.measured_at.is_none() => (Tone::Quiet, "not measured".to_owned(), None),
+        None if measured.measured_at.is_none() => (Tone::Quiet, "not measured".to_owned(), None),
         None => (Tone::Ok, "fine".to_owned(), since),
     }
 }

@@ -101,13 +101,6 @@ fn read(form: &Form) -> Result<QualitySettings, (&'static str, String)> {
             targets.push(target);
         }
     }
-    fn number<T: std::str::FromStr>(
-        form: &Form,
-        field: &str,
-        name: &'static str,
-    ) -> Result<T, (&'static str, String)> {
-        form.get(field).parse().map_err(|_| (name, "give a number".to_owned()))
-    }
     let settings = QualitySettings {
         enabled: form.ticked("enabled"),
         targets,
@@ -121,6 +114,14 @@ fn read(form: &Form) -> Result<QualitySettings, (&'static str, String)> {
         other => ("targets", other.to_string()),
     })?;
     Ok(settings)
+}
+
+fn number<T: std::str::FromStr>(
+    form: &Form,
+    field: &str,
+    name: &'static str,
+) -> Result<T, (&'static str, String)> {
+    form.get(field).parse().map_err(|_| (name, "give a number".to_owned()))
 }
 
 async fn page(ask: &Ask, form: QualityForm) -> Result<QualityPage, Failure> {

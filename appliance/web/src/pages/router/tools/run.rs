@@ -108,18 +108,20 @@ async fn attempt(
                 PingRequest { family, count, size, interface, ..PingRequest::new(target) };
             let updates = checked!(tools.ping(request));
             note(ask, "router.tool.ping", subject, out).await?;
-            Ok(match flow {
-                true => Outcome::Answer(flowing(updates, say::ping)),
-                false => Outcome::Lines(gathered(updates, say::ping).await),
+            Ok(if flow {
+                Outcome::Answer(flowing(updates, say::ping))
+            } else {
+                Outcome::Lines(gathered(updates, say::ping).await)
             })
         }
         "trace" => {
             let hops = checked!(number(form, "hops"));
             let updates = checked!(tools.trace(TraceRequest { target, family, hops, interface }));
             note(ask, "router.tool.trace", subject, out).await?;
-            Ok(match flow {
-                true => Outcome::Answer(flowing(updates, say::trace)),
-                false => Outcome::Lines(gathered(updates, say::trace).await),
+            Ok(if flow {
+                Outcome::Answer(flowing(updates, say::trace))
+            } else {
+                Outcome::Lines(gathered(updates, say::trace).await)
             })
         }
         "dns" => {

@@ -1,5 +1,7 @@
 //! What the tools say, line by line.
 
+use std::fmt::Write as _;
+
 use system::tools::{
     DnsAnswer, PingUpdate, PortAnswer, PortVerdict, Probe, SpeedPhase, SpeedUpdate, TraceUpdate,
 };
@@ -40,15 +42,15 @@ pub(super) fn trace(update: &TraceUpdate) -> String {
             let mut before = None;
             for Probe { from, ms, note } in probes {
                 if let (Some(ip), true) = (from, *from != before) {
-                    line += &format!(" {ip}");
+                    let _ = write!(line, " {ip}");
                     before = *from;
                 }
                 match ms {
-                    Some(ms) => line += &format!("  {ms:.2} ms"),
-                    None => line += "  *",
+                    Some(ms) => drop(write!(line, "  {ms:.2} ms")),
+                    None => line.push_str("  *"),
                 }
                 if let Some(note) = note {
-                    line += &format!(" {note}");
+                    let _ = write!(line, " {note}");
                 }
             }
             line

@@ -188,19 +188,17 @@ pub(super) fn read(form: &Form, server: String, port: u16) -> Result<Wanted, Edi
     }
     let keepalive: Option<u16> = match form.get("client_keepalive") {
         "" | "0" => None,
-        _ => match number(form, "client_keepalive") {
-            Ok(seconds) => seconds,
-            Err(_) => {
-                check("client_keepalive", Err("1 to 65535 seconds, or nothing".to_owned()));
-                None
-            }
-        },
+        _ => number(form, "client_keepalive").unwrap_or_else(|_| {
+            check("client_keepalive", Err("1 to 65535 seconds, or nothing".to_owned()));
+            None
+        }),
     };
     let edit = PeerEdit { name, allowed_ips: addresses, ..PeerEdit::default() };
     if !key.is_empty() {
-        return match errors.is_empty() {
-            true => Ok(Wanted { edit: PeerEdit { public_key: key, ..edit }, config: None }),
-            false => Err(EditError { fields: errors }),
+        return if errors.is_empty() {
+            Ok(Wanted { edit: PeerEdit { public_key: key, ..edit }, config: None })
+        } else {
+            Err(EditError { fields: errors })
         };
     }
     let endpoint = form.get("client_endpoint");

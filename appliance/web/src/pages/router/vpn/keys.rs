@@ -17,8 +17,8 @@ impl PrivateKey {
         let mut bytes = [0; KEY];
         getrandom::fill(&mut bytes)?;
         // As RFC 7748, 5 has it and wg(8) writes it; the function does it in any case.
-        bytes[0] &= 248;
-        bytes[KEY - 1] = bytes[KEY - 1] & 127 | 64;
+        bytes[0] &= 0xf8;
+        bytes[KEY - 1] = bytes[KEY - 1] & 0x7f | 0x40;
         Ok(Self(bytes))
     }
 
