@@ -1,7 +1,9 @@
 //! Which settings of a configuration are secrets, so that they are never shown, logged or kept in
 //! the clear.
 
-use crate::config::{Command, Kind, Node};
+use std::borrow::Cow;
+
+use crate::config::{Children, Command, Kind, Node};
 
 /// What stands in place of a secret.
 pub const STRUCK_OUT: &str = "••••••••";
@@ -55,6 +57,22 @@ pub fn is_secret<S: AsRef<str>>(path: &[S]) -> bool {
     }
 }
 
+/// Whether what is below a path is named by secrets: SNMP communities are passwords.
+pub fn names_are_secret<S: AsRef<str>>(path: &[S]) -> bool {
+    matches!(path, [.., service, kind]
+        if service.as_ref() == "snmp" && kind.as_ref() == "community")
+}
+
+/// A value without the password that an address of a service may carry: `scp://user:…@host/path`.
+pub fn without_login(value: &str) -> Cow<'_, str> {
+    let login = value.split_once("://").and_then(|(scheme, rest)| {
+        let (login, host) = rest.split_at_checked(rest.find('@')?)?;
+        let (user, _) = login.split_once(':').filter(|_| !login.contains('/'))?;
+        Some(format!("{scheme}://{user}:{STRUCK_OUT}{host}"))
+    });
+    login.map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
 impl Node {
     /// The same configuration with every secret struck out.
     #[must_use]
@@ -72,8 +90,21 @@ fn strike(node: &mut Node, path: &mut Vec<String>) {
                 STRUCK_OUT.clone_into(value);
             }
         }
-        Kind::Leaf(_) => {}
+        Kind::Leaf(values) => {
+            for value in values {
+                if let Cow::Owned(plain) = without_login(value) {
+                    *value = plain;
+                }
+            }
+        }
         Kind::Inner(children) | Kind::Tag(children) => {
+            if names_are_secret(path) {
+                let mut unnamed = Children::new();
+                for (at, (_, child)) in children.iter().enumerate() {
+                    unnamed.insert(&format!("{STRUCK_OUT}{}", at + 1), child.clone());
+                }
+                *children = unnamed;
+            }
             let names: Vec<String> = children.iter().map(|(name, _)| name.to_owned()).collect();
             for (name, child) in names.into_iter().zip(children.values_mut()) {
                 path.push(name);
@@ -97,6 +128,9 @@ pub fn holds_secret_of(commands: &[Command], text: &str) -> bool {
 fn secrets_of(commands: &[Command]) -> impl Iterator<Item = &str> {
     commands.iter().filter_map(|command| match command {
         Command::Set(path) | Command::Delete(path) => {
+            if let Some(at) = (0..path.len()).find(|at| names_are_secret(&path[..*at])) {
+                return path.get(at).map(String::as_str);
+            }
             let (value, setting) = path.split_last()?;
             (is_secret(setting) && !value.is_empty()).then_some(&**value)
         }
@@ -108,10 +142,15 @@ fn secrets_of(commands: &[Command]) -> impl Iterator<Item = &str> {
 pub fn shown(command: &Command) -> String {
     let struck = |path: &[String]| {
         let mut path = path.to_vec();
-        if let Some((value, setting)) = path.split_last_mut()
-            && is_secret(setting)
-        {
-            STRUCK_OUT.clone_into(value);
+        if let Some((value, setting)) = path.split_last_mut() {
+            if is_secret(setting) {
+                STRUCK_OUT.clone_into(value);
+            } else if let Cow::Owned(plain) = without_login(value) {
+                *value = plain;
+            }
+        }
+        if let Some(at) = (0..path.len()).find(|at| names_are_secret(&path[..*at])) {
+            STRUCK_OUT.clone_into(&mut path[at]);
         }
         path
     };
@@ -147,7 +186,8 @@ system { login { user vyos { authentication { encrypted-password "$6$x" public-k
         for secret in ["hunter2", "iJJy=", "zzz=", "$6$x"] {
             assert!(!all.contains(secret), "{secret} in {all}");
         }
-        for open in ["QQyT=", "AAAA", "public authorization ro"] {
+        assert!(!all.contains("community public"), "{all}");
+        for open in ["QQyT=", "AAAA", "authorization ro"] {
             assert!(all.contains(open), "{open} not in {all}");
         }
     }
@@ -170,6 +210,24 @@ system { login { user vyos { authentication { encrypted-password "$6$x" public-k
             "service monitoring telegraf azure-data-explorer authentication client-secret",
         ] {
             assert!(is_secret(&path.split(' ').collect::<Vec<_>>()), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_a_thing_is_named_by_and_what_an_address_carries_may_be_a_secret() {
+        let list = commands::parse(
+            "set service snmp community s3cret authorization ro\n\
+             set system config-management commit-archive location scp://ben:pw1@192.0.2.1/a",
+        )
+        .unwrap();
+        assert_eq!(
+            shown(&list[0]),
+            format!("set service snmp community {STRUCK_OUT} authorization ro")
+        );
+        assert!(shown(&list[1]).contains("scp://ben:"), "{}", shown(&list[1]));
+        assert!(!shown(&list[1]).contains("pw1"), "{}", shown(&list[1]));
+        for plain in ["http://host/a@b:c", "mail@host", "https://host:8443/", "a:b@c"] {
+            assert_eq!(without_login(plain), plain);
         }
     }
 

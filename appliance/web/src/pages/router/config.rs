@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use vyos::config::{Document, Kind, Node};
-use vyos::secrets::{STRUCK_OUT, is_secret, shown};
+use vyos::secrets::{STRUCK_OUT, is_secret, names_are_secret, shown, without_login};
 
 use super::LOOK;
 use crate::http::{Failure, Route, Routes};
@@ -140,12 +140,14 @@ fn line(name: &str, node: &Node, path: &[String], above: String) -> ConfigLine {
     let below = node.count();
     let leaf = matches!(node.kind, Kind::Leaf(_));
     let own: Vec<String> = path.iter().cloned().chain([name.to_owned()]).collect();
+    // What is named by a secret has no page: its address would tell it.
+    let hidden = names_are_secret(path);
     ConfigLine {
         above,
-        name: name.to_owned(),
+        name: if hidden { STRUCK_OUT.to_owned() } else { name.to_owned() },
         values: values_of(node.values(), path, name),
         remark: node.comment.clone().unwrap_or_default(),
-        href: if leaf || below == 0 { String::new() } else { href(&own) },
+        href: if leaf || below == 0 || hidden { String::new() } else { href(&own) },
         below: match below {
             0 => String::new(),
             1 => "1 node".to_owned(),
@@ -159,7 +161,7 @@ fn values_of(values: &[String], path: &[String], name: &str) -> Vec<String> {
     if is_secret(&words) {
         values.iter().map(|_| STRUCK_OUT.to_owned()).collect()
     } else {
-        values.to_vec()
+        values.iter().map(|value| without_login(value).into_owned()).collect()
     }
 }
 
@@ -174,6 +176,9 @@ fn find(
     let Some(all) = node.children() else { return };
     for (name, child) in all.iter() {
         let values = values_of(child.values(), path, name);
+        if names_are_secret(path) {
+            continue;
+        }
         let hit = name.to_lowercase().contains(search)
             || values.iter().any(|value| value.to_lowercase().contains(search));
         if hit && found.len() < MOST_FOUND {
