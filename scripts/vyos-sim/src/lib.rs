@@ -304,7 +304,12 @@ impl Sim {
 
     /// Does what the next request asks, and closes the connection instead of answering.
     pub fn lose_next_answer(&self) {
-        self.shared.router().knobs.lose_next = true;
+        self.lose_next_answer_to("");
+    }
+
+    /// The same for the next request of an endpoint, such as `/configure`.
+    pub fn lose_next_answer_to(&self, endpoint: &str) {
+        self.shared.router().knobs.lose_next = Some(endpoint.to_owned());
     }
 
     /// The server is gone for so long; what its session held is lost.

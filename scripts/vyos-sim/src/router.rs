@@ -47,7 +47,8 @@ pub(crate) struct Knobs {
     pub(crate) refused: Option<Vec<String>>,
     pub(crate) late_load_wins: bool,
     pub(crate) obeys_reboot: bool,
-    pub(crate) lose_next: bool,
+    /// The endpoint whose next answer is lost; an empty one is any.
+    pub(crate) lose_next: Option<String>,
     pub(crate) op_answers: Vec<(Vec<String>, String)>,
 }
 
@@ -131,7 +132,7 @@ impl Shared {
                 refused: None,
                 late_load_wins: true,
                 obeys_reboot: false,
-                lose_next: false,
+                lose_next: None,
                 op_answers: Vec::new(),
             },
             server: Server::default(),

@@ -239,7 +239,9 @@ async fn work(link: Link, request: Request<Incoming>) -> Option<Reply> {
     };
     let (number, lose) = {
         let mut router = link.shared.router();
-        (router.begins(seen), std::mem::take(&mut router.knobs.lose_next))
+        let meant = |endpoint: &mut String| seen.path.starts_with(endpoint.as_str());
+        let lose = router.knobs.lose_next.take_if(meant).is_some();
+        (router.begins(seen), lose)
     };
     let reply =
         if too_large { Some(Reply::nginx(413)) } else { api::answer(&link.shared, asked).await };

@@ -105,8 +105,7 @@ async fn an_answer_that_was_lost_is_found_out_and_nothing_is_sent_twice() {
     let bed = Bed::new(Release::Current).await;
     let plan = bed.plan("set system host-name edge").await;
     bed.sim.forget_requests();
-    bed.router().document().await.unwrap();
-    bed.sim.lose_next_answer();
+    bed.sim.lose_next_answer_to("/configure");
     let number = bed.router().apply(&plan, LONG, &person("ana")).await.unwrap();
     assert_eq!(bed.state(number).await, State::Waiting);
     let sent = bed.sim.requests().into_iter().filter(|s| s.body.contains("edge")).count();
