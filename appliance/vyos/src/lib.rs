@@ -28,7 +28,7 @@ pub use change::{
 };
 pub use plan::risk::{Operator, Risk, Stake, risks};
 pub use plan::{Draft, MOST_COMMANDS, Origin, Plan};
-pub use router::{Link, OpenError, PlanError, Router, Settings, Status, Trouble};
+pub use router::{Link, OpenError, PlanError, Router, Settings, SnapshotTrouble, Status, Trouble};
 pub use snapshots::{Kept, Snapshot, SnapshotError};
 
 use store::{Migration, Room};

@@ -7,41 +7,37 @@
 
 mod book;
 mod commit;
+mod notes;
 pub(crate) mod record;
+mod settle;
 mod touch;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use access::Caller;
 use access::audit::{AuditLog, Entry, Outcome};
-use access::{Actor, Caller};
 use events::Events;
-use model::{NewEvent, Severity, Timestamp};
-use serde::Serialize;
-use serde_json::json;
-use store::{Store, StoreError};
+use model::Timestamp;
+use store::Store;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 pub use book::BookError;
 pub use record::{Change, State};
+pub use words::{ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, USUAL_COUNTDOWN, Unsettled};
 
-use crate::api::{Harm, Request, check_command};
-use crate::client::{AskError, Client, Session};
+use crate::api::{Request, check_command};
+use crate::client::{AskError, Client};
 use crate::config::{Command, Node};
 use crate::secrets::shown;
 use book::{Book, Pending, Stage};
-use commit::{Committed, Said, Saved, Undone, commit, confirmed, save, undo};
+use commit::{Committed, Said, commit};
 use touch::{builds_on, overlap, undone, untouched};
 
-/// The shortest countdown.
-pub const SHORTEST_COUNTDOWN: Duration = Duration::from_secs(1);
-/// The longest countdown.
-pub const LONGEST_COUNTDOWN: Duration = Duration::from_secs(60 * 60);
-/// The countdown if nobody says another.
-pub const USUAL_COUNTDOWN: Duration = Duration::from_secs(2 * 60);
 /// How much later than we the router itself takes a change back, in minutes: only if we are gone.
 const ROUTER_LATER: u32 = 3;
 /// How many changes may wait at once.
@@ -50,77 +46,6 @@ const MOST_WAITING: usize = 64;
 const LOST: &str = "the router restarted without it and does not take it again";
 /// After how long undoing is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
-
-/// Why a change was not made, or not kept.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// It would arrive changed, or harm the router.
-    #[error(transparent)]
-    Harmful(#[from] Harm),
-    /// It holds nothing.
-    #[error("there is nothing to change")]
-    Empty,
-    /// What it touches is not as it was when it was planned.
-    #[error("the router's configuration has changed since this was planned; look at it again")]
-    Stale,
-    /// Another change that may yet be undone touches the same.
-    #[error("change {number} of {actor} touches the same and is not settled yet")]
-    InTheWay {
-        /// That change.
-        number: i64,
-        /// Who made it.
-        actor: String,
-    },
-    /// What it takes away could not be put back.
-    #[error("it takes away what the API could not put back, `{0}`: do it on the router's console")]
-    NoWayBack(String),
-    /// Too many wait.
-    #[error("{MOST_WAITING} changes wait to be kept or undone; settle one first")]
-    TooMany,
-    /// The router said no, in its own words; nothing of it runs.
-    #[error("{0}")]
-    Refused(String),
-    /// It went wrong on the way; nothing of it runs.
-    #[error("{0}")]
-    NotDone(String),
-    /// It was done in part and is being undone.
-    #[error("the router did only a part of it, which is being undone: {0}")]
-    Partly(String),
-    /// There is no such change, or it is settled.
-    #[error("change {0} is settled already, or never was")]
-    Settled(i64),
-    /// Something is being done with it right now.
-    #[error("change {0} is being worked on; wait a moment")]
-    Busy(i64),
-    /// The router could not be asked.
-    #[error(transparent)]
-    Ask(#[from] AskError),
-    /// It could not be written down, and is not made without that.
-    #[error(transparent)]
-    Book(#[from] BookError),
-    /// It could not be written down, and is not made without that.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// A change that is not settled, as pages show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unsettled {
-    /// Its number.
-    pub number: i64,
-    /// Who made it.
-    pub actor: String,
-    /// What for.
-    pub why: String,
-    /// How it stands.
-    pub state: State,
-    /// When it is undone unless somebody keeps it.
-    pub deadline: Timestamp,
-    /// Whole seconds until then; 0 while it is being undone.
-    pub seconds: u64,
-    /// Why undoing has not worked so far.
-    pub problem: Option<String>,
-}
 
 struct Live {
     pending: Pending,
@@ -338,205 +263,6 @@ impl Changes {
         result
     }
 
-    /// Keeps a change: from now on it is the configuration that the router starts with.
-    pub(crate) async fn keep(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
-        let own = self.clone();
-        let work = tokio::spawn(async move { own.keep_to_the_end(number, by).await });
-        work.await.unwrap_or_else(|e| Err(ChangeError::NotDone(e.to_string())))
-    }
-
-    async fn keep_to_the_end(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
-        let pending = self.take(number, Some(Stage::Keeping), |live| {
-            live.pending.stage == Stage::Waiting && live.until > Instant::now()
-        })?;
-        if let Err(error) = self.write_live(number).await {
-            self.stage(number, Stage::Waiting);
-            self.release(number, None);
-            return Err(error.into());
-        }
-        let kept = self.save(&pending).await;
-        let outcome = if matches!(kept, Saved::Whole(_)) { Outcome::Ok } else { Outcome::Failed };
-        let (said, result) = match &kept {
-            Saved::Whole(said) => ((*said).to_owned(), Ok(())),
-            Saved::Not(why) => (
-                why.clone(),
-                Err(ChangeError::NotDone(format!("it is kept, but not saved yet: {why}"))),
-            ),
-            Saved::Lost(why) => (why.clone(), Err(ChangeError::NotDone(format!("{LOST}: {why}")))),
-        };
-        self.note(&by, "router.keep", &pending, outcome, Some(&said)).await;
-        self.kept(number, kept).await;
-        self.tell();
-        result
-    }
-
-    /// What follows from how saving ended.
-    async fn kept(&self, number: i64, how: Saved) {
-        match how {
-            Saved::Whole(said) => self.settle(number, State::Kept, said).await,
-            // It stays kept; saving is tried again.
-            Saved::Not(why) => self.again(number, why),
-            Saved::Lost(why) => {
-                self.stage(number, Stage::Undoing);
-                self.write_or_log(number).await;
-                self.undo_now(number, &format!("{LOST}: {why}")).await;
-            }
-        }
-    }
-
-    /// Undoes a change that waits.
-    pub(crate) async fn undo(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
-        let own = self.clone();
-        let work = tokio::spawn(async move {
-            let pending = own
-                .take(number, Some(Stage::Undoing), |live| live.pending.stage == Stage::Waiting)?;
-            own.write_or_log(number).await;
-            let undone = own.undo_now(number, "").await;
-            let outcome = if undone { Outcome::Ok } else { Outcome::Failed };
-            own.note(&by, "router.undo", &pending, outcome, None).await;
-            own.tell();
-            Ok(())
-        });
-        work.await.unwrap_or_else(|e| Err(ChangeError::NotDone(e.to_string())))
-    }
-
-    /// Undoes what nobody kept in time, and finishes what an end of the appliance interrupted.
-    /// Never returns.
-    pub(crate) async fn run(&self) {
-        loop {
-            let due: Vec<i64> = {
-                let live = self.live();
-                let now = Instant::now();
-                live.values()
-                    .filter(|one| !one.busy && one.until <= now)
-                    .map(|one| one.pending.number)
-                    .collect()
-            };
-            for number in due {
-                self.finish(number).await;
-            }
-            let next = self.live().values().filter(|one| !one.busy).map(|one| one.until).min();
-            let next = next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-            tokio::select! {
-                () = sleep_until(next) => {}
-                () = self.inner.wake.notified() => {}
-            }
-        }
-    }
-
-    /// Brings a change to its end whose time is up, or that a start found unfinished.
-    async fn finish(&self, number: i64) {
-        let Ok(pending) = self.take(number, None, |live| live.until <= Instant::now()) else {
-            return;
-        };
-        if pending.stage == Stage::Keeping {
-            let how = self.save(&pending).await;
-            self.kept(number, how).await;
-            return self.tell();
-        }
-        let found = pending.stage;
-        self.stage(number, Stage::Undoing);
-        self.write_or_log(number).await;
-        self.mark(number, State::Undoing, "").await;
-        let why = match found {
-            Stage::Applying => "Panoptikon was stopped while it was being made.",
-            Stage::Waiting => "Nobody kept it in time.",
-            Stage::Undoing | Stage::Keeping => "",
-        };
-        let undone = self.undo_now(number, why).await;
-        if undone || found != Stage::Undoing {
-            let outcome = if undone { Outcome::Ok } else { Outcome::Failed };
-            self.note(&Caller::system(), "router.undo", &pending, outcome, Some(why)).await;
-        }
-        self.tell();
-    }
-
-    /// Undoes; if the router does not let it, together with all that were made after it, for they
-    /// may build on it. Whether it is undone.
-    async fn undo_now(&self, number: i64, why: &str) -> bool {
-        let session = self.inner.client.urgent_session().await;
-        let found = self.live().get(&number).map(|live| (live.pending.clone(), live.unsure));
-        let Some((pending, unsure)) = found else { return false };
-        let how = undo(&session, &pending.before, &pending.commands, unsure).await;
-        self.sent(&pending.commands);
-        let problem = match how {
-            Undone::Whole => match self.forget_on_the_router(&session, &pending).await {
-                Ok(()) => {
-                    drop(session);
-                    let remarks =
-                        pending.commands.iter().any(|c| matches!(c, Command::Comment(..)));
-                    let stay = if remarks { " The remarks that it made stay." } else { "" };
-                    self.settle(number, State::Undone, format!("{why}{stay}").trim()).await;
-                    self.publish("router_change_undone", Severity::Low, &pending, why).await;
-                    return true;
-                }
-                Err(error) => error.to_string(),
-            },
-            Undone::Not(Said::Us(problem)) => problem,
-            Undone::Not(Said::Router(problem)) => {
-                // Only a router that says no may say so because of what was built on it.
-                self.bring_forward_later(number);
-                problem
-            }
-        };
-        drop(session);
-        let first = self.live().get(&number).is_some_and(|live| live.problem.is_none());
-        if first {
-            self.publish("router_undo_failing", Severity::Critical, &pending, &problem).await;
-        }
-        self.mark(number, State::Undoing, &problem).await;
-        self.again(number, problem);
-        false
-    }
-
-    /// Ends what else the router has of an undone change: its own waiting, and the file that it
-    /// starts with where another change was saved together with this one.
-    async fn forget_on_the_router(
-        &self,
-        session: &Session<'_>,
-        pending: &Pending,
-    ) -> Result<(), AskError> {
-        if pending.confirm {
-            confirmed(session).await?;
-        }
-        if pending.saved {
-            self.saving(pending.number).await;
-            session.ask(&Request::Save).await?;
-        }
-        Ok(())
-    }
-
-    /// Notes of all other changes that are not settled that the file may hold them from now on: to
-    /// save is to save all that runs. Only with the turn.
-    async fn saving(&self, number: i64) {
-        let others: Vec<i64> = {
-            let mut live = self.live();
-            let others = live.values_mut().filter(|one| one.pending.number != number);
-            others
-                .filter_map(|one| {
-                    let known = std::mem::replace(&mut one.pending.saved, true);
-                    (!known).then_some(one.pending.number)
-                })
-                .collect()
-        };
-        for number in others {
-            self.write_or_log(number).await;
-        }
-    }
-
-    /// Lets the time of all later changes be up.
-    fn bring_forward_later(&self, number: i64) {
-        let mut live = self.live();
-        let waiting = |one: &&mut Live| !one.busy && one.pending.stage == Stage::Waiting;
-        for (_, later) in live.range_mut(number + 1..) {
-            if waiting(&later) {
-                later.until = Instant::now();
-            }
-        }
-        drop(live);
-        self.inner.wake.notify_one();
-    }
-
     /// What the router runs, and what of it we changed since this was last asked.
     pub(crate) async fn read(&self) -> Result<(Node, Own), AskError> {
         let session = self.inner.client.session().await?;
@@ -566,16 +292,6 @@ impl Changes {
 
     fn own(&self) -> std::sync::MutexGuard<'_, Own> {
         self.inner.sent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn save(&self, pending: &Pending) -> Saved {
-        let session = self.inner.client.urgent_session().await;
-        self.saving(pending.number).await;
-        let saved = save(&session, &pending.before, &pending.commands, pending.confirm).await;
-        if !matches!(saved, Saved::Whole("")) {
-            self.sent(&pending.commands);
-        }
-        saved
     }
 
     fn nothing_in_the_way(&self, commands: &[Command]) -> Result<(), ChangeError> {
@@ -736,51 +452,6 @@ impl Changes {
     fn tell(&self) {
         self.inner.told.send_modify(|count| *count += 1);
         self.inner.wake.notify_one();
-    }
-
-    async fn note(
-        &self,
-        by: &Caller,
-        action: &'static str,
-        change: &Pending,
-        outcome: Outcome,
-        said: Option<&str>,
-    ) {
-        let lines: Vec<String> = change.commands.iter().map(shown).collect();
-        let detail = json!({
-            "why": change.why,
-            "commands": lines,
-            "seconds": change.seconds,
-            "made_by": if by.actor == Actor::System { Some(&change.actor) } else { None },
-            "said": said.filter(|said| !said.is_empty()),
-        });
-        let entry = Entry::new(by, action, format!("change:{}", change.number), Timestamp::now());
-        let entry = entry.with(detail).ended(outcome);
-        if let Err(error) = self.inner.audit.append(entry).await {
-            tracing::error!(%error, change = change.number, action, "not in the audit log");
-        }
-    }
-
-    async fn publish(&self, kind: &'static str, severity: Severity, change: &Pending, why: &str) {
-        let Pending { number, actor, why: purpose, .. } = change;
-        let summary = match kind {
-            "router_undo_failing" => {
-                format!("Change {number} of {actor} cannot be undone yet: {why}")
-            }
-            _ => format!("Change {number} of {actor} was undone: {purpose}"),
-        };
-        let event = NewEvent {
-            at: Timestamp::now(),
-            source: "router",
-            kind,
-            severity,
-            device: None,
-            summary: summary.chars().take(400).collect(),
-            data: json!({ "change": number, "actor": actor, "why": why }),
-        };
-        if let Err(error) = self.inner.events.publish(event).await {
-            tracing::error!(%error, "an event about the router is lost");
-        }
     }
 }
 

@@ -252,12 +252,6 @@ impl<'a> Refill<'a> {
         }
     }
 
-    /// Whether a box was ticked; `usual` where nothing was refused.
-    #[expect(dead_code, reason = "the forms with boxes come with their areas")]
-    pub(super) fn ticked(&self, name: &str, usual: bool) -> bool {
-        if self.query.get(SAID).is_some() { self.query.get(name).is_some() } else { usual }
-    }
-
     /// What the router said, where no field is to blame; empty if nothing was refused.
     pub(super) fn said(&self) -> String {
         self.query.get(SAID).unwrap_or_default().chars().take(2_000).collect()
