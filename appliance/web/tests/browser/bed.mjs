@@ -187,6 +187,13 @@ export const shortenGrace = page => shortened ??= (async () => {
   await section.getByRole('button', { name: 'Save' }).click();
   await page.locator('.flash.ok').waitFor();
   assert.equal(await section.getByLabel('Seconds until offline').inputValue(), '60');
+  // It must have said its name before it leaves, or nobody finds it by that.
+  for (let tries = 0; tries < 60; tries++) {
+    await page.goto('/devices?q=Bens-iPhone');
+    if (await page.locator('tbody .st').count()) break;
+    await page.waitForTimeout(1_000);
+  }
+  await page.goto('/settings#presence');
   await lab('host', 'leave', 'ben-iphone');
   return 'Bens-iPhone';
 })();
