@@ -10,18 +10,20 @@ pub const STRUCK_OUT: &str = "••••••••";
 
 /// Settings whose value is a secret, by their own name.
 const NAMES: &[&str] = &[
-    "authentication-key",
+    "api-key",
     "auth-key",
+    "auth-key-value",
     "auth-password",
+    "authentication-key",
+    "authkey",
     "cak",
     "cisco-authentication",
     "client-secret",
-    "community",
     "encrypted-key",
     "encrypted-password",
     "group-key",
-    "hash",
     "md5-key",
+    "openvpn-option",
     "passphrase",
     "password",
     "plaintext-key",
@@ -34,18 +36,28 @@ const NAMES: &[&str] = &[
     "psk",
     "secret",
     "shared-secret",
+    "shared-secret-key",
     "token",
+    "wep-key",
     "wpa-passphrase",
 ];
+
+/// Whether a setting of this name holds a secret wherever it stands.
+pub fn name_is_secret(name: &str) -> bool {
+    let ends = ["password", "passphrase", "secret", "private-key"];
+    NAMES.contains(&name) || ends.iter().any(|end| name.ends_with(end))
+}
 
 /// Whether the setting at a path holds a secret. The path ends with the setting's name.
 pub fn is_secret<S: AsRef<str>>(path: &[S]) -> bool {
     let word = |back: usize| path.len().checked_sub(back + 1).map(|at| path[at].as_ref());
     let Some(name) = word(0) else { return false };
-    if NAMES.contains(&name) {
+    if name_is_secret(name) {
         return true;
     }
     match name {
+        // Those of routes are no secrets.
+        "community" => path.iter().any(|word| word.as_ref() == "snmp"),
         // `key` is a secret but where it is a public one: of ssh users, and the word for a tag.
         "key" => !path.iter().any(|word| ["public-keys", "public-key"].contains(&word.as_ref())),
         "plaintext" | "encrypted" | "md5" => {
@@ -65,12 +77,21 @@ pub fn names_are_secret<S: AsRef<str>>(path: &[S]) -> bool {
 
 /// A value without the password that an address of a service may carry: `scp://user:…@host/path`.
 pub fn without_login(value: &str) -> Cow<'_, str> {
-    let login = value.split_once("://").and_then(|(scheme, rest)| {
-        let (login, host) = rest.split_at_checked(rest.find('@')?)?;
-        let (user, _) = login.split_once(':').filter(|_| !login.contains('/'))?;
-        Some(format!("{scheme}://{user}:{STRUCK_OUT}{host}"))
-    });
-    login.map_or(Cow::Borrowed(value), Cow::Owned)
+    without_login_as(value, STRUCK_OUT)
+}
+
+/// The same with another mark in the password's place.
+pub(crate) fn without_login_as<'a>(value: &'a str, mark: &str) -> Cow<'a, str> {
+    let plain = || {
+        let (scheme, rest) = value.split_once("://")?;
+        let end = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        // A password may hold the sign that ends it: the last one counts.
+        let (login, host) = authority.rsplit_once('@')?;
+        let (user, _) = login.split_once(':')?;
+        Some(format!("{scheme}://{user}:{mark}@{host}{path}"))
+    };
+    plain().map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 impl Node {
@@ -214,6 +235,22 @@ system { login { user vyos { authentication { encrypted-password "$6$x" public-k
     }
 
     #[test]
+    fn what_only_sounds_like_a_secret_is_shown() {
+        for open in
+            ["vpn ipsec esp-group a proposal 1 hash", "policy route-map a rule 1 set community"]
+        {
+            assert!(!is_secret(&open.split(' ').collect::<Vec<_>>()), "{open}");
+        }
+        for secret in [
+            "interfaces wireless wlan0 security wep-key",
+            "service x api-key",
+            "service snmp trap-target a community",
+        ] {
+            assert!(is_secret(&secret.split(' ').collect::<Vec<_>>()), "{secret}");
+        }
+    }
+
+    #[test]
     fn what_a_thing_is_named_by_and_what_an_address_carries_may_be_a_secret() {
         let list = commands::parse(
             "set service snmp community s3cret authorization ro\n\
@@ -226,6 +263,10 @@ system { login { user vyos { authentication { encrypted-password "$6$x" public-k
         );
         assert!(shown(&list[1]).contains("scp://ben:"), "{}", shown(&list[1]));
         assert!(!shown(&list[1]).contains("pw1"), "{}", shown(&list[1]));
+        assert_eq!(
+            without_login("scp://ben:p@ss@192.0.2.1/a"),
+            format!("scp://ben:{STRUCK_OUT}@192.0.2.1/a")
+        );
         for plain in ["http://host/a@b:c", "mail@host", "https://host:8443/", "a:b@c"] {
             assert_eq!(without_login(plain), plain);
         }

@@ -4,42 +4,15 @@
 use std::str::FromStr;
 
 use crate::config::{Children, Command, Kind, Node};
+use crate::secrets::{name_is_secret, without_login_as};
 
 /// What stands in place of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// Names of settings whose values are secrets, wherever they stand.
-const SECRETS: &[&str] = &[
-    "api-key",
-    "auth-key-value",
-    "auth-password",
-    "authkey",
-    "community",
-    "encrypted-key",
-    "encrypted-password",
-    "key",
-    "md5-key",
-    "openvpn-option",
-    "passphrase",
-    "password",
-    "plaintext-key",
-    "plaintext-password",
-    "pre-shared-key",
-    "pre-shared-secret",
-    "preshared-key",
-    "private-key",
-    "privacy-password",
-    "secret",
-    "shared-secret",
-    "shared-secret-key",
-    "token",
-    "wep-key",
-];
-
-/// A name whose value nobody is shown.
+/// A name whose value nobody is shown. Without the path, which a part of a configuration does not
+/// tell, rather one too many than one too few.
 pub fn is_secret(name: &str) -> bool {
-    SECRETS.contains(&name)
-        || ["password", "passphrase", "secret", "private-key"].iter().any(|s| name.ends_with(s))
+    name_is_secret(name) || matches!(name, "key" | "community")
 }
 
 /// A node that is being read.
@@ -207,16 +180,7 @@ fn conceal(words: &[String]) -> String {
 
 /// An address such as `scp://user:password@host/` without its password.
 pub(crate) fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    match authority.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => {
-            let user = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:{HIDDEN}@{host}{path}")
-        }
-        _ => text.to_owned(),
-    }
+    without_login_as(text, HIDDEN).into_owned()
 }
 
 #[cfg(test)]

@@ -29,19 +29,21 @@ impl RunningContainer {
     }
 }
 
-/// Reads podman's JSON.
-pub fn parse_podman(text: &str) -> Result<Vec<RunningContainer>, RuntimeError> {
-    let failed = |problem: String| RuntimeError::Form { what: "podman's list", problem };
-    // Without any container old releases write nothing, others `null`.
+/// The things of one of podman's lists. Without any, old releases write nothing, others `null`.
+fn list(text: &str, what: &'static str) -> Result<Vec<Value>, RuntimeError> {
+    let failed = |problem: String| RuntimeError::Form { what, problem };
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let json: Value = serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
-    let all = match &json {
-        Value::Null => return Ok(Vec::new()),
-        Value::Array(all) => all,
-        _ => return Err(failed("it is no list".to_owned())),
-    };
+    match serde_json::from_str(text).map_err(|error| failed(error.to_string()))? {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(all) => Ok(all),
+        _ => Err(failed("it is no list".to_owned())),
+    }
+}
+
+/// Reads podman's JSON.
+pub fn parse_podman(text: &str) -> Result<Vec<RunningContainer>, RuntimeError> {
     let container = |one: &Value| {
         let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
         let state = text("State").to_ascii_lowercase();
@@ -54,7 +56,7 @@ pub fn parse_podman(text: &str) -> Result<Vec<RunningContainer>, RuntimeError> {
             state,
         }
     };
-    Ok(all.iter().map(container).collect())
+    Ok(list(text, "podman's list")?.iter().map(container).collect())
 }
 
 /// An image that containers can run.
@@ -68,16 +70,6 @@ pub struct ContainerImage {
 
 /// Reads podman's JSON of images.
 pub fn parse_podman_images(text: &str) -> Result<Vec<ContainerImage>, RuntimeError> {
-    let failed = |problem: String| RuntimeError::Form { what: "podman's images", problem };
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
-    }
-    let json: Value = serde_json::from_str(text).map_err(|error| failed(error.to_string()))?;
-    let all = match &json {
-        Value::Null => return Ok(Vec::new()),
-        Value::Array(all) => all,
-        _ => return Err(failed("it is no list".to_owned())),
-    };
     let image = |one: &Value| {
         let names = one["Names"].as_array().into_iter().flatten();
         ContainerImage {
@@ -85,7 +77,7 @@ pub fn parse_podman_images(text: &str) -> Result<Vec<ContainerImage>, RuntimeErr
             size: one["Size"].as_u64(),
         }
     };
-    Ok(all.iter().map(image).collect())
+    Ok(list(text, "podman's images")?.iter().map(image).collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use axum::http::Method;
 use axum::response::Response;
 use vyos::config::commands::parse;
 
-use super::{CHANGE, Refill, propose};
+use super::filled::Filled;
+use super::{CHANGE, propose};
 use crate::http::{Failure, Route, Routes};
 use crate::pages::errors::sentence;
 use crate::pages::{Ask, Form};
@@ -25,9 +26,9 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
-    let refill = Refill::of(&ask);
-    let fields = (refill.field("why", ""), refill.field("commands", ""));
-    let said = refill.about_all().unwrap_or_default();
+    let filled = Filled::fresh(&ask);
+    let fields = (filled.field("why", ""), filled.field("commands", ""));
+    let said = filled.said(&["why", "commands"]);
     let page = page(&ask, fields, said).await;
     ask.page(&page)
 }

@@ -8,7 +8,8 @@ use vyos::config::Node;
 use vyos::dialect::Dialect;
 use vyos::edit::{Draft, EditError};
 
-use super::{FIELD, Refill, SAID};
+use super::filled::Filled;
+use super::{FIELD, SAID};
 use crate::pages::errors::sentence;
 use crate::pages::{Ask, Form};
 use crate::view::router::{Control, Input, Select, Tick, Ticks};
@@ -60,7 +61,7 @@ impl<'a> Fill<'a> {
         let mut errors = Vec::new();
         if refused {
             let field = ask.query.get(FIELD).unwrap_or_default().to_owned();
-            errors.push((field, Refill::of(ask).said()));
+            errors.push((field, Filled::fresh(ask).router_said()));
         }
         let from = if refused { From::Refused(&ask.query) } else { From::Usual(&ask.query) };
         Self { from, errors: Mutex::new(errors) }

@@ -80,7 +80,8 @@ impl<'a> Filled<'a> {
         self.query.get(SAID).is_some()
     }
 
-    fn router_said(&self) -> String {
+    /// What the router said when it refused; empty if it did not.
+    pub(super) fn router_said(&self) -> String {
         self.query.get(SAID).unwrap_or_default().chars().take(2_000).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The router: what it is, what it runs, and changes of it.
 //!
 //! Every form of an area ends in [`propose`]: commands become a plan, which its person looks at and
-//! applies. A form that the router refused is filled in again by [`Refill`], with the router's words
+//! applies. A form that the router refused is filled in again by [`filled::Filled`], with the router's words
 //! beside the field that caused them.
 
 mod archive;
@@ -46,7 +46,7 @@ use super::{Ask, Form, done, see_other};
 use crate::http::{Entry, Failure, Routes};
 use crate::site::Site;
 use crate::view::router::{CommandLine, RiskLine, TroublePage};
-use crate::view::{Field, Place, Query, Shell, Tab, Tone, Waiting, WaitingChange};
+use crate::view::{Place, Query, Shell, Tab, Tone, Waiting, WaitingChange};
 
 /// The areas, in the order of their tabs.
 const AREAS: &[(&str, &str)] = &[
@@ -227,42 +227,9 @@ async fn plan_of(
     }
 }
 
-/// A form that is filled in again, because the router or we refused it.
-pub(super) struct Refill<'a> {
-    query: &'a Query,
-}
-
 /// The query parameter that carries the router's words, and the one that names the field.
 const SAID: &str = "said";
 const FIELD: &str = "at";
-
-impl<'a> Refill<'a> {
-    /// What came along with a request for the page.
-    pub(super) fn of(ask: &'a Ask) -> Self {
-        Self { query: &ask.query }
-    }
-
-    /// A field as it was filled in, or else as it is usually; with the words about it.
-    pub(super) fn field(&self, name: &str, usual: &str) -> Field {
-        let value = self.query.get(name).unwrap_or(usual);
-        if self.query.get(FIELD) == Some(name) {
-            Field::refused(value, self.said())
-        } else {
-            Field::new(value)
-        }
-    }
-
-    /// What the router said, where no field is to blame; empty if nothing was refused.
-    pub(super) fn said(&self) -> String {
-        self.query.get(SAID).unwrap_or_default().chars().take(2_000).collect()
-    }
-
-    /// Whether the words belong to the form as a whole.
-    pub(super) fn about_all(&self) -> Option<String> {
-        let nowhere = self.query.get(FIELD).is_none_or(str::is_empty);
-        (nowhere && self.query.get(SAID).is_some()).then(|| self.said())
-    }
-}
 
 /// The page with the form that a plan comes from, filled in again.
 fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
