@@ -153,6 +153,42 @@ async fn the_end_of_a_session_closes_its_tabs_at_once() {
 }
 
 #[tokio::test]
+async fn more_tabs_than_a_session_may_have_are_told_so_and_block_nothing() {
+    let door = open(Options::default()).await;
+    let session = door.administrator().await;
+    let cookie = format!("{SESSION_COOKIE}={}", session.cookie.expose());
+    let mut tabs = Vec::new();
+    for _ in 0..12 {
+        tabs.push(Tab::open(&door, &cookie, "/live", OURS).await.unwrap());
+    }
+    wait_for_tabs(&door, 12).await;
+    for _ in 0..20 {
+        let mut refused = Tab::open(&door, &cookie, "/live", OURS).await.unwrap();
+        assert_eq!(refused.close_code().await, Some(1013));
+    }
+    tabs.pop();
+    wait_for_tabs(&door, 11).await;
+    let mut again = Tab::open(&door, &cookie, "/live", OURS).await.unwrap();
+    wait_for_tabs(&door, 12).await;
+    door.app.live.publish(patch("devices", "{}"));
+    assert_eq!(again.text().await, "{}");
+}
+
+#[tokio::test]
+async fn the_tabs_of_one_address_leave_half_of_its_connections_to_requests() {
+    let door = open(Options::default()).await;
+    let mut tabs = Vec::new();
+    for round in 0..3 {
+        let session = door.administrator().await;
+        let cookie = format!("{SESSION_COOKIE}={}", session.cookie.expose());
+        for _ in 0..12 {
+            tabs.push(Tab::open(&door, &cookie, "/live", OURS).await.unwrap());
+        }
+        wait_for_tabs(&door, [12, 16, 16][round]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_message_that_is_too_long_closes_the_tab() {
     let door = open(Options::default()).await;
     let session = door.administrator().await;
