@@ -34,8 +34,7 @@ pub(super) fn restore(config: &Config, file: &str, json: bool) -> Result<ExitCod
     match ask(config, &Request::Restore { file: file.clone() }, json) {
         Err(CliError::Ask(AskError::NotRunning(_))) => {
             let _place = Socket::bind(&config.control_socket).map_err(anyhow::Error::new)?;
-            serve::restore(&config.data_dir, &file)?;
-            done(format!("{} is in place.", file.display()), json)
+            done(serve::restore(&config.data_dir, &file)?, json)
         }
         outcome => outcome,
     }
@@ -49,8 +48,7 @@ pub(super) fn reset(config: &Config, force: bool, json: bool) -> Result<ExitCode
     match ask(config, &Request::ResetDatabase, json) {
         Err(CliError::Ask(AskError::NotRunning(_))) => {
             let _place = Socket::bind(&config.control_socket).map_err(anyhow::Error::new)?;
-            serve::reset(&config.data_dir)?;
-            done("The database is empty.".to_owned(), json)
+            done(serve::reset(&config.data_dir)?, json)
         }
         outcome => outcome,
     }
@@ -185,7 +183,7 @@ fn word(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => {
-            text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+            text.chars().map(|c| if model::is_hidden(c) { '\u{fffd}' } else { c }).collect()
         }
         other => other.to_string(),
     }

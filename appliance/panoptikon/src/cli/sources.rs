@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::config::{DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE, FileText, Sources};
+use crate::config::{
+    DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE, FileText, Place, Problem, Problems, Sources,
+};
 
 use super::CliError;
 
@@ -29,9 +31,16 @@ pub(super) fn gather(matches: &clap::ArgMatches) -> Result<Sources, CliError> {
 }
 
 fn read(name: &str) -> Result<FileText, CliError> {
-    let text = std::fs::read_to_string(name).map_err(|source| CliError::Io {
+    let bytes = std::fs::read(name).map_err(|source| CliError::Io {
         what: format!("reading the configuration {name}"),
         source,
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let sound = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = sound.filter(|byte| **byte == b'\n').count() + 1;
+        let place = Place::File { name: name.to_owned(), line };
+        let message = "this is no UTF-8: save the file with that encoding".to_owned();
+        Problems(vec![Problem { place, message }])
     })?;
     Ok(FileText { name: name.to_owned(), text })
 }

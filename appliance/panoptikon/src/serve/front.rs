@@ -65,7 +65,7 @@ pub(super) fn open(
         tls: Some(Arc::clone(&tls)),
         facts: facts(host),
         components: components(health.clone()),
-        capabilities: capabilities(config.clone()),
+        capabilities: capabilities(config.clone(), house.router.clone()),
     });
     let listen: Vec<Listen> = config
         .listen
@@ -203,9 +203,13 @@ fn components(health: Health) -> Box<dyn Fn() -> Vec<Component> + Send + Sync> {
     })
 }
 
-fn capabilities(config: Config) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
+fn capabilities(
+    config: Config,
+    router: vyos::Router,
+) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
     Box::new(move || {
-        let checks = doctor::examine(&config).into_iter();
+        let router = doctor::RouterApi::known(&config, &router.status().borrow());
+        let checks = doctor::examine(&config, &router).into_iter();
         checks
             .map(|check| Capability {
                 name: check.name.to_owned(),

@@ -26,7 +26,8 @@ use crate::lifecycle::{Ending, Lifecycle};
 use crate::supervisor::Supervisor;
 use crate::{doctor, version};
 
-pub use data::{reset, restore};
+pub use data::{check_backup, reset, restore};
+pub use rooms::router_settings;
 
 /// The longest that a stop may take.
 const LIMIT: Duration = Duration::from_millis(4_800);

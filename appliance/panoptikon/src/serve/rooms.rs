@@ -85,7 +85,7 @@ pub(super) async fn open(
         .context("opening the room discovery")?;
     let alerts = Alerts::new(store.clone(), events.clone());
     let vault = Vault::open(&config.config_dir).context("opening the vault")?;
-    let router = Router::open(router(config), store.clone(), events.clone(), vault, now)
+    let router = Router::open(router_settings(config), store.clone(), events.clone(), vault, now)
         .await
         .context("opening the room vyos")?;
     let system = System::open(store.clone(), events.clone(), system::Options::default())
@@ -97,7 +97,7 @@ pub(super) async fn open(
 }
 
 /// How the router is reached.
-fn router(config: &Config) -> vyos::Settings {
+pub fn router_settings(config: &Config) -> vyos::Settings {
     let keys = match &config.router_key_file {
         Some(file) => KeySource::File(file.clone()),
         None => KeySource::State(API_STATE.into()),
@@ -129,6 +129,10 @@ impl House {
             interfaces: config.interfaces.clone().unwrap_or_default(),
             exclude: config.exclude_interfaces.clone(),
         };
+        // The front door admits the LAN, and its first certificate has the LAN's addresses.
+        if let Err(error) = self.discovery.look_at_interfaces(&options) {
+            tracing::warn!(%error, "the interfaces are known a little later");
+        }
         let discovery = self.discovery.clone();
         supervisor.room("discovery", move |lifecycle| {
             let (discovery, options) = (discovery.clone(), options.clone());
@@ -189,15 +193,18 @@ async fn keep_access(access: Access, lifecycle: Lifecycle) -> Result<()> {
     Ok(())
 }
 
-/// Shows interfaces that cannot be listened to, and tells of them as events.
+/// Shows interfaces that cannot be listened to and floods of made-up addresses, and tells of the
+/// former as events.
 async fn watch_listening(house: House, health: Health, lifecycle: Lifecycle) -> Result<()> {
     const NAME: &str = "listening";
     let mut status = house.discovery.status();
     let mut told: BTreeSet<String> = BTreeSet::new();
     loop {
         let failures = status.borrow_and_update().failures.clone();
-        match failures.iter().next() {
-            Some((interface, why)) => health.degraded(NAME, format!("{interface}: {why}")),
+        let flood = house.discovery.tally().flood(Timestamp::now());
+        let failed = failures.iter().next().map(|(interface, why)| format!("{interface}: {why}"));
+        match failed.or(flood) {
+            Some(why) => health.degraded(NAME, why),
             None => health.ok(NAME),
         }
         for (interface, why) in failures.iter().filter(|(name, _)| !told.contains(*name)) {
@@ -217,6 +224,8 @@ async fn watch_listening(house: House, health: Health, lifecycle: Lifecycle) -> 
                 lifecycle.ended().await;
                 return Ok(());
             },
+            // A flood is over when nothing more is told of it.
+            () = tokio::time::sleep(SPACE_EVERY) => {}
         }
     }
 }
