@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Permission;
+use access::{Permission, Secret, SignIn};
 use common::{Door, Options, open};
 use model::Timestamp;
 use panoptikon_web::http::SESSION_COOKIE;
@@ -177,9 +177,16 @@ async fn more_tabs_than_a_session_may_have_are_told_so_and_block_nothing() {
 #[tokio::test]
 async fn the_tabs_of_one_address_leave_half_of_its_connections_to_requests() {
     let door = open(Options::default()).await;
+    door.administrator().await;
     let mut tabs = Vec::new();
     for round in 0..3 {
-        let session = door.administrator().await;
+        let again = SignIn {
+            name: "ada".to_owned(),
+            password: Secret::new("correct horse battery staple"),
+            address: [127, 0, 0, 1].into(),
+            user_agent: "test".to_owned(),
+        };
+        let session = door.app.access.sign_in(again, Timestamp::now()).await.unwrap();
         let cookie = format!("{SESSION_COOKIE}={}", session.cookie.expose());
         for _ in 0..12 {
             tabs.push(Tab::open(&door, &cookie, "/live", OURS).await.unwrap());

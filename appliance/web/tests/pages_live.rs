@@ -273,7 +273,7 @@ fn a_device_that_is_heard_appears_on_an_open_page_within_a_second() {
 }
 
 async fn a_flood_is_told_of() {
-    let (bed, ada) = seeded([]).await;
+    let (bed, mut ada) = seeded([]).await;
     let options = LanOptions { interfaces: vec!["lan0".to_owned()], ..LanOptions::default() };
     let (stop, stopped) = watch::channel(false);
     let listening = bed.site.discovery.clone();
