@@ -208,8 +208,8 @@ pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
         NetworkChange::Interfaces(all) => Some(all),
         _ => None,
     };
-    let lists = read(&[Table::Links, Table::Addresses])?.into_iter().filter_map(list);
-    Ok(lists.last().unwrap_or_default())
+    let mut lists = read(&[Table::Links, Table::Addresses])?.into_iter().filter_map(list);
+    Ok(lists.next_back().unwrap_or_default())
 }
 
 /// Reads tables once, one after the other.
