@@ -5,6 +5,7 @@
 //! needs of the others, watches over them, and answers people at the command line. The library
 //! exists for its tests; the program is `main.rs`.
 
+pub mod checkup;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -13,4 +14,5 @@ pub mod health;
 pub mod lifecycle;
 pub mod serve;
 pub mod supervisor;
+pub mod update;
 pub mod version;

@@ -170,6 +170,49 @@ fn it_starts_answers_and_stops_within_five_seconds() {
 }
 
 #[test]
+fn health_is_one_line_and_an_exit_code_whatever_is_wrong() {
+    let site = Site::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    let listen = port.expect("a free port").to_string();
+    let ask = |listen: &str| {
+        let begun = Instant::now();
+        let output = site.run(&["health", "--listen", listen]);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, line) = ask(&listen);
+    assert_eq!(code, Some(1));
+    assert!(line.contains("is not running"), "{line}");
+
+    let log = File::create(site.path("log")).expect("a log");
+    let mut serve = site.command(&["serve", "--listen", &listen]);
+    let child = serve.stderr(log).spawn().expect("the program starts");
+    let mut running = Running { site: &site, child };
+    running.wait_until_open();
+    let begun = Instant::now();
+    let line = loop {
+        let (code, line) = ask(&listen);
+        if code == Some(0) {
+            break line;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{line}");
+    };
+    assert!(line.starts_with(&format!("panoptikon {}", env!("CARGO_PKG_VERSION"))), "{line}");
+
+    // It is asked where it listens, wherever the one who asks believes that to be.
+    assert_eq!(ask("127.0.0.1:9").0, Some(0));
+
+    // A process that hangs does not answer either.
+    running.signal(Signal::SIGSTOP);
+    let (code, line) = ask(&listen);
+    running.signal(Signal::SIGCONT);
+    assert_eq!(code, Some(1), "{line}");
+    running.signal(Signal::SIGTERM);
+    running.wait();
+}
+
+#[test]
 fn it_takes_over_after_a_kill_and_stops_when_asked() {
     let site = Site::new();
     let mut killed = site.start();

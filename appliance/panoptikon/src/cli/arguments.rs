@@ -1,6 +1,6 @@
 //! What may be written on the command line. The flags follow from the table of settings.
 
-use clap::{Arg, ArgAction, Command, ValueHint};
+use clap::{Arg, ArgAction, ArgGroup, Command, ValueHint};
 
 use crate::config::{DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE};
 use crate::version;
@@ -25,6 +25,8 @@ pub(super) fn command() -> Command {
             Command::new("serve").about("Run the appliance"),
             Command::new("address").about("Show where its pages are served"),
             Command::new("status").about("Show how each part of the running appliance is doing"),
+            Command::new("health")
+                .about("Tell in one line and by the exit code whether it is well"),
             Command::new("devices").about("List the devices that were seen"),
             Command::new("scan")
                 .about("Look for devices now")
@@ -61,6 +63,7 @@ pub(super) fn command() -> Command {
                 ),
             Command::new("restart").about("Start the running appliance anew"),
             Command::new("stop").about("End the running appliance"),
+            update(),
             router(),
             vyos(),
             Command::new("check-config").about(
@@ -85,6 +88,22 @@ fn router() -> Command {
         .subcommand(Command::new("keep").about("Keep changes that wait").arg(number()))
         .subcommand(Command::new("undo").about("Undo changes that wait").arg(number()))
         .subcommand(Command::new("save").about("Save what the router runs"))
+}
+
+fn update() -> Command {
+    let flag = |id: &'static str, help: &'static str| {
+        Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
+    };
+    let file = |id: &'static str| Arg::new(id).value_name("FILE").value_hint(ValueHint::FilePath);
+    Command::new("update")
+        .about("Install a newer package; goes back by itself unless the new release is well")
+        .arg(file("file").help("The package; its signature is FILE.minisig beside it"))
+        .arg(file("signature").long("signature").requires("file").help("The signature"))
+        .arg(flag("list", "Show how the last update ended, and what there is to go back to"))
+        .arg(flag("rollback", "Go back to the previous release and its database"))
+        .arg(flag("resume", "Go on with an update that was interrupted"))
+        .arg(flag("force", "Do not ask").short('f').requires("rollback"))
+        .group(ArgGroup::new("deed").args(["file", "list", "rollback", "resume"]).required(true))
 }
 
 fn vyos() -> Command {

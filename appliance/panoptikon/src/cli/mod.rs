@@ -4,10 +4,12 @@
 //! running, or not yet or no longer ready.
 
 mod arguments;
+mod health;
 mod offline;
 mod online;
 mod sources;
 mod table;
+mod update;
 mod vyos;
 
 use std::process::ExitCode;
@@ -101,6 +103,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         "check-config" => offline::check_config(&resolved, json),
         "doctor" => offline::doctor(config, json),
         "address" => offline::address(config, json),
+        "health" => health::run(config, json),
         "status" => ask(Request::Status),
         "devices" => ask(Request::Ask(Command::Devices)),
         "scan" => {
@@ -120,6 +123,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         }
         "audit" => ask(Request::Ask(Command::VerifyAudit)),
         "router" => ask(Request::Ask(router(matches))),
+        "update" => update::run(config, matches, json),
         "restart" => ask(Request::Restart),
         "stop" => ask(Request::Stop),
         other => Err(CliError::Failed(format!("no such command: {other}"))),

@@ -43,7 +43,11 @@ pub(super) fn restore(config: &Config, file: &str, json: bool) -> Result<ExitCod
 
 /// Empties the database: through the appliance if it runs, else here.
 pub(super) fn reset(config: &Config, force: bool, json: bool) -> Result<ExitCode, CliError> {
-    if !force && !confirmed(config)? {
+    let question = format!(
+        "This removes all devices, events, accounts and settings under {}; backups stay.",
+        config.data_dir.display()
+    );
+    if !force && !confirmed(&question)? {
         return Err(CliError::Failed("nothing was removed".to_owned()));
     }
     match ask(config, &Request::ResetDatabase, json) {
@@ -65,17 +69,14 @@ fn done(message: String, json: bool) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn confirmed(config: &Config) -> Result<bool, CliError> {
+/// Asks whether that is what is wanted.
+pub(super) fn confirmed(what: &str) -> Result<bool, CliError> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        let message = "there is nobody to ask whether all data is to be removed; give -f if so";
-        return Err(CliError::Failed(message.to_owned()));
+        let message = format!("{what} There is nobody to ask; give -f if that is wanted.");
+        return Err(CliError::Failed(message));
     }
-    print(&format!(
-        "This removes all devices, events, accounts and settings under {}; backups stay.\n\
-         Type yes to go on: ",
-        config.data_dir.display()
-    ));
+    print(&format!("{what}\nType yes to go on: "));
     let _ = std::io::stdout().flush();
     let mut line = String::new();
     stdin

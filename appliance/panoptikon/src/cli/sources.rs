@@ -6,12 +6,16 @@ use crate::config::{DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE, FileText, Sources}
 
 use super::CliError;
 
+/// Meant for the package's own scripts while an update goes back; they call this program, too.
+const DOWNGRADE: &str = "PANOPTIKON_ALLOW_DOWNGRADE";
+
 /// Gathers the sources. A file that was named must exist; the default one need not.
 pub(super) fn gather(matches: &clap::ArgMatches) -> Result<Sources, CliError> {
     let environment: Vec<(String, String)> = std::env::vars_os()
         .map(|(name, value)| {
             (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
         })
+        .filter(|(name, _)| name != DOWNGRADE)
         .collect();
     let by_variable =
         environment.iter().find(|(name, _)| name == FILE_VARIABLE).map(|(_, value)| value.clone());

@@ -6,6 +6,8 @@ use std::time::Duration;
 use model::Explained;
 use serde_json::{Value, json};
 
+use crate::update::Ended;
+
 /// What the rooms answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -38,6 +40,8 @@ pub enum Command {
     },
     /// Make what the router runs what it starts with: `{message}`.
     SaveRouter,
+    /// Write down how an update ended: `{message}`.
+    Updated(Ended),
 }
 
 /// All that the socket understands.
@@ -64,7 +68,11 @@ impl Command {
     /// How long the answer may take.
     pub fn time_out(&self) -> Duration {
         Duration::from_secs(match self {
-            Self::SetupToken | Self::Devices | Self::ResetAuth | Self::Router => 10,
+            Self::SetupToken
+            | Self::Devices
+            | Self::ResetAuth
+            | Self::Router
+            | Self::Updated(_) => 10,
             // The kernel asks 64 addresses a second; both others read the whole database.
             Self::Scan { .. } | Self::Backup | Self::VerifyAudit => 300,
             // Commits of large routers.
@@ -105,6 +113,7 @@ impl Request {
                 ("POST", path, json!({ "number": number.map(|n| n.to_string()) }))
             }
             Self::Ask(Command::SaveRouter) => ("POST", "/router/save", Value::Null),
+            Self::Ask(Command::Updated(ended)) => ("POST", "/updated", json!(ended)),
         }
     }
 
@@ -152,6 +161,12 @@ impl Request {
                 Self::Ask(Command::Settle { keep, number: number.transpose()? })
             }
             ("POST", "/router/save") => Self::Ask(Command::SaveRouter),
+            ("POST", "/updated") => {
+                let ended = serde_json::from_slice(body).map_err(|error| {
+                    Explained::new("bad_request", format!("the body of {path}: {error}"))
+                })?;
+                Self::Ask(Command::Updated(ended))
+            }
             _ => {
                 let message = format!("the control socket knows no {method} {path}");
                 return Err(Explained::new("not_found", message));
@@ -165,6 +180,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::update::machine::Outcome;
+
+    fn any_ended() -> impl Strategy<Value = Ended> {
+        let outcome = prop_oneof![Just(Outcome::Updated), Just(Outcome::RolledBack)];
+        ("[0-9.]{1,9}", "[0-9.]{1,9}", outcome, proptest::option::of(".{0,30}"), "[0-9TZ:-]{0,30}")
+            .prop_map(|(from, to, outcome, why, at)| Ended { from, to, outcome, why, at })
+    }
 
     fn any_request() -> impl Strategy<Value = Request> {
         prop_oneof![
@@ -184,6 +206,7 @@ mod tests {
             (any::<bool>(), proptest::option::of(any::<i64>()))
                 .prop_map(|(keep, number)| Request::Ask(Command::Settle { keep, number })),
             Just(Request::Ask(Command::SaveRouter)),
+            any_ended().prop_map(|ended| Request::Ask(Command::Updated(ended))),
         ]
     }
 

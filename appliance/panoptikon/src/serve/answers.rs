@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use access::audit::Verdict;
-use model::{Explained, Timestamp};
+use access::audit::{self, Verdict};
+use model::{Explained, Severity, Timestamp};
 use serde_json::{Value, json};
 use vyos::{Link, State};
 
 use super::rooms::{House, console};
 use crate::control::{Answer, Appliance, Command};
+use crate::update::Ended;
+use crate::update::machine::Outcome;
 
 impl Appliance for House {
     fn answer(&self, command: Command) -> Answer {
@@ -24,6 +26,7 @@ impl Appliance for House {
                 Command::Router => Ok(house.router_state()),
                 Command::Settle { keep, number } => house.settle(keep, number).await,
                 Command::SaveRouter => house.save_router().await,
+                Command::Updated(ended) => house.updated(ended).await,
             }
         })
     }
@@ -84,6 +87,24 @@ impl House {
         let saved = self.router.save(&console()).await;
         saved.map_err(|error| Explained::new("router", error.to_string()))?;
         Ok(json!({ "message": "The router starts with what it runs now." }))
+    }
+
+    /// Writes an update down, for those who look later.
+    async fn updated(&self, ended: Ended) -> Result<Value, Explained> {
+        let sentence = ended.sentence();
+        let (kind, severity, outcome) = match ended.outcome {
+            Outcome::Updated => ("appliance_updated", Severity::Info, audit::Outcome::Ok),
+            _ if ended.was_wanted() => ("appliance_updated", Severity::Info, audit::Outcome::Ok),
+            _ => ("update_failed", Severity::High, audit::Outcome::Failed),
+        };
+        let line = audit::Entry::new(&console(), "panoptikon.update", &*ended.to, Timestamp::now())
+            .with(json!({ "from": ended.from, "to": ended.to, "why": ended.why }))
+            .ended(outcome);
+        self.access.audit().append(line).await.map_err(failed)?;
+        self.tell(kind, severity, sentence.clone(), "version", &ended.to)
+            .await
+            .map_err(|error| Explained::new("failed", format!("{error:#}")))?;
+        Ok(json!({ "message": sentence }))
     }
 
     fn devices(&self) -> Value {

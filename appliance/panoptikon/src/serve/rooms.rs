@@ -155,7 +155,7 @@ impl House {
         supervisor.room("space", move |lifecycle| watch_space(house.clone(), lifecycle));
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         kind: &'static str,
         severity: Severity,
