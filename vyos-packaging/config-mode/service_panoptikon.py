@@ -7,6 +7,7 @@ import sys
 
 from vyos import ConfigError
 from vyos.config import Config
+from vyos.utils.boot import boot_configuration_complete
 
 PROGRAM = '/usr/bin/panoptikon'
 BASE = ['service', 'panoptikon']
@@ -58,7 +59,9 @@ def hand_over(node, *words):
 
 def verify(node):
     """Refuses what the program would not take."""
-    hand_over(node, '--check')
+    # While the router starts, what is missing may come later, and a refusal would lose the node.
+    booting = [] if boot_configuration_complete() else ['--booting']
+    hand_over(node, '--check', *booting)
 
 
 def generate(node):

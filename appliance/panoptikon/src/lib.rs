@@ -14,3 +14,5 @@ pub mod lifecycle;
 pub mod serve;
 pub mod supervisor;
 pub mod version;
+pub mod vyos_commit;
+pub mod vyos_register;
