@@ -62,6 +62,22 @@ impl Network {
 }
 
 impl Segment {
+    /// The router's own IPv4 address on the link.
+    pub(crate) fn own_v4(&self) -> Option<Ipv4Addr> {
+        self.networks.iter().find_map(|n| match n.own {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        })
+    }
+
+    /// The router's own link-local IPv6 address on the link.
+    pub(crate) fn own_link_local(&self) -> Option<Ipv6Addr> {
+        self.networks.iter().find_map(|n| match n.own {
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => Some(ip),
+            _ => None,
+        })
+    }
+
     /// True for an address that a station on this link can have itself.
     pub fn is_on_link(&self, ip: IpAddr) -> bool {
         let link_local = match ip {

@@ -65,7 +65,7 @@ pub(super) fn command() -> Command {
                         .help("A backup of this appliance"),
                 ),
             Command::new("reset-auth")
-                .about("Forget all ways of signing in and make a new setup token"),
+                .about("End all sessions and make a new setup token"),
             Command::new("db").about("The database").subcommand_required(true).subcommand(
                 Command::new("reset")
                     .about("Remove all data but the backups; works while stopped, too")

@@ -46,8 +46,7 @@ pub enum Command {
     },
     /// Back up the database now: `{path, bytes, message}`.
     Backup,
-    /// Forget all ways of signing in, end all sessions and make a new setup token:
-    /// `{token, message}`.
+    /// End all sessions and make a new setup token: `{token, message}`.
     ResetAuth,
     /// Go through the audit chain: `{intact, message}`.
     VerifyAudit,
