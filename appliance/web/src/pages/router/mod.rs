@@ -108,6 +108,7 @@ pub(super) fn waiting(site: &Site) -> Waiting {
         .router
         .unsettled()
         .into_iter()
+        .filter(|change| change.state != vyos::State::Applying)
         .map(|change| {
             let waits = change.state == vyos::State::Waiting;
             WaitingChange {
