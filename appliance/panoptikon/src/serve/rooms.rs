@@ -40,6 +40,8 @@ const HEAD_EVERY_MINUTES: u64 = 60;
 
 /// What the router's API server was started with, its keys included.
 const API_STATE: &str = "/run/http-api-state";
+/// What a commit on the router keeps locked.
+const COMMIT_LOCK: &str = "/opt/vyatta/config/.lock";
 
 /// The tables of all rooms, lowest floor first.
 pub(super) fn tables() -> Vec<Room> {
@@ -114,6 +116,7 @@ fn router(config: &Config) -> vyos::Settings {
         keys,
         changes: config.config_dir.join("changes"),
         boot_file: config.router_boot_file.clone(),
+        commit_lock: Some(COMMIT_LOCK.into()),
     }
 }
 
