@@ -1,125 +1,28 @@
 //! The program as people run it: start, questions, stop, restart, restore, reset.
 
-use std::fs::{self, File};
+mod site;
+
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_panoptikon");
+use self::site::{PROGRAM, Site, json, text};
 
-/// An appliance with folders of its own.
-struct Site {
-    folder: TempDir,
-}
-
-impl Site {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PANOPTIKON_DATA_DIR", self.path("data"))
-            .env("PANOPTIKON_CONFIG_DIR", self.path("config"))
-            .env("PANOPTIKON_CONTROL_SOCKET", self.path("control.sock"))
-            .env("PANOPTIKON_LISTEN", "127.0.0.1:0")
-            .env("PANOPTIKON_INTERFACES", "lo")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("the program runs")
-    }
-
-    /// The lines of the audit log, each as its actor and action.
-    fn audited(&self) -> Vec<String> {
-        let database = rusqlite::Connection::open(self.path("data/panoptikon.db")).expect("opens");
-        let mut lines =
-            database.prepare("SELECT actor || ' ' || action FROM audit ORDER BY seq").expect("SQL");
-        let lines = lines.query_map([], |row| row.get(0)).expect("rows");
-        lines.collect::<Result<_, _>>().expect("texts")
-    }
-
-    fn start(&self) -> Running<'_> {
-        self.start_as(&mut self.command(&["serve"]))
-    }
-
-    fn start_as(&self, command: &mut Command) -> Running<'_> {
-        let log = File::create(self.path("log")).expect("a log");
-        let child = command.stderr(log).spawn().expect("the program starts");
-        let running = Running { site: self, child };
-        running.wait_until_open();
-        running
-    }
-}
-
-struct Running<'s> {
-    site: &'s Site,
-    child: Child,
-}
-
-impl Running<'_> {
-    fn wait_until_open(&self) {
-        let begun = Instant::now();
-        loop {
-            let output = self.site.run(&["devices", "--json"]);
-            if output.status.code() != Some(3) {
-                return;
-            }
-            let log = fs::read_to_string(self.site.path("log")).unwrap_or_default();
-            assert!(begun.elapsed() < Duration::from_secs(20), "it does not start: {log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Waits for the process; gives back its exit code and how long that took.
-    fn wait(&mut self) -> (Option<i32>, Duration) {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(20) {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                return (status.code(), begun.elapsed());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("it does not end");
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).expect("a process id");
-        kill(Pid::from_raw(pid), signal).expect("signalled");
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn json(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("JSON")
+/// The lines of the audit log, each as its actor and action.
+fn audited(site: &Site) -> Vec<String> {
+    let path = site.path("data/panoptikon.db");
+    let database = rusqlite::Connection::open(path).expect("opens");
+    let mut lines =
+        database.prepare("SELECT actor || ' ' || action FROM audit ORDER BY seq").expect("SQL");
+    let lines = lines.query_map([], |row| row.get(0)).expect("rows");
+    lines.collect::<Result<_, _>>().expect("texts")
 }
 
 #[test]
@@ -196,16 +99,18 @@ fn the_first_certificate_has_the_lans_address_and_the_next_start_keeps_it() {
         return;
     }
     let site = Site::new();
-    let lan = "ip link add lan0 type veth peer name host0 && ip link set host0 up && ip address add 192.168.50.1/24 dev lan0 && \
-               ip link set lan0 up && exec \"$0\" serve";
+    let lan = "ip link add lan0 type veth peer name host0 && ip link set host0 up && \
+               ip address add 192.168.50.1/24 dev lan0 && ip link set lan0 up && exec \"$0\" serve";
     let mut certificates = Vec::new();
     for _ in 0..2 {
-        let mut inside = Command::new("unshare");
-        inside.args(["--net", "sh", "-c", lan, PROGRAM]).env_clear();
-        let variables = site.command(&[]);
-        inside.envs(variables.get_envs().filter_map(|(key, value)| Some((key, value?))));
-        inside.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("PANOPTIKON_INTERFACES", "lan0");
-        let mut running = site.start_as(&mut inside);
+        let mut running = site.start_with(|serve| {
+            let mut inside = Command::new("unshare");
+            inside.args(["--net", "sh", "-c", lan, PROGRAM]).env_clear();
+            inside.envs(serve.get_envs().filter_map(|(key, value)| Some((key, value?))));
+            inside.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+            inside.env("PANOPTIKON_INTERFACES", "lan0").stdin(Stdio::null());
+            *serve = inside;
+        });
         let kept = fs::read(site.path("config/tls/server.json")).expect("a certificate");
         certificates.push(serde_json::from_slice::<Value>(&kept).expect("JSON"));
         running.signal(Signal::SIGTERM);
@@ -215,6 +120,47 @@ fn the_first_certificate_has_the_lans_address_and_the_next_start_keeps_it() {
     let has_it = addresses.as_array().expect("a list").iter().any(|a| a == "192.168.50.1");
     assert!(has_it, "{addresses}");
     assert!(certificates[0] == certificates[1], "another one for the same names and addresses");
+}
+
+#[test]
+fn health_is_one_line_and_an_exit_code_whatever_is_wrong() {
+    let site = Site::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    let listen = port.expect("a free port").to_string();
+    let ask = |listen: &str| {
+        let begun = Instant::now();
+        let output = site.run(&["health", "--listen", listen]);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, line) = ask(&listen);
+    assert_eq!(code, Some(1));
+    assert!(line.contains("is not running"), "{line}");
+
+    let mut running = site.start_with(|serve| {
+        serve.args(["--listen", &listen]);
+    });
+    let begun = Instant::now();
+    let line = loop {
+        let (code, line) = ask(&listen);
+        if code == Some(0) {
+            break line;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{line}");
+    };
+    assert!(line.starts_with(&format!("panoptikon {}", env!("CARGO_PKG_VERSION"))), "{line}");
+
+    // It is asked where it listens, wherever the one who asks believes that to be.
+    assert_eq!(ask("127.0.0.1:9").0, Some(0));
+
+    // A process that hangs does not answer either.
+    running.signal(Signal::SIGSTOP);
+    let (code, line) = ask(&listen);
+    running.signal(Signal::SIGCONT);
+    assert_eq!(code, Some(1), "{line}");
+    running.signal(Signal::SIGTERM);
+    running.wait();
 }
 
 #[test]
@@ -274,7 +220,7 @@ fn a_backup_comes_back_while_running_and_while_stopped() {
     assert!(said.contains("All sessions are ended.") && said.contains("before-restore"), "{said}");
     running.wait_until_open();
     assert!(site.path("data/panoptikon.db.before-restore").exists());
-    assert!(site.audited().iter().any(|line| line == "console database.restore"));
+    assert!(audited(&site).iter().any(|line| line == "console database.restore"));
 
     running.signal(Signal::SIGINT);
     assert_eq!(running.wait().0, Some(0));
@@ -290,8 +236,9 @@ fn a_backup_comes_back_while_running_and_while_stopped() {
 #[test]
 fn promtool_accepts_what_a_running_appliance_gives() {
     let site = Site::new();
-    let mut command = site.command(&["serve"]);
-    let _running = site.start_as(command.env("PANOPTIKON_PLAIN_LISTEN", "127.0.0.1:0"));
+    let _running = site.start_with(|serve| {
+        serve.env("PANOPTIKON_PLAIN_LISTEN", "127.0.0.1:0");
+    });
     let log = fs::read_to_string(site.path("log")).expect("a log");
     let line = log.lines().find(|l| l.contains("serving") && l.contains("plain=true"));
     let address = line.and_then(|l| l.split("address=").nth(1)?.split(' ').next()).expect("told");
@@ -356,7 +303,7 @@ fn a_scan_and_a_backup_from_the_console_are_in_the_audit_log() {
     let _running = site.start();
     site.run(&["scan"]);
     assert!(site.run(&["backup"]).status.success());
-    let lines = site.audited();
+    let lines = audited(&site);
     for line in ["console device.scan", "console backup.create"] {
         assert!(lines.iter().any(|l| l == line), "{line}: {lines:?}");
     }
@@ -374,7 +321,7 @@ fn a_reset_asks_first_and_empties_the_database() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     running.wait_until_open();
     assert!(Path::new(made["path"].as_str().expect("a path")).exists(), "backups stay");
-    assert_eq!(site.audited()[0], "console database.reset");
+    assert_eq!(audited(&site)[0], "console database.reset");
 }
 
 #[test]
