@@ -37,7 +37,7 @@ case_the_unit_may_do_little() {
     # The programs that they name have to be there.
     local unit
     for unit in panoptikon.service panoptikon-prepare.service; do
-        sed 's,/usr/lib/panoptikon/prepare,/bin/true,; s,/usr/bin/panoptikon serve,/bin/true,' \
+        sed 's,/usr/lib/panoptikon/prepare first,/bin/true,; s,/usr/bin/panoptikon serve,/bin/true,' \
             "$LIB_ROOT/vyos-packaging/debian/$unit" >"$folder/$unit"
     done
     expect "verify" "$(SYSTEMD_UNIT_PATH=$folder: systemd-analyze verify "$folder"/*.service 2>&1)" ""
