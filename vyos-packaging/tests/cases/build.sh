@@ -45,3 +45,19 @@ case_the_unit_may_do_little() {
         tail -n 1
     ((PIPESTATUS[0] == 0)) || fail 'the exposure is 3.0 or more'
 }
+
+case_the_flavor_says_nothing_that_vyos_build_would_not_read() {
+    python3 - "$LIB_ROOT/image/flavor/panoptikon.toml" <<'PYTHON' || fail 'the flavor is wrong'
+import sys, tomllib
+flavor = tomllib.load(open(sys.argv[1], "rb"))
+# What build-vyos-image reads of a flavor: others would pass unnoticed.
+known = {"image_format", "packages", "architectures", "includes_chroot", "default_config",
+         "boot_settings", "artifact_format", "disk_size", "build_hook"}
+assert not set(flavor) - known, set(flavor) - known
+assert flavor["image_format"] in ("iso", ["iso"])
+assert "panoptikon" in flavor["packages"]
+for name, architecture in flavor["architectures"].items():
+    assert name in ("amd64", "arm64") and set(architecture) == {"packages"}
+    assert all(isinstance(package, str) for package in architecture["packages"])
+PYTHON
+}
