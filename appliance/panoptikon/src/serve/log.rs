@@ -2,59 +2,48 @@
 
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, Registry, fmt, reload};
 
 use crate::config::{Config, LogFormat};
 
 /// The environment variable that says the level by module, and wins.
 const BY_MODULE: &str = "RUST_LOG";
 
-/// What sets another level, whatever the log looks like.
-type Set = dyn Fn(&str) -> Result<(), String> + Send + Sync;
-
 /// Sets another level.
 #[derive(Clone)]
-pub(super) struct LogLevel(Arc<Set>);
+pub(super) struct LogLevel(Arc<reload::Handle<Targets, Registry>>);
 
 impl LogLevel {
     /// From now on this level; without effect where the environment says it by module.
     pub(super) fn set(&self, level: &str) -> Result<(), String> {
-        (self.0)(level)
+        self.0.reload(filter(level)).map_err(|error| error.to_string())
     }
 }
 
-fn filter(level: &str) -> EnvFilter {
-    match std::env::var(BY_MODULE) {
-        Ok(_) => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level)),
-        Err(_) => EnvFilter::new(level),
-    }
+/// Both are `info`, or `panoptikon_web=debug,warn`. What is neither is not listened to.
+fn filter(level: &str) -> Targets {
+    let by_module = std::env::var(BY_MODULE).ok().and_then(|text| text.parse().ok());
+    by_module.or_else(|| level.parse().ok()).unwrap_or_default()
 }
 
 /// Begins to log.
 pub(super) fn start(config: &Config) -> LogLevel {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(config.log_level))
-        .with_writer(std::io::stderr);
-    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let (set, level) = match config.log_format {
+    let (filter, handle) = reload::Layer::new(filter(config.log_level));
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match config.log_format {
         LogFormat::Text => {
-            let builder = builder.with_ansi(colour).with_filter_reloading();
-            let handle = builder.reload_handle();
-            let set = move |level: &str| handle.reload(filter(level)).map_err(|e| e.to_string());
-            (builder.try_init(), LogLevel(Arc::new(set)))
+            lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed()
         }
-        LogFormat::Json => {
-            let builder = builder.json().with_filter_reloading();
-            let handle = builder.reload_handle();
-            let set = move |level: &str| handle.reload(filter(level)).map_err(|e| e.to_string());
-            (builder.try_init(), LogLevel(Arc::new(set)))
-        }
+        LogFormat::Json => lines.json().boxed(),
     };
-    if let Err(error) = set {
+    if let Err(error) = Registry::default().with(filter).with(lines).try_init() {
         eprintln!("logging as configured is not possible: {error}");
     }
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("{panic}");
     }));
-    level
+    LogLevel(Arc::new(handle))
 }
