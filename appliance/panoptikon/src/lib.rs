@@ -12,6 +12,7 @@ pub mod control;
 pub mod doctor;
 pub mod health;
 pub mod lifecycle;
+pub mod notify;
 pub mod serve;
 pub mod supervisor;
 pub mod update;

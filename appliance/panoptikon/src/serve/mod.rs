@@ -4,6 +4,7 @@
 //! then the database, then the rooms from the lowest floor up. The end runs the other way, within
 //! [`LIMIT`], and a thread of its own sees to that when something hangs.
 
+mod alive;
 mod answers;
 mod data;
 mod front;
@@ -22,7 +23,8 @@ use tokio::runtime::Runtime;
 use crate::config::{Config, LogFormat};
 use crate::control::{Control, Desk, Heartbeat, Socket};
 use crate::health::Health;
-use crate::lifecycle::{Ending, Lifecycle};
+use crate::lifecycle::{Ending, Lifecycle, Next};
+use crate::notify::Notifier;
 use crate::supervisor::Supervisor;
 use crate::{doctor, version};
 
@@ -33,6 +35,9 @@ const LIMIT: Duration = Duration::from_millis(4_800);
 
 /// What rooms get of that to end by themselves.
 const ROOMS_LIMIT: Duration = Duration::from_secs(3);
+
+/// What restoring or resetting may take before the service manager loses patience.
+const SLOW_ENDING: Duration = Duration::from_secs(900);
 
 /// What is left behind once the appliance has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +54,10 @@ pub fn serve(config: &Config) -> Result<Ended> {
     start_log(config);
     tracing::info!(version = version::LINE, data = %config.data_dir.display(), "starting");
     process::raise_file_limit();
+    let notifier = Notifier::from_environment().unwrap_or_else(|error| {
+        tracing::warn!("{error}; it hears nothing of this start");
+        Notifier::default()
+    });
     let lifecycle = Lifecycle::default();
     process::end_on_signals(&lifecycle, LIMIT)?;
     let socket = Socket::bind(&config.control_socket)?;
@@ -63,7 +72,7 @@ pub fn serve(config: &Config) -> Result<Ended> {
         tracing::warn!("{}. {means} To change that: {remedy}", check.found);
     }
 
-    let outcome = runtime.block_on(run(config, &desk, &health, &lifecycle));
+    let outcome = runtime.block_on(run(config, &desk, &health, &lifecycle, &notifier));
     runtime.shutdown_timeout(Duration::from_millis(500));
     let ended = finish(config, outcome, &lifecycle);
     drop(control);
@@ -71,20 +80,42 @@ pub fn serve(config: &Config) -> Result<Ended> {
 }
 
 /// Opens everything, waits for the end, closes everything.
-async fn run(config: &Config, desk: &Desk, health: &Health, lifecycle: &Lifecycle) -> Result<()> {
+async fn run(
+    config: &Config,
+    desk: &Desk,
+    health: &Health,
+    lifecycle: &Lifecycle,
+    notifier: &Notifier,
+) -> Result<()> {
     let mut supervisor = Supervisor::new(health.clone(), lifecycle.clone());
     let house = rooms::open(config, &mut supervisor, health).await?;
     let store = house.store.clone();
     desk.open(Arc::new(house));
     tracing::info!("all rooms are open");
+    notifier.ready(&alive::status(health));
+    let signs = tokio::spawn(alive::keep_telling(notifier.clone(), store.clone(), health.clone()));
     lifecycle.ended().await;
     tracing::info!("ending");
+    signs.abort();
+    tell_the_end(lifecycle, notifier);
     let aborted = supervisor.finish(ROOMS_LIMIT).await;
     if aborted > 0 {
         tracing::warn!(aborted, "rooms did not end in time");
     }
     tokio::task::spawn_blocking(move || store.close()).await.context("closing the database")?;
     Ok(())
+}
+
+/// A stop, or a pause before the same process starts anew.
+fn tell_the_end(lifecycle: &Lifecycle, notifier: &Notifier) {
+    match lifecycle.next() {
+        Next::Nothing => notifier.stopping(),
+        Next::Start => notifier.reloading(),
+        Next::WorkThenStart => {
+            notifier.reloading();
+            notifier.busy_for(SLOW_ENDING, "Replacing the database");
+        }
+    }
 }
 
 /// Does what the one who asked for the end wants done while everything is closed.
