@@ -84,7 +84,9 @@ fn wrong(error: impl std::fmt::Display) -> CliError {
 /// stop takes along.
 fn hand_over(shelf: &Shelf) -> Result<(), CliError> {
     let unit = format!("--unit={UNIT}");
-    let words = ["--quiet", "--collect", &unit, "--description=Update of panoptikon"];
+    // The service's own surroundings.
+    let settings = "--property=EnvironmentFile=-/etc/default/panoptikon";
+    let words = ["--quiet", "--collect", &unit, "--description=Update of panoptikon", settings];
     let output = Command::new("systemd-run")
         .args(words)
         .arg(shelf.updater())

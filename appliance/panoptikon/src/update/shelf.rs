@@ -269,7 +269,8 @@ impl Shelf {
         let mut hasher = Sha256::new();
         let mut file = File::open(package).map_err(failed("opening", package))?;
         io::copy(&mut file, &mut hasher).map_err(failed("reading", package))?;
-        let sum: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum =
+            hasher.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let name = package.file_name().unwrap_or_default().to_string_lossy();
         write_bytes(&self.kept.join("current"), format!("{sum}  {name}\n").as_bytes(), 0o644)
     }
@@ -300,7 +301,7 @@ impl Shelf {
             let updater = self.updater();
             absent_is_fine(fs::remove_file(&updater)).map_err(failed("removing", &updater))?;
         }
-        sync(&self.folder())
+        sync(&self.own)
     }
 }
 
