@@ -17,3 +17,5 @@ pub mod serve;
 pub mod supervisor;
 pub mod update;
 pub mod version;
+pub mod vyos_commit;
+pub mod vyos_register;

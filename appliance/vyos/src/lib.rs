@@ -13,6 +13,7 @@ mod change;
 pub mod client;
 pub mod config;
 pub mod dialect;
+mod durable;
 pub mod edit;
 pub mod facts;
 mod plan;

@@ -164,6 +164,148 @@ fn a_fixed_address_gets_another_name_and_goes() {
 }
 
 #[test]
+fn a_new_network_gets_a_number_where_the_release_needs_one() {
+    let ranges = vec![RangeEdit {
+        name: "0".to_owned(),
+        start: "10.99.0.100".to_owned(),
+        stop: "10.99.0.120".to_owned(),
+    }];
+    let edit = SubnetEdit {
+        ranges,
+        default_router: Some("10.99.0.1".to_owned()),
+        ..SubnetEdit::default()
+    };
+    let at = "set service dhcp-server shared-network-name ROAD subnet 10.99.0.0/24";
+    let lines = |text: &str| {
+        change(text, |draft| draft.add_dhcp_subnet("ROAD", "10.99.0.0/24", &edit)).lines
+    };
+    assert_eq!(
+        lines(SAGITTA),
+        [
+            format!("{at} default-router 10.99.0.1"),
+            format!("{at} range 0 start 10.99.0.100"),
+            format!("{at} range 0 stop 10.99.0.120"),
+        ]
+    );
+    assert_eq!(
+        lines(CURRENT),
+        [
+            format!("{at} option default-router 10.99.0.1"),
+            format!("{at} range 0 start 10.99.0.100"),
+            format!("{at} range 0 stop 10.99.0.120"),
+            format!("{at} subnet-id 2"),
+        ]
+    );
+}
+
+#[test]
+fn a_new_network_that_overlaps_or_leads_nowhere_is_refused() {
+    let edit = SubnetEdit::default();
+    let attempt = |network: &str, prefix: &str| {
+        refused(CURRENT, |draft| draft.add_dhcp_subnet(network, prefix, &edit))
+    };
+    let error = attempt("LAN", "192.168.1.128/25");
+    assert_eq!(error.field("subnet"), Some("192.168.1.0/24 in LAN overlaps it"));
+    assert_eq!(error.field("ranges"), Some("a subnet needs a pool or a fixed address"));
+    assert!(attempt("a b", "10.99.0.0/24").field("network").is_some());
+    assert!(attempt("NEW", "10.99.0.7/24").field("subnet").is_some());
+    assert!(attempt("NEW", "2001:db8:1::/64").field("subnet").is_some(), "no interface is in it");
+}
+
+#[test]
+fn a_network_goes_with_its_last_subnet_and_the_server_with_its_last_network() {
+    let changed = change(CURRENT, |draft| draft.delete_dhcp_subnet("LAN", "192.168.1.0/24"));
+    assert_eq!(changed.lines, ["delete service dhcp-server"]);
+}
+
+#[test]
+fn dhcp_for_ipv6_is_written_in_the_words_of_the_release() {
+    let edit = SubnetEdit {
+        lease_seconds: Some(7200),
+        ranges: vec![RangeEdit {
+            name: "7".to_owned(),
+            start: "2001:db8:7::100".to_owned(),
+            stop: "2001:db8:7::1ff".to_owned(),
+        }],
+        name_servers: texts(&["2001:db8:7::1"]),
+        domain_search: texts(&["home.arpa"]),
+        ..SubnetEdit::default()
+    };
+    let station = |mac: bool| StaticMappingEdit {
+        name: "nas".to_owned(),
+        mac: mac.then(|| "02:00:00:00:10:10".to_owned()),
+        duid: (!mac).then(|| "00:01:00:01:12:34".to_owned()),
+        address: Some("2001:db8:7::10".to_owned()),
+        prefix: Some("2001:db8:77::/56".to_owned()),
+        ..StaticMappingEdit::default()
+    };
+    let prefix = "2001:db8:7::/64";
+    let lines = |text: &str, mac: bool| {
+        let text =
+            text.replace("192.168.1.1/24\"", "192.168.1.1/24\"\n address \"2001:db8:7::1/64\"");
+        change(&text, |draft| {
+            draft.add_dhcp_subnet("LAN6", prefix, &edit)?;
+            draft.set_static_mapping("LAN6", prefix, None, &station(mac))
+        })
+    };
+    let at = "set service dhcpv6-server shared-network-name LAN6 subnet 2001:db8:7::/64";
+    let old = lines(SAGITTA, false);
+    assert_eq!(
+        old.lines,
+        [
+            format!("{at} address-range start 2001:db8:7::100 stop 2001:db8:7::1ff"),
+            format!("{at} domain-search home.arpa"),
+            format!("{at} lease-time default 7200"),
+            format!("{at} name-server 2001:db8:7::1"),
+            format!("{at} static-mapping nas identifier 00:01:00:01:12:34"),
+            format!("{at} static-mapping nas ipv6-address 2001:db8:7::10"),
+            format!("{at} static-mapping nas ipv6-prefix 2001:db8:77::/56"),
+        ]
+    );
+    let new = lines(CURRENT, true);
+    assert_eq!(
+        new.lines,
+        [
+            format!("{at} lease-time default 7200"),
+            format!("{at} option domain-search home.arpa"),
+            format!("{at} option name-server 2001:db8:7::1"),
+            format!("{at} range 7 start 2001:db8:7::100"),
+            format!("{at} range 7 stop 2001:db8:7::1ff"),
+            format!("{at} static-mapping nas ipv6-address 2001:db8:7::10"),
+            format!("{at} static-mapping nas ipv6-prefix 2001:db8:77::/56"),
+            format!("{at} static-mapping nas mac 02:00:00:00:10:10"),
+            format!("{at} subnet-id 1"),
+        ]
+    );
+    let mut root = old.root;
+    root.forget_remarks();
+    let read = facts::dhcp_server(&root, Family::Ipv6).unwrap();
+    assert_eq!(read.networks[0].subnets[0].ranges[0].start.as_deref(), Some("2001:db8:7::100"));
+}
+
+#[test]
+fn a_pool_of_ipv6_that_was_a_prefix_stays_and_ipv4s_own_is_refused() {
+    let prefix = "2001:db8::/64";
+    let text = HOUSE.replace(
+        "range 0 {\n                    start \"2001:db8::100\"",
+        "range 9 {\n prefix \"2001:db8::ff00/120\"\n }\n range 0 {\n start \"2001:db8::100\"",
+    );
+    let changed =
+        change(&text, |draft| draft.edit_dhcp_subnet("LAN", prefix, &SubnetEdit::default()));
+    assert!(changed.lines.iter().any(|line| line.ends_with("range 0")), "{:?}", changed.lines);
+    assert!(!changed.lines.iter().any(|line| line.ends_with("range 9")), "{:?}", changed.lines);
+    let error = refused(&text, |draft| {
+        let edit = SubnetEdit {
+            default_router: Some("2001:db8::1".to_owned()),
+            excluded: texts(&["2001:db8::5"]),
+            ..SubnetEdit::default()
+        };
+        draft.edit_dhcp_subnet("LAN", prefix, &edit)
+    });
+    assert!(error.field("default_router").is_some() && error.field("excluded").is_some());
+}
+
+#[test]
 fn pools_and_options_are_what_was_asked_for_in_both_releases() {
     let edit = SubnetEdit {
         lease_seconds: Some(3600),

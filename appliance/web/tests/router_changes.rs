@@ -215,9 +215,11 @@ async fn a_plan_is_its_makers_own() {
     ben.get(&plan).await.expect(404);
     ben.post(&plan, &[("minutes", "2")]).await.expect(404);
     assert_eq!(router.runs("system host-name").as_deref(), Some("vyos"));
-    router.apply(&mut ada, &answer).await.expect(303);
-    // Pressed twice.
-    ada.post(&plan, &[("minutes", "2")]).await.expect(404);
+    let applied = router.apply(&mut ada, &answer).await.expect(303);
+    // Pressed twice, and asked for once more.
+    let again = ada.post(&plan, &[("minutes", "2")]).await.expect(303);
+    assert_eq!(again.location(), applied.location());
+    assert_eq!(ada.get(&plan).await.expect(303).location(), applied.location());
 }
 
 #[tokio::test]

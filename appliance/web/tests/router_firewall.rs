@@ -121,18 +121,30 @@ async fn what_is_wrong_with_a_rule_is_told_beside_its_field() {
 
 #[tokio::test]
 async fn a_form_that_the_router_refused_comes_back_with_its_words() {
-    let (_bed, mut ada) = RouterBed::new(Release::Current).await;
-    let path = format!(
-        "{FORWARD}/new?action=drop&protocol=tcp&states.new=1&log=1&said=Not+so&at=protocol"
-    );
-    let page = ada.get(&path).await.expect(200);
-    page.says("<p class=\"err\" id=\"e-protocol\">Not so</p>");
+    let (bed, mut ada) = RouterBed::new(Release::Current).await;
+    let under = ["firewall", "ipv4", "forward"].map(str::to_owned).to_vec();
+    bed.sim.fail_commit_under(Some(under));
+    let fields = [("action", "drop"), ("protocol", "tcp"), ("states.new", "1"), ("log", "1")];
+    let answer = ada.post(&format!("{FORWARD}/new"), &fields).await;
+    let review = bed.apply(&mut ada, &answer).await.expect(422);
+    let link = review.body.split("href=\"").find(|part| part.contains("said=")).unwrap();
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    let page = ada.get(&link).await.expect(200);
+    page.says("Commit failed");
     page.says("<option value=\"drop\" selected>");
     page.says("name=\"states.new\" value=\"1\" checked");
     assert!(!page.body.contains("name=\"states.related\" value=\"1\" checked"));
-    let page = ada.get(&format!("{FORWARD}/10?action=drop&said=Busy")).await.expect(200);
-    page.says("role=\"alert\"");
-    page.says("Busy");
+}
+
+#[tokio::test]
+async fn a_link_puts_no_words_of_its_own_into_a_form() {
+    let (_bed, mut ada) = RouterBed::new(Release::Current).await;
+    for said in ["Call+0800-SCAM", "0123456789abcdef01234567"] {
+        let page = ada.get(&format!("{FORWARD}/10?action=drop&said={said}")).await.expect(200);
+        assert!(!page.body.contains("Call 0800-SCAM"), "{}", page.body);
+        page.says("Send it again to see why");
+        page.says("<option value=\"drop\" selected>");
+    }
 }
 
 const MORE: &str = "set firewall ipv4 forward filter rule 11 action 'accept'\n\

@@ -87,20 +87,25 @@ async fn a_client_is_made_whose_private_key_only_its_maker_sees() {
         assert_eq!(line(&page, "Endpoint"), "gw.example.org:51820");
         assert_eq!(line(&page, "AllowedIPs"), "0.0.0.0/0, ::/0");
         assert_ne!(line(&page, "PublicKey"), OWN);
+        let shared = line(&page, "PresharedKey");
+        vyos::edit::value::wireguard_key(&shared).expect("a key");
 
         let plan = plan_in(&page);
         let review = ada.get(&plan).await.expect(200);
         review.says("set interfaces wireguard wg0 peer anna-phone allowed-ips 10.99.0.3/32");
         review.says("set interfaces wireguard wg0 peer anna-phone public-key");
-        assert!(!review.body.contains(&private));
+        review.says("set interfaces wireguard wg0 peer anna-phone preshared-key");
+        assert!(!review.body.contains(&private) && !review.body.contains(&shared));
         ada.post(&plan, &[("minutes", "10"), ("typed", "vyos")]).await.expect(303);
         let peer = "interfaces wireguard wg0 peer anna-phone";
         let public = bed.runs(&format!("{peer} public-key")).expect("a peer");
         assert_eq!(public.len(), 44);
+        assert_eq!(bed.runs(&format!("{peer} preshared-key")), Some(shared.clone()));
         assert_ne!(public, private);
 
         for path in ["/router/vpn", "/router/changes", "/router/config", "/events", "/audit"] {
-            assert!(!ada.get(path).await.body.contains(&private), "{path}");
+            let page = ada.get(path).await.body;
+            assert!(!page.contains(&private) && !page.contains(&shared), "{path}");
         }
         assert!(!is_kept(bed.bed.dir.path(), &private), "kept on disk");
         assert!(!bed.bed.audit().await.join("\n").contains(&private));

@@ -170,6 +170,19 @@ nat {
     }
 }
 protocols {
+    bgp {
+        neighbor 203.0.113.1 {
+            address-family {
+                ipv4-unicast {
+                }
+            }
+            remote-as "64501"
+        }
+        parameters {
+            router-id "203.0.113.2"
+        }
+        system-as "64500"
+    }
     static {
         route 0.0.0.0/0 {
             next-hop 203.0.113.1 {

@@ -25,7 +25,7 @@ need_lab_tools() {
     ((EUID == 0)) || die 'network namespaces need root; run it with sudo'
     local entry missing=()
     for entry in ip:iproute2 kea-dhcp4:kea-dhcp4-server dhclient:isc-dhcp-client udhcpc:udhcpc \
-        dhcpcd:dhcpcd-base radvd:radvd flock:util-linux ping:iputils-ping; do
+        dhcpcd:dhcpcd-base radvd:radvd vtysh:frr flock:util-linux ping:iputils-ping; do
         command -v "${entry%%:*}" >/dev/null 2>&1 || missing+=("${entry#*:}")
     done
     ((${#missing[@]} == 0)) && return

@@ -64,7 +64,6 @@ link set wan0 up
 link set lan0 up
 link set lan0.30 up
 link set lan1 up
-route add default via 203.0.113.1
 EOF
     if [[ -d /proc/sys/net/ipv6 ]]; then
         ip -n "$router" address add fd00:50::1/64 dev lan0 nodad || die 'cannot give lan0 its IPv6 address'
@@ -168,6 +167,7 @@ lab_up() {
     echo "$limit" >"$STATE/limit"
     load_hosts "$limit"
     make_networks
+    start_frr
     start_kea
     start_radvd
     start_services "$load" "$wifi"
@@ -205,7 +205,7 @@ tear_down() {
             ip netns delete "$(ns "$name")"
         done
     fi
-    rm -rf "$STATE"/{pids,run,leases,conf,kea,beds,router} "$STATE"/{namespaces,added.tsv,limit,up,vlan}
+    rm -rf "$STATE"/{pids,run,leases,conf,kea,frr,beds,router} "$STATE"/{namespaces,added.tsv,limit,up,vlan}
 }
 
 lab_down() {
@@ -264,7 +264,7 @@ SETTINGS=(env "PANOPTIKON_DATA_DIR=$STATE/appliance/data" "PANOPTIKON_CONFIG_DIR
     "PANOPTIKON_ROUTER_BOOT_FILE=$STATE/router/config/config.boot")
 
 # serve_router: a stand-in for the router's own API, with a configuration that says what this lab is. Its
-# leases are Kea's; interfaces, routes and packets are the kernel's own.
+# leases are Kea's and its routes FRR's; interfaces and packets are the kernel's own.
 serve_router() {
     local profile=${LAB_PROFILE:-release} folder=$STATE/router sim=${LAB_VYOS_SIM:-}
     if [[ -z $sim ]]; then
@@ -294,8 +294,9 @@ lab_serve() {
     serve_router
     echo "$binary" >"$STATE/run/appliance"
     # shellcheck disable=SC2016
-    spawn appliance router bash -c 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; shift; exec "$@"' \
-        lab-appliance "$STATE/conf/resolv.conf" "${SETTINGS[@]}" "$binary" serve
+    spawn appliance router bash -c 'mount --bind "$1" "$(readlink -f /etc/resolv.conf)"; mount --bind "$2" /run/frr
+        shift 2; exec "$@"' \
+        lab-appliance "$STATE/conf/resolv.conf" "$STATE/frr/router/run" "${SETTINGS[@]}" "$binary" serve
     spawn forward-in router "$LAB_HOSTS" forward --listen "unix:$STATE/run/forward.sock" --to tcp:127.0.0.1:8443
     spawn forward-out - "$LAB_HOSTS" forward --listen "tcp:$listen" --to "unix:$STATE/run/forward.sock"
     wait_for 60 'the appliance' appliance_answers

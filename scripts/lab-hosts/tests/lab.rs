@@ -121,7 +121,24 @@ fn a_small_home_comes_up_with_leases_and_goes_down_without_a_trace() {
 
     // Nothing leaves the home: the router knows no way out but the lab's own WAN.
     let routes = lab.ok(&["exec", "router", "ip", "-4", "route", "show", "default"]);
-    assert_eq!(routes.trim(), "default via 203.0.113.1 dev wan0");
+    assert_eq!(routes.trim().lines().count(), 1, "{routes}");
+    assert!(routes.starts_with("default "), "{routes}");
+    assert!(routes.contains(" via 203.0.113.1 dev wan0 proto static"), "{routes}");
+
+    // The provider announces its networks to the router's FRR.
+    let announced = |network: &str| {
+        let told = lab.ok(&["vtysh", "-c", &format!("show ip route {network} json")]);
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let route = &told[network][0];
+        route["protocol"] == "bgp" && route["installed"] == true
+    };
+    for _ in 0..200 {
+        if announced("198.51.100.0/24") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert!(announced("198.51.100.0/24") && announced("192.0.2.0/24"));
 
     lab.ok(&["down"]);
     assert_eq!(lab.namespaces(), BTreeSet::new());

@@ -1,22 +1,36 @@
 //! What the rooms answer to the control socket.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use access::audit::{self, Verdict};
 use model::{Explained, Severity, Timestamp};
 use serde_json::{Value, json};
 use vyos::{Link, State};
 
+use super::reload::Reload;
 use super::rooms::{House, console};
 use crate::control::{Answer, Appliance, Command};
 use crate::update::Ended;
 use crate::update::machine::Outcome;
 
-impl Appliance for House {
+/// The rooms, and what reloads their configuration.
+pub(super) struct Served {
+    pub(super) house: House,
+    pub(super) reload: Arc<Reload>,
+}
+
+impl Appliance for Served {
     fn answer(&self, command: Command) -> Answer {
-        let house = self.clone();
+        let (house, reload) = (self.house.clone(), Arc::clone(&self.reload));
         Box::pin(async move {
             match command {
+                Command::Reload => reload.run().await,
+                Command::Device { word } => house.device(&word).await,
+                Command::Alerts => house.open_alerts().await,
+                Command::Events { after, limit } => house.latest_events(after, limit).await,
+                Command::Words(words) => Ok(house.words(words)),
+                Command::Counts => house.counts().await,
                 Command::SetupToken => house.setup_token().await,
                 Command::Devices => Ok(house.devices()),
                 Command::Scan { interface } => house.scan(interface).await,
@@ -191,6 +205,6 @@ impl House {
     }
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Explained {
+pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Explained {
     Explained::new("failed", format!("{:#}", anyhow::Error::new(error)))
 }

@@ -4,16 +4,18 @@
 //! A file is written whole under another name, made durable and renamed: what a start finds is one
 //! of the states that were meant.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::merge::Remark;
 use crate::config::{Command, Node};
+use crate::durable;
 
 /// How far a change has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,10 @@ pub(super) struct Pending {
     pub(super) commands: Vec<Command>,
     /// The whole configuration before it.
     pub(super) before: Node,
+    /// What it touched, as it left that; none where that was not to be seen.
+    pub(super) left: Option<Node>,
+    /// The remarks that undoing brings back.
+    pub(super) remarks: Vec<Remark>,
     /// Whether the file that the router starts with may hold it, because another was saved.
     pub(super) saved: bool,
 }
@@ -66,6 +72,10 @@ struct Written {
     commands: Vec<Vec<String>>,
     before: Value,
     #[serde(default)]
+    left: Option<Value>,
+    #[serde(default)]
+    remarks: Vec<(Vec<String>, String)>,
+    #[serde(default)]
     saved: bool,
 }
 
@@ -82,6 +92,22 @@ impl BookError {
     pub(super) fn ended(why: tokio::task::JoinError) -> Self {
         Self { doing: "write", path: PathBuf::from("the book"), source: why.into() }
     }
+}
+
+/// How the files of changes that are not settled end, and of those that are.
+const UNSETTLED: &str = "json";
+const SETTLED: &str = "settled";
+
+/// What the book holds.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Found {
+    /// Everything that is not settled.
+    pub(super) pending: Vec<Pending>,
+    /// What was settled and not struck out yet.
+    pub(super) settled: Vec<Pending>,
+    /// The numbers of those that are not settled and cannot be read: nothing can be done with
+    /// these, and the others must not suffer.
+    pub(super) unreadable: Vec<i64>,
 }
 
 /// The folder of the files.
@@ -109,65 +135,64 @@ impl Book {
             confirm: change.confirm,
             commands: change.commands.iter().map(as_words).collect(),
             before: change.before.to_json(),
+            left: change.left.as_ref().map(Node::to_json),
+            remarks: change.remarks.clone(),
             saved: change.saved,
         };
-        let path = self.path(change.number);
-        let fresh = path.with_extension("new");
         let text = serde_json::to_vec(&written).map_err(std::io::Error::from);
-        let write = |text: &[u8]| -> std::io::Result<()> {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&fresh)?;
-            file.write_all(text)?;
-            file.sync_all()?;
-            std::fs::rename(&fresh, &path)?;
-            File::open(&self.0)?.sync_all()
-        };
-        let written = text.and_then(|text| write(&text));
-        if written.is_err() {
-            // Half of it, with secrets and on a disk that may be full.
-            let _ = std::fs::remove_file(&fresh);
+        let path = self.path(change.number);
+        text.and_then(|text| durable::write(&path, &text)).map_err(failed("write", &path))
+    }
+
+    /// Notes that a change is settled. It stays readable until [`Book::forget`], so that what it
+    /// did is not taken for the work of others.
+    pub(super) fn settle(&self, number: i64) -> Result<(), BookError> {
+        let path = self.path(number);
+        match std::fs::rename(&path, path.with_extension(SETTLED)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("rename", &path)(e)),
+            _ => self.make_durable(),
         }
-        written.map_err(failed("write", &path))
     }
 
     /// Strikes a settled change out.
-    pub(super) fn remove(&self, number: i64) -> Result<(), BookError> {
-        let path = self.path(number);
+    pub(super) fn forget(&self, number: i64) -> Result<(), BookError> {
+        let path = self.path(number).with_extension(SETTLED);
         match std::fs::remove_file(&path) {
             Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("delete", &path)(e)),
-            _ => {
-                File::open(&self.0).and_then(|dir| dir.sync_all()).map_err(failed("write", &self.0))
-            }
+            // Found again it does no harm.
+            _ => Ok(()),
         }
     }
 
-    /// Everything that is not settled, oldest first, and the numbers of those that cannot be read:
-    /// nothing can be done with these, and the others must not suffer.
-    pub(super) fn read(&self) -> Result<(Vec<Pending>, Vec<i64>), BookError> {
-        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+    fn make_durable(&self) -> Result<(), BookError> {
+        File::open(&self.0).and_then(|dir| dir.sync_all()).map_err(failed("write", &self.0))
+    }
+
+    /// Everything in it, oldest first.
+    pub(super) fn read(&self) -> Result<Found, BookError> {
+        let mut found = Found::default();
         for entry in std::fs::read_dir(&self.0).map_err(failed("list", &self.0))? {
             let path = entry.map_err(failed("list", &self.0))?.path();
-            if path.extension().is_none_or(|end| end != "json") {
-                continue;
-            }
-            if let Some(change) = std::fs::read(&path).ok().and_then(|text| read(&text)) {
-                found.push(change);
-            } else {
-                tracing::error!(path = %path.display(), "this unsettled change is unreadable");
-                let name = path.file_stem().and_then(|name| name.to_str());
-                unreadable.extend(name.and_then(|name| name.parse::<i64>().ok()));
+            let end = path.extension().and_then(|end| end.to_str());
+            let Some(end @ (UNSETTLED | SETTLED)) = end else { continue };
+            match (std::fs::read(&path).ok().and_then(|text| read(&text)), end) {
+                (Some(change), SETTLED) => found.settled.push(change),
+                (Some(change), _) => found.pending.push(change),
+                (None, SETTLED) => tracing::warn!(path = %path.display(), "unreadable"),
+                (None, _) => {
+                    tracing::error!(path = %path.display(), "this unsettled change is unreadable");
+                    let name = path.file_stem().and_then(|name| name.to_str());
+                    found.unreadable.extend(name.and_then(|name| name.parse::<i64>().ok()));
+                }
             }
         }
-        found.sort_by_key(|change| change.number);
-        Ok((found, unreadable))
+        found.pending.sort_by_key(|change| change.number);
+        found.settled.sort_by_key(|change| change.number);
+        Ok(found)
     }
 
     fn path(&self, number: i64) -> PathBuf {
-        self.0.join(format!("{number}.json"))
+        self.0.join(number.to_string()).with_extension(UNSETTLED)
     }
 }
 
@@ -185,6 +210,8 @@ fn read(text: &[u8]) -> Option<Pending> {
         confirm: written.confirm,
         commands: written.commands.into_iter().map(from_words).collect::<Option<_>>()?,
         before: Node::from_json(&written.before).ok()?,
+        left: written.left.and_then(|left| Node::from_json(&left).ok()),
+        remarks: written.remarks,
         saved: written.saved,
     })
 }
@@ -233,6 +260,8 @@ pub(super) fn example(number: i64) -> Pending {
             Command::Comment(vec!["system".to_owned()], String::new()),
         ],
         before: Node::from_json(&json).unwrap(),
+        left: Node::from_json(&json).ok(),
+        remarks: vec![(vec!["system".to_owned()], "old 'one'".to_owned())],
         saved: false,
     }
 }
@@ -248,10 +277,18 @@ mod tests {
         let (first, second) = (example(9), example(10));
         book.write(&second).unwrap();
         book.write(&first).unwrap();
-        assert_eq!(book.read().unwrap(), (vec![first.clone(), second.clone()], vec![]));
-        book.remove(first.number).unwrap();
-        book.remove(first.number).unwrap();
-        assert_eq!(book.read().unwrap(), (vec![second], vec![]));
+        let pending = vec![first.clone(), second.clone()];
+        assert_eq!(book.read().unwrap(), Found { pending, ..Found::default() });
+        book.settle(first.number).unwrap();
+        book.settle(first.number).unwrap();
+        let (pending, settled) = (vec![second], vec![first.clone()]);
+        assert_eq!(
+            book.read().unwrap(),
+            Found { pending: pending.clone(), settled, ..Found::default() }
+        );
+        book.forget(first.number).unwrap();
+        book.forget(first.number).unwrap();
+        assert_eq!(book.read().unwrap(), Found { pending, ..Found::default() });
     }
 
     #[test]
@@ -261,6 +298,7 @@ mod tests {
         book.write(&example(2)).unwrap();
         std::fs::write(dir.path().join("1.json"), "{\"number\":1,").unwrap();
         std::fs::write(dir.path().join("3.new"), "{}").unwrap();
-        assert_eq!(book.read().unwrap(), (vec![example(2)], vec![1]));
+        let found = book.read().unwrap();
+        assert_eq!((found.pending, found.unreadable), (vec![example(2)], vec![1]));
     }
 }

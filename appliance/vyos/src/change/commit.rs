@@ -3,11 +3,13 @@
 //! A refused commit may be done in part, a commit without an answer may be done wholly, and one that
 //! concerns the API itself is done after the answer. So the configuration is read back each time.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::touch::{is_done, undone, untouched};
+use super::merge::{Remark, remarks_back, way_back};
+use super::touch::{is_done, untouched};
 use crate::api::{Answer, Batches, MOST_BYTES, Refusal, Request};
 use crate::client::{AskError, Session};
 use crate::config::{Command, Node, diff};
@@ -23,8 +25,8 @@ const BACKGROUND_STEP: Duration = Duration::from_millis(500);
 /// What became of a list of changes.
 #[derive(Debug)]
 pub(super) enum Committed {
-    /// All of it runs. What the router had to say, such as warnings.
-    Whole(String),
+    /// All of it runs. What the router had to say, such as warnings, and what it runs now.
+    Whole(String, Node),
     /// Nothing of it runs.
     Nothing(Said),
     /// Some of it runs.
@@ -71,7 +73,7 @@ pub(super) async fn commit(
     }
     match session.config().await {
         Ok(now) if is_done(&now, before, commands) => {
-            Committed::Whole(without_secrets_of(commands, warnings.trim()))
+            Committed::Whole(without_secrets_of(commands, warnings.trim()), now)
         }
         Ok(now) => {
             let said = "the router accepted it, but does not run it; its own log may say why";
@@ -95,7 +97,7 @@ async fn look(
     if error.may_be_done() {
         // It may be under way yet.
         return match session.config_after_commits().await {
-            Ok(now) if is_done(&now, before, commands) => Committed::Whole(String::new()),
+            Ok(now) if is_done(&now, before, commands) => Committed::Whole(String::new(), now),
             Ok(now) => part_or_nothing(&now, before, commands, said),
             Err(error) => Committed::Unknown(error.to_string()),
         };
@@ -133,40 +135,88 @@ async fn settle(
 /// How undoing ended.
 #[derive(Debug)]
 pub(super) enum Undone {
-    /// All that the changes touch is as before them.
-    Whole,
+    /// All that the changes touch is as before them, but for what others made of it since. What
+    /// there is to say about that.
+    Whole(String),
     /// It is not, and why.
     Not(Said),
 }
 
-/// Brings back what was before, of all that the changes touch. Where it is not sure that the router
-/// has ended what it was asked for, that is waited for first.
-pub(super) async fn undo(
-    session: &Session<'_>,
-    before: &Node,
-    commands: &[Command],
-    unsure: bool,
-) -> Undone {
+/// What is known of a change that is to be undone.
+#[derive(Clone, Copy)]
+pub(super) struct Undoing<'a> {
+    pub(super) before: &'a Node,
+    pub(super) left: Option<&'a Node>,
+    pub(super) remarks: &'a [Remark],
+    pub(super) commands: &'a [Command],
+    /// It is not sure that the router has ended what it was asked for: that is waited for.
+    pub(super) unsure: bool,
+}
+
+/// Brings back what was before, of all that the changes touch.
+pub(super) async fn undo(session: &Session<'_>, what: Undoing<'_>) -> Undone {
+    let Undoing { before, left, remarks, commands, unsure } = what;
     let not = |error: AskError| Undone::Not(Said::Us(error.to_string()));
     let now = if unsure { session.config_after_commits().await } else { session.config().await };
     let now = match now {
         Ok(now) => now,
         Err(error) => return not(error),
     };
-    let target = undone(&now, before, commands);
-    let back = diff(&now, &target);
-    if back.is_empty() {
-        return Undone::Whole;
+    let way = way_back(&now, before, left, commands);
+    let back = diff(&now, &way.target);
+    let remarks = match remarks {
+        [] => Vec::new(),
+        // Unread they are only set where nothing is: of what is gone.
+        some => {
+            let remarked = session.remarked(now.clone()).await;
+            remarks_back(&remarked, &way.target, some, commands)
+        }
+    };
+    let mut said = if way.theirs.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "Others have changed this since, and it stays as they want it: {}.",
+            list(&way.theirs)
+        )
+    };
+    if back.is_empty() && remarks.is_empty() {
+        return Undone::Whole(said);
     }
-    match commit(session, &now, &back, None).await {
-        Committed::Whole(_) => Undone::Whole,
+    let all = [back.as_slice(), remarks.as_slice()].concat();
+    let mut committed = commit(session, &now, &all, None).await;
+    let refused = matches!(committed, Committed::Nothing(Said::Router(_)));
+    if refused && !remarks.is_empty() {
+        // A remark must not keep the rest from being undone.
+        " The router does not take back its remarks.".clone_into(&mut said);
+        committed = if back.is_empty() {
+            return Undone::Whole(said);
+        } else {
+            commit(session, &now, &back, None).await
+        };
+    }
+    match committed {
+        Committed::Whole(..) => Undone::Whole(said),
         Committed::Unknown(why) => Undone::Not(Said::Us(why)),
-        Committed::Nothing(said) | Committed::Part(said) => match session.config().await {
-            // What cannot be seen as done may be as before all the same.
-            Ok(now) if untouched(&now, before, commands) => Undone::Whole,
-            _ => Undone::Not(said),
+        Committed::Nothing(why) | Committed::Part(why) => match session.config().await {
+            // What cannot be seen as done may be as meant all the same.
+            Ok(now) if diff(&now, &way_back(&now, before, left, commands).target).is_empty() => {
+                Undone::Whole(said)
+            }
+            _ => Undone::Not(why),
         },
     }
+}
+
+/// Some of many settings.
+fn list(settings: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = settings.iter().take(SHOWN).map(|path| format!("`{path}`"));
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if let more @ 1.. = settings.len().saturating_sub(SHOWN) {
+        let _ = write!(text, " and {more} more");
+    }
+    text
 }
 
 /// How it ended that what is kept be saved.
@@ -197,7 +247,7 @@ pub(super) async fn save(
     if !is_done(&now, before, commands) {
         if untouched(&now, before, commands) {
             match commit(session, &now, commands, None).await {
-                Committed::Whole(_) => {
+                Committed::Whole(..) => {
                     said = "The router had restarted without it; it was made once more.";
                     confirm = false;
                 }

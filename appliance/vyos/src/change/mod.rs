@@ -7,6 +7,9 @@
 
 mod book;
 mod commit;
+mod hold;
+mod make;
+mod merge;
 mod notes;
 pub(crate) mod record;
 mod settle;
@@ -30,13 +33,10 @@ pub use book::BookError;
 pub use record::{Change, State};
 pub use words::{ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, USUAL_COUNTDOWN, Unsettled};
 
-use crate::api::{Request, check_command};
+use crate::api::Request;
 use crate::client::{AskError, Client};
 use crate::config::{Command, Node};
-use crate::secrets::shown;
-use book::{Book, Pending, Stage};
-use commit::{Committed, Said, commit};
-use touch::{builds_on, overlap, undone, untouched};
+use book::{Book, Found, Pending, Stage};
 
 /// How much later than we the router itself takes a change back, in minutes: only if we are gone.
 const ROUTER_LATER: u32 = 3;
@@ -59,13 +59,17 @@ struct Live {
 
 /// What we ourselves changed.
 #[derive(Default)]
-pub(crate) struct Own(Vec<Command>);
+pub(crate) struct Own {
+    commands: Vec<Command>,
+    /// The changes that were settled meanwhile.
+    settled: Vec<i64>,
+}
 
 impl Own {
     /// A configuration from before in which all that we touched is as it is now: what it still
     /// differs in was changed by others.
     pub(crate) fn without(&self, before: &Node, now: &Node) -> Node {
-        touch::undone(before, now, &self.0)
+        touch::undone(before, now, &self.commands)
     }
 }
 
@@ -112,7 +116,13 @@ impl Changes {
         now: Timestamp,
     ) -> Result<Self, ChangeError> {
         let book = Book::open(dir)?;
-        let (found, unreadable) = book.read()?;
+        let Found { pending: found, settled, unreadable } = book.read()?;
+        // What of it the router runs is ours, whatever it ran when it was last looked at.
+        let mut own = Own::default();
+        for change in settled.iter().chain(&found) {
+            own.commands.extend_from_slice(&change.commands);
+        }
+        own.settled.extend(settled.iter().map(|change| change.number));
         let numbers: Vec<i64> = found.iter().map(|change| change.number).collect();
         store
             .write("router changes", move |w| record::end_forgotten(w, &numbers, &unreadable, now))
@@ -131,7 +141,7 @@ impl Changes {
         let inner = Inner {
             audit: AuditLog::new(store.clone()),
             live: Mutex::new(live.collect()),
-            sent: Mutex::default(),
+            sent: Mutex::new(own),
             client,
             store,
             events,
@@ -173,96 +183,6 @@ impl Changes {
             .collect()
     }
 
-    /// Makes a change. It goes on if its caller goes away.
-    pub(crate) async fn apply(&self, wanted: Wanted, by: Caller) -> Result<i64, ChangeError> {
-        let own = self.clone();
-        let work = tokio::spawn(async move { own.apply_to_the_end(wanted, by).await });
-        work.await.unwrap_or_else(|e| Err(ChangeError::NotDone(e.to_string())))
-    }
-
-    async fn apply_to_the_end(&self, wanted: Wanted, by: Caller) -> Result<i64, ChangeError> {
-        if wanted.commands.is_empty() {
-            return Err(ChangeError::Empty);
-        }
-        wanted.commands.iter().try_for_each(check_command)?;
-        let session = self.inner.client.session().await?;
-        let before = session.config().await?;
-        for back in undone(&Node::default(), &before, &wanted.commands).commands() {
-            if check_command(&back).is_err() {
-                let words = touch::path(&back);
-                let setting = words.split_last().map_or(words, |(_, setting)| setting);
-                return Err(ChangeError::NoWayBack(setting.join(" ")));
-            }
-        }
-        if !untouched(&before, &wanted.seen, &wanted.commands) {
-            return Err(ChangeError::Stale);
-        }
-        self.nothing_in_the_way(&wanted.commands)?;
-        let confirm = wanted.confirm && self.live().is_empty();
-        let mut pending = self.write_down(&wanted, &by, before, confirm).await?;
-        let number = pending.number;
-
-        let minutes = pending.seconds.div_ceil(60) as u32;
-        let confirm_minutes = confirm.then_some(minutes + ROUTER_LATER);
-        let sent = commit(&session, &pending.before, &pending.commands, confirm_minutes).await;
-        self.sent(&pending.commands);
-        let (outcome, result) = match sent {
-            Committed::Whole(warnings) => {
-                pending.stage = Stage::Waiting;
-                pending.deadline = Timestamp::now().plus(wanted.countdown);
-                let until = Instant::now() + wanted.countdown;
-                // Unwritten it is undone after a crash, which is safe.
-                if let Err(error) = self.write(&pending).await {
-                    tracing::error!(%error, change = number, "the countdown is not on disk");
-                }
-                self.mark(number, State::Waiting, &warnings).await;
-                let waits = Live {
-                    pending: pending.clone(),
-                    until,
-                    busy: false,
-                    unsure: false,
-                    problem: None,
-                };
-                // Before the next one's turn, which must see it.
-                self.live().insert(number, waits);
-                drop(session);
-                (Outcome::Ok, Ok(number))
-            }
-            Committed::Nothing(said) => {
-                let (Said::Router(text) | Said::Us(text)) = &said;
-                self.settle(number, State::Refused, text).await;
-                let error = match said {
-                    Said::Router(text) => ChangeError::Refused(text),
-                    Said::Us(text) => ChangeError::NotDone(text),
-                };
-                (Outcome::Refused, Err(error))
-            }
-            Committed::Part(Said::Router(why) | Said::Us(why)) | Committed::Unknown(why) => {
-                pending.stage = Stage::Undoing;
-                if let Err(error) = self.write(&pending).await {
-                    tracing::error!(%error, change = number, "what to undo is not on disk");
-                }
-                let undoes = Live {
-                    pending: pending.clone(),
-                    until: Instant::now(),
-                    busy: true,
-                    unsure: true,
-                    problem: None,
-                };
-                self.live().insert(number, undoes);
-                drop(session);
-                let undone = self.undo_now(number, &why).await;
-                let error =
-                    if undone { ChangeError::Refused(why) } else { ChangeError::Partly(why) };
-                (Outcome::Failed, Err(error))
-            }
-        };
-        let said = result.as_ref().err().map(ToString::to_string);
-        self.note(&by, "router.apply", &pending, outcome, said.as_deref()).await;
-        self.tell();
-        result
-    }
-
     /// What the router runs, and what of it we changed since this was last asked.
     pub(crate) async fn read(&self) -> Result<(Node, Own), AskError> {
         let session = self.inner.client.session().await?;
@@ -271,6 +191,17 @@ impl Changes {
         let own = std::mem::take(&mut *self.own());
         drop(session);
         Ok((config, own))
+    }
+
+    /// Lets go of what was only kept to tell our own changes from those of others: what the router
+    /// runs with them is known for good.
+    pub(crate) async fn seen(&self, own: Own) {
+        let _alone = self.inner.writing.lock().await;
+        let book = self.inner.book.clone();
+        let work = move || own.settled.into_iter().try_for_each(|number| book.forget(number));
+        if let Err(error) = blocking(work).await {
+            tracing::warn!(%error, "a settled change stays in the book");
+        }
     }
 
     /// Makes what runs what the router starts with.
@@ -287,73 +218,11 @@ impl Changes {
     }
 
     fn sent(&self, commands: &[Command]) {
-        self.own().0.extend_from_slice(commands);
+        self.own().commands.extend_from_slice(commands);
     }
 
     fn own(&self) -> std::sync::MutexGuard<'_, Own> {
         self.inner.sent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn nothing_in_the_way(&self, commands: &[Command]) -> Result<(), ChangeError> {
-        let live = self.live();
-        if live.len() >= MOST_WAITING {
-            return Err(ChangeError::TooMany);
-        }
-        match live.values().find(|Live { pending, .. }| {
-            overlap(&pending.commands, commands)
-                || builds_on(&pending.before, &pending.commands, commands)
-        }) {
-            Some(other) => Err(ChangeError::InTheWay {
-                number: other.pending.number,
-                actor: other.pending.actor.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Into the table and into the book, before anything is sent.
-    async fn write_down(
-        &self,
-        wanted: &Wanted,
-        by: &Caller,
-        before: Node,
-        confirm: bool,
-    ) -> Result<Pending, ChangeError> {
-        let now = Timestamp::now();
-        let lines: Vec<String> = wanted.commands.iter().map(shown).collect();
-        let row = Change {
-            number: 0,
-            at: now,
-            actor: by.actor.name().to_owned(),
-            address: by.address.map(|address| address.to_string()),
-            why: wanted.why.clone(),
-            commands: lines.join("\n"),
-            state: State::Applying,
-            said: String::new(),
-            ended: None,
-        };
-        let stored = row.clone();
-        let store = &self.inner.store;
-        let number = store.write("router change", move |w| record::insert(w, &stored)).await?;
-        let pending = Pending {
-            number,
-            stage: Stage::Applying,
-            actor: row.actor,
-            address: row.address,
-            why: row.why,
-            made: now,
-            deadline: now,
-            seconds: wanted.countdown.as_secs(),
-            confirm,
-            commands: wanted.commands.clone(),
-            before,
-            saved: false,
-        };
-        if let Err(error) = self.write(&pending).await {
-            self.mark(number, State::Failed, &error.to_string()).await;
-            return Err(error.into());
-        }
-        Ok(pending)
     }
 
     /// Strikes a change out of the book and says in the table how it ended.
@@ -362,9 +231,10 @@ impl Changes {
         // Both at once: nobody must write it down again.
         let _alone = self.inner.writing.lock().await;
         let book = self.inner.book.clone();
-        if let Err(error) = blocking(move || book.remove(number)).await {
+        if let Err(error) = blocking(move || book.settle(number)).await {
             tracing::error!(%error, change = number, "a settled change stays in the book");
         }
+        self.own().settled.push(number);
         self.live().remove(&number);
     }
 
@@ -402,47 +272,6 @@ impl Changes {
         if let Err(error) = self.write_live(number).await {
             tracing::error!(%error, change = number, "how a change stands is not on disk");
         }
-    }
-
-    /// Takes a change to work on, where the condition holds, and says how far it is from now on.
-    fn take(
-        &self,
-        number: i64,
-        stage: Option<Stage>,
-        fit: impl FnOnce(&Live) -> bool,
-    ) -> Result<Pending, ChangeError> {
-        let mut live = self.live();
-        match live.get_mut(&number) {
-            Some(one) if one.busy => Err(ChangeError::Busy(number)),
-            Some(one) if fit(one) => {
-                one.busy = true;
-                one.pending.stage = stage.unwrap_or(one.pending.stage);
-                Ok(one.pending.clone())
-            }
-            _ => Err(ChangeError::Settled(number)),
-        }
-    }
-
-    fn stage(&self, number: i64, stage: Stage) {
-        if let Some(live) = self.live().get_mut(&number) {
-            live.pending.stage = stage;
-        }
-    }
-
-    fn release(&self, number: i64, problem: Option<String>) {
-        if let Some(live) = self.live().get_mut(&number) {
-            live.busy = false;
-            live.unsure |= problem.is_some();
-            live.problem = problem;
-            if live.pending.stage != Stage::Waiting {
-                live.until = Instant::now() + AGAIN;
-            }
-        }
-        self.inner.wake.notify_one();
-    }
-
-    fn again(&self, number: i64, problem: String) {
-        self.release(number, Some(problem));
     }
 
     fn live(&self) -> std::sync::MutexGuard<'_, BTreeMap<i64, Live>> {

@@ -8,11 +8,10 @@ use model::Severity;
 use tokio::time::{Instant, sleep_until};
 
 use super::book::{Pending, Stage};
-use super::commit::{Said, Saved, Undone, confirmed, save, undo};
+use super::commit::{Said, Saved, Undoing, Undone, confirmed, save, undo};
 use super::{ChangeError, Changes, LOST, Live, State};
 use crate::api::Request;
 use crate::client::{AskError, Session};
-use crate::config::Command;
 
 impl Changes {
     /// Keeps a change: from now on it is the configuration that the router starts with.
@@ -23,7 +22,7 @@ impl Changes {
     }
 
     pub(super) async fn keep_to_the_end(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
-        let pending = self.take(number, Some(Stage::Keeping), |live| {
+        let (pending, _hold) = self.hold(number, Some(Stage::Keeping), |live| {
             live.pending.stage == Stage::Waiting && live.until > Instant::now()
         })?;
         if let Err(error) = self.write_live(number).await {
@@ -65,8 +64,8 @@ impl Changes {
     pub(crate) async fn undo(&self, number: i64, by: Caller) -> Result<(), ChangeError> {
         let own = self.clone();
         let work = tokio::spawn(async move {
-            let pending = own
-                .take(number, Some(Stage::Undoing), |live| live.pending.stage == Stage::Waiting)?;
+            let waits = |live: &Live| live.pending.stage == Stage::Waiting;
+            let (pending, _hold) = own.hold(number, Some(Stage::Undoing), waits)?;
             own.write_or_log(number).await;
             let undone = own.undo_now(number, "").await;
             let outcome = if undone { Outcome::Ok } else { Outcome::Failed };
@@ -103,7 +102,8 @@ impl Changes {
 
     /// Brings a change to its end whose time is up, or that a start found unfinished.
     pub(super) async fn finish(&self, number: i64) {
-        let Ok(pending) = self.take(number, None, |live| live.until <= Instant::now()) else {
+        let Ok((pending, _hold)) = self.hold(number, None, |live| live.until <= Instant::now())
+        else {
             return;
         };
         if pending.stage == Stage::Keeping {
@@ -134,17 +134,23 @@ impl Changes {
         let session = self.inner.client.urgent_session().await;
         let found = self.live().get(&number).map(|live| (live.pending.clone(), live.unsure));
         let Some((pending, unsure)) = found else { return false };
-        let how = undo(&session, &pending.before, &pending.commands, unsure).await;
+        let undoing = Undoing {
+            before: &pending.before,
+            left: pending.left.as_ref(),
+            remarks: &pending.remarks,
+            commands: &pending.commands,
+            unsure,
+        };
+        let how = undo(&session, undoing).await;
         self.sent(&pending.commands);
         let problem = match how {
-            Undone::Whole => match self.forget_on_the_router(&session, &pending).await {
+            Undone::Whole(said) => match self.forget_on_the_router(&session, &pending).await {
                 Ok(()) => {
                     drop(session);
-                    let remarks =
-                        pending.commands.iter().any(|c| matches!(c, Command::Comment(..)));
-                    let stay = if remarks { " The remarks that it made stay." } else { "" };
-                    self.settle(number, State::Undone, format!("{why}{stay}").trim()).await;
-                    self.publish("router_change_undone", Severity::Low, &pending, why).await;
+                    let said = format!("{why} {said}");
+                    self.settle(number, State::Undone, said.trim()).await;
+                    self.publish("router_change_undone", Severity::Low, &pending, said.trim())
+                        .await;
                     return true;
                 }
                 Err(error) => error.to_string(),

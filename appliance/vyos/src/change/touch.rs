@@ -107,17 +107,25 @@ fn setting(path: &[String]) -> Option<&[String]> {
 
 /// Whether the second list touches a thing that the first made: undoing the first takes the thing
 /// away as a whole.
-pub(super) fn builds_on(before: &Node, made: &[Command], second: &[Command]) -> bool {
+pub(super) fn builds_on(before: &Node, first: &[Command], second: &[Command]) -> bool {
+    let things = made(before, first);
+    !things.is_empty() && paths(second).any(|path| within(&path, &things))
+}
+
+/// The things with names of their own that changes make, the outermost of each.
+pub(super) fn made(before: &Node, commands: &[Command]) -> HashSet<Vec<String>> {
     let mut things = HashSet::new();
-    let within = |path: &[String], things: &HashSet<Vec<String>>| {
-        (1..=path.len()).any(|end| things.contains(&path[..end]))
-    };
-    for path in paths(made) {
+    for path in paths(commands) {
         if !within(&path, &things) {
             things.extend(thing(before, &path).map(<[String]>::to_vec));
         }
     }
-    !things.is_empty() && paths(second).any(|path| within(&path, &things))
+    things
+}
+
+/// Whether a path is one of these, or below one.
+pub(super) fn within(path: &[String], things: &HashSet<Vec<String>>) -> bool {
+    (1..=path.len()).any(|end| things.contains(&path[..end]))
 }
 
 /// The thing with a name of its own, such as a rule or an interface, that a path is in and that is
@@ -142,6 +150,11 @@ pub(super) fn undone(now: &Node, before: &Node, commands: &[Command]) -> Node {
         restore(&mut target, before, &path, 0);
     }
     target
+}
+
+/// Of a configuration, only what the changes touch.
+pub(super) fn touched(tree: &Node, commands: &[Command]) -> Node {
+    undone(&Node::default(), tree, commands)
 }
 
 /// Whether everything that the changes touch is the same in both.

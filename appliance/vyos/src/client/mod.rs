@@ -4,10 +4,13 @@
 //! done although no answer came is reported as such and never sent twice.
 
 mod keys;
+mod leftovers;
 mod pin;
 mod probe;
 mod transport;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,6 +26,7 @@ pub use transport::{Address, TransportError};
 
 use crate::api::{Answer, Harm, KeyError, Refusal, Request, read};
 use crate::config::{Document, Node};
+use leftovers::Leftovers;
 use transport::Transport;
 
 /// Requests that may wait for their turn; more are told that the queue is full.
@@ -38,9 +42,6 @@ const COMMITTING: Duration = Duration::from_secs(900);
 /// The first pause before a request is sent again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-/// After how long of uncommitted changes in the API's session they are dropped: no commit holds
-/// them that long without holding the lock, so they are what a failed load left.
-const LEFTOVERS: Duration = Duration::from_secs(20);
 
 /// Why the router did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +71,9 @@ impl AskError {
     fn is_away(&self) -> bool {
         match self {
             Self::Refused(refusal) => matches!(refusal, Refusal::Down(_)),
-            Self::Silent(silent) => !matches!(silent, TransportError::TimedOut { .. }),
+            Self::Silent(silent) => {
+                !matches!(silent, TransportError::TimedOut { .. } | TransportError::Stranger { .. })
+            }
             _ => false,
         }
     }
@@ -95,6 +98,7 @@ pub struct Client {
 struct Inner {
     transport: Transport,
     keys: KeySource,
+    leftovers: Leftovers,
     /// Held together with the turn by all but those who undo and keep: these wait for the one whose
     /// turn it is, and for nobody else.
     queue: Mutex<()>,
@@ -107,8 +111,19 @@ impl Client {
     pub fn new(address: Address, pinned: Option<Fingerprint>, keys: KeySource) -> Self {
         let transport = Transport::new(address, pinned);
         let (queue, turn, waiting) = Default::default();
-        let inner = Inner { transport, keys, queue, turn, waiting };
+        let leftovers = Leftovers::new(None);
+        let inner = Inner { transport, keys, leftovers, queue, turn, waiting };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The same, and sees by this file of the router whether a commit is under way. Only for a
+    /// client that has no clones yet.
+    #[must_use]
+    pub fn watching(mut self, commit_lock: Option<PathBuf>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.leftovers = Leftovers::new(commit_lock);
+        }
+        self
     }
 
     /// Where it asks.
@@ -138,12 +153,14 @@ impl Client {
     pub async fn config_with_remarks(&self) -> Result<Node, AskError> {
         let _turn = self.turn().await?;
         let exact = self.config_in_turn(LOOKING).await?;
-        let Ok(Answer::Data(Value::String(raw))) =
-            self.ask_in_turn(&Request::RawConfig, LOOKING).await
-        else {
-            return Ok(exact);
-        };
-        Ok(told_by_both(raw_tree(&raw), exact))
+        Ok(self.remarked_in_turn(exact).await)
+    }
+
+    async fn remarked_in_turn(&self, exact: Node) -> Node {
+        match self.ask_in_turn(&Request::RawConfig, LOOKING).await {
+            Ok(Answer::Data(Value::String(raw))) => told_by_both(raw_tree(&raw), exact),
+            _ => exact,
+        }
     }
 
     /// Waits for the turn and keeps it: several requests with nothing of ours in between.
@@ -167,10 +184,15 @@ impl Client {
     async fn config_in_turn(&self, away: Duration) -> Result<Node, AskError> {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
+        let leftovers = &self.inner.leftovers;
         let mut dropped = false;
         loop {
+            let mut dirty = 0;
             let found = match self.once(&Request::Config, READING).await {
-                Ok(Answer::Data(data)) => clean_tree(&data)?,
+                Ok(Answer::Data(data)) => {
+                    dirty = hash_of(&data);
+                    clean_tree(&data)?
+                }
                 Ok(Answer::InBackground) => None,
                 // Nothing is set at all.
                 Err(AskError::Refused(Refusal::Said(text))) if text.contains("path is empty") => {
@@ -184,12 +206,14 @@ impl Client {
                 Err(error) => return Err(error),
             };
             if let Some(tree) = found {
+                leftovers.none();
                 return Ok(tree);
             }
+            let stale = leftovers.are_stale(dirty);
             if began.elapsed() > PATIENCE {
                 return Err(Refusal::Dirty.into());
             }
-            if began.elapsed() > LEFTOVERS && !dropped {
+            if stale && !dropped {
                 dropped = true;
                 tracing::warn!("the router's API session holds uncommitted changes; dropping them");
                 // A refusal is what is asked for.
@@ -242,6 +266,12 @@ impl Client {
     }
 }
 
+fn hash_of(data: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    data.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The turn; given back before the place at the head of the queue.
 type Turn<'a> = (MutexGuard<'a, ()>, Option<MutexGuard<'a, ()>>);
 
@@ -258,6 +288,11 @@ impl Session<'_> {
 
     pub(crate) async fn config(&self) -> Result<Node, AskError> {
         self.client.config_in_turn(PATIENCE).await
+    }
+
+    /// A configuration that was just read, with its remarks where they can be read.
+    pub(crate) async fn remarked(&self, exact: Node) -> Node {
+        self.client.remarked_in_turn(exact).await
     }
 
     /// The configuration once every commit that the router was asked for is done: one of nothing

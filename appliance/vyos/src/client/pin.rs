@@ -1,9 +1,9 @@
 //! Trust in the router's web server: by the fingerprint of its certificate, not by its issuer.
 //! `VyOS` makes itself a certificate that nobody has signed, and it is reached on loopback.
 
-use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{fmt, io};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -60,10 +60,39 @@ impl fmt::Debug for Fingerprint {
 }
 
 /// The fingerprint that is trusted. Where none is given, it is that of the first server spoken to.
-pub(super) type Pin = Arc<OnceLock<Fingerprint>>;
+#[derive(Debug, Default)]
+pub(super) struct Pin {
+    trusted: OnceLock<Fingerprint>,
+    /// The last other one that was shown.
+    stranger: Mutex<Option<Fingerprint>>,
+}
+
+impl Pin {
+    pub(super) fn new(trusted: Option<Fingerprint>) -> Self {
+        let pin = Self::default();
+        if let Some(fingerprint) = trusted {
+            pin.trusted.get_or_init(|| fingerprint);
+        }
+        pin
+    }
+
+    pub(super) fn trusted(&self) -> Option<Fingerprint> {
+        self.trusted.get().copied()
+    }
+
+    /// The fingerprint that was shown instead of the trusted one, if that is why a connection failed.
+    pub(super) fn stranger(&self, error: &io::Error) -> Option<Fingerprint> {
+        let refused = Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
+        let why = error.get_ref()?.downcast_ref::<Error>()?;
+        if *why != refused {
+            return None;
+        }
+        *self.stranger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// How to speak TLS with the server of that fingerprint and no other.
-pub(super) fn config_for(pin: Pin) -> Arc<ClientConfig> {
+pub(super) fn config_for(pin: Arc<Pin>) -> Arc<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Pinned { pin, provider: provider.clone() });
     // The versions are those of this very provider, so that there is nothing to fail.
@@ -77,12 +106,12 @@ pub(super) fn config_for(pin: Pin) -> Arc<ClientConfig> {
 
 /// How to speak TLS with whoever answers, where the question is only whether somebody does.
 pub fn any_certificate() -> Arc<ClientConfig> {
-    config_for(Pin::default())
+    config_for(Arc::default())
 }
 
 #[derive(Debug)]
 struct Pinned {
-    pin: Pin,
+    pin: Arc<Pin>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -96,9 +125,10 @@ impl ServerCertVerifier for Pinned {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let shown = Fingerprint::of(end_entity);
-        if *self.pin.get_or_init(|| shown) == shown {
+        if *self.pin.trusted.get_or_init(|| shown) == shown {
             Ok(ServerCertVerified::assertion())
         } else {
+            self.pin.stranger.lock().unwrap_or_else(PoisonError::into_inner).replace(shown);
             Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
         }
     }

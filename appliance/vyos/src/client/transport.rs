@@ -56,6 +56,16 @@ pub enum TransportError {
         /// What the system says.
         source: io::Error,
     },
+    /// It shows another certificate than the trusted one: nothing was sent.
+    #[error("{at} shows the certificate {shown}, and not {trusted}, which is trusted")]
+    Stranger {
+        /// Where.
+        at: String,
+        /// What it shows.
+        shown: Fingerprint,
+        /// What is trusted.
+        trusted: Fingerprint,
+    },
     /// It was sent, and the connection broke before an answer. It may or may not have been done.
     #[error("the connection to {at} broke before the answer: {why}")]
     Broken {
@@ -77,7 +87,7 @@ pub enum TransportError {
 impl TransportError {
     /// Whether the router may have got the request.
     pub fn may_be_done(&self) -> bool {
-        !matches!(self, Self::Connect { .. })
+        !matches!(self, Self::Connect { .. } | Self::Stranger { .. })
     }
 }
 
@@ -85,16 +95,13 @@ impl TransportError {
 #[derive(Clone)]
 pub(super) struct Transport {
     address: Address,
-    pin: Pin,
+    pin: Arc<Pin>,
     tls: Option<Arc<ClientConfig>>,
 }
 
 impl Transport {
     pub(super) fn new(address: Address, pinned: Option<Fingerprint>) -> Self {
-        let pin = Pin::default();
-        if let Some(fingerprint) = pinned {
-            pin.get_or_init(|| fingerprint);
-        }
+        let pin = Arc::new(Pin::new(pinned));
         let tls = match &address {
             Address::Socket(_) => None,
             Address::Https(_) => Some(config_for(pin.clone())),
@@ -104,7 +111,7 @@ impl Transport {
 
     /// The certificate that is trusted by now.
     pub(super) fn pinned(&self) -> Option<Fingerprint> {
-        self.pin.get().copied()
+        self.pin.trusted()
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -120,7 +127,12 @@ impl Transport {
         patience: Duration,
     ) -> Result<(u16, Bytes), TransportError> {
         let at = self.address.to_string();
-        let failed = |source| TransportError::Connect { at: at.clone(), source };
+        let failed = |source| match (self.pin.stranger(&source), self.pinned()) {
+            (Some(shown), Some(trusted)) => {
+                TransportError::Stranger { at: at.clone(), shown, trusted }
+            }
+            _ => TransportError::Connect { at: at.clone(), source },
+        };
         let connected = tokio::time::timeout(CONNECT, self.connect()).await;
         let stream =
             connected.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)?;

@@ -58,8 +58,14 @@ const NODES: &[(&str, &str)] = &[
         "domain-search+ name-server+ subnet-id interface",
     ),
     (
+        "service dhcpv6-server shared-network-name <> subnet <> lease-time",
+        "default maximum minimum",
+    ),
+    ("service dhcpv6-server shared-network-name <> subnet <> range <>", "start stop prefix"),
+    ("service dhcpv6-server shared-network-name <> subnet <> address-range start <>", "stop"),
+    (
         "service dhcpv6-server shared-network-name <> subnet <> static-mapping <>",
-        "duid mac identifier mac-address ipv6-address ipv6-prefix",
+        "description duid mac identifier mac-address ipv6-address ipv6-prefix",
     ),
     ("service dhcpv6-server ** option", "domain-search+ name-server+"),
     (

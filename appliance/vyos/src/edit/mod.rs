@@ -34,7 +34,7 @@ pub mod value;
 mod wireguard;
 mod zone;
 
-pub use dhcp::{RangeEdit, StaticMappingEdit, SubnetEdit};
+pub use dhcp::{RangeEdit, StaticMappingEdit, SubnetEdit, family_of};
 pub use dns::{DnsForwardingEdit, DomainEdit, HostMappingEdit, ServerEdit};
 pub use draft::Draft;
 pub use firewall::{ChainEdit, RuleEdit};

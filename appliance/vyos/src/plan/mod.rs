@@ -21,6 +21,13 @@ const MOST: usize = 256;
 /// The most commands of a plan.
 pub const MOST_COMMANDS: usize = 20_000;
 
+/// The longest plan, in bytes of its words.
+pub(crate) const LONGEST_PLAN: usize = 4 << 20;
+/// What all plans may take together, in bytes; the oldest give way.
+const MOST_BYTES: usize = 64 << 20;
+/// What a node of a configuration takes about, in bytes.
+const NODE: usize = 160;
+
 /// Where a plan was filled in, to go back there if the router refuses it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origin {
@@ -47,11 +54,39 @@ pub struct Plan {
     pub(crate) seen: Arc<Node>,
     /// What has to be typed to apply it where it may cut somebody off.
     pub word: String,
+    pub(crate) fate: Arc<Fate>,
     by: Actor,
     made: Instant,
+    /// What it takes alone, and what the configuration does that it may share with others.
+    bytes: (usize, usize),
+}
+
+/// What became of a plan so far.
+#[derive(Debug, Default)]
+pub(crate) struct Fate {
+    /// The change that it became. Held by who applies it.
+    pub(crate) applied: tokio::sync::Mutex<Option<i64>>,
+    /// What was said when it was refused.
+    said: Mutex<String>,
 }
 
 impl Plan {
+    /// The change that it became, if it was applied.
+    pub fn applied(&self) -> Option<i64> {
+        self.fate.applied.try_lock().ok().and_then(|applied| *applied)
+    }
+
+    /// Keeps what was said when it was refused, for the form that it came from.
+    pub fn refuse(&self, said: &str) {
+        let mut kept = self.fate.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.clone_into(&mut kept);
+    }
+
+    /// What was said when it was refused; empty if it was not.
+    pub fn said(&self) -> String {
+        self.fate.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Whether it may cut somebody off, so that it must be confirmed by typing [`Plan::word`].
     pub fn cuts(&self) -> bool {
         self.risks.iter().any(|risk| risk.stake == Stake::Cuts)
@@ -107,6 +142,19 @@ pub struct Draft {
     pub origin: Origin,
 }
 
+impl Draft {
+    /// How long all its words are.
+    pub(crate) fn bytes(&self) -> usize {
+        let command = |command: &Command| {
+            let (Command::Set(path) | Command::Delete(path) | Command::Comment(path, _)) = command;
+            let text = if let Command::Comment(_, text) = command { text.len() } else { 0 };
+            text + path.iter().map(String::len).sum::<usize>()
+        };
+        let fields = self.origin.fields.iter().map(|(name, value)| name.len() + value.len());
+        self.commands.iter().map(command).chain(fields).sum::<usize>() + self.origin.url.len()
+    }
+}
+
 impl Plans {
     /// Keeps a plan under a new name.
     pub(crate) fn make(
@@ -117,21 +165,20 @@ impl Plans {
         by: Actor,
         operator: Operator,
     ) -> Arc<Plan> {
-        let mut risks = match after {
+        let risks = match after {
             Some(after) => risks(&seen, after, operator),
             None => unknown(&draft.commands),
         };
-        if draft.commands.iter().any(|command| matches!(command, Command::Comment(..))) {
-            let text = "Remarks are not undone with the rest if nobody keeps it.".to_owned();
-            risks.push(Risk { stake: Stake::Note, text });
-        }
         let word = seen.value_at(["system", "host-name"]).unwrap_or("vyos").to_owned();
+        let words: usize = draft.commands.len() * 8;
+        let bytes = (draft.bytes() + words * size_of::<String>(), seen.count() * NODE);
         let Draft { commands, why, origin } = draft;
-        let (id, made) = (new_id(), Instant::now());
-        let plan = Arc::new(Plan { id, why, commands, risks, origin, seen, word, by, made });
+        let (id, made, fate) = (new_id(), Instant::now(), Arc::default());
+        let plan = Plan { id, why, commands, risks, origin, seen, word, fate, by, made, bytes };
+        let plan = Arc::new(plan);
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plans.retain(|_, plan| plan.made.elapsed() < LASTS);
-        while plans.len() >= MOST {
+        while plans.len() >= MOST || taken(&plans) + bytes.0 + bytes.1 > MOST_BYTES {
             let oldest = plans.values().min_by_key(|plan| plan.made).map(|plan| plan.id.clone());
             let Some(oldest) = oldest else { break };
             plans.remove(&oldest);
@@ -145,11 +192,13 @@ impl Plans {
         let plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plans.get(id).filter(|plan| &plan.by == by && plan.made.elapsed() < LASTS).cloned()
     }
+}
 
-    /// Lets a plan go.
-    pub(crate) fn forget(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
+/// What plans take together, in bytes.
+fn taken(plans: &HashMap<String, Arc<Plan>>) -> usize {
+    let seen: HashMap<_, _> =
+        plans.values().map(|plan| (Arc::as_ptr(&plan.seen), plan.bytes.1)).collect();
+    plans.values().map(|plan| plan.bytes.0).sum::<usize>() + seen.values().sum::<usize>()
 }
 
 /// The risks of commands of which it is not known what they lead to.
@@ -178,4 +227,29 @@ fn new_id() -> String {
         let _ = write!(id, "{byte:02x}");
         id
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(text: usize) -> Draft {
+        let path = ["system", "host-name", &"x".repeat(text)].map(str::to_owned).to_vec();
+        let commands = vec![Command::Set(path)];
+        Draft { commands, why: String::new(), origin: Origin::default() }
+    }
+
+    #[test]
+    fn long_plans_push_out_old_ones_and_not_the_memory_of_the_router() {
+        let (plans, seen) = (Plans::default(), Arc::new(Node::default()));
+        let made: Vec<_> = (0..40)
+            .map(|_| {
+                plans.make(draft(3 << 20), seen.clone(), None, Actor::System, Operator::default())
+            })
+            .collect();
+        let found = |plan: &Arc<Plan>| plans.find(&plan.id, &Actor::System).is_some();
+        let kept = made.iter().filter(|plan| found(plan)).count();
+        assert!((15..=21).contains(&kept), "{kept}");
+        assert!(found(&made[39]) && !found(&made[0]));
+    }
 }

@@ -1,6 +1,7 @@
 //! The router as the rest of the house knows it: what it runs, how it can be reached, what waits to
 //! be kept, and how it is changed.
 
+mod seen;
 mod watch;
 mod words;
 
@@ -15,6 +16,7 @@ use store::{Store, StoreError, Vault};
 use tokio::sync::watch as channel;
 use tokio::time::{Instant, timeout};
 
+use seen::Seen;
 pub use words::{Link, OpenError, PlanError, Settings, SnapshotTrouble, Status, Trouble};
 
 use crate::api::{Answer, OpVerb, Request, check_command};
@@ -23,7 +25,7 @@ use crate::change::{Changes, Wanted, record};
 use crate::client::{AskError, Client};
 use crate::config::{Document, Node};
 use crate::plan::risk::Operator;
-use crate::plan::{Draft, MOST_COMMANDS, Plan, Plans};
+use crate::plan::{Draft, LONGEST_PLAN, MOST_COMMANDS, Plan, Plans};
 use crate::secrets::shown;
 use crate::snapshots::{Kept, Snapshot, SnapshotError, Snapshots, Taken};
 use crate::{Change, ChangeError, LONGEST_COUNTDOWN, SHORTEST_COUNTDOWN, Unsettled};
@@ -50,6 +52,7 @@ struct Inner {
     events: Events,
     boot_file: Option<PathBuf>,
     known: Mutex<Option<Known>>,
+    seen: Seen,
     /// Held by the one who looks; others wait for what that finds.
     looking: tokio::sync::Mutex<()>,
     status: channel::Sender<Arc<Status>>,
@@ -72,8 +75,9 @@ impl Router {
         vault: Vault,
         now: Timestamp,
     ) -> Result<Self, OpenError> {
-        let Settings { address, pinned, keys, changes, boot_file } = settings;
-        let client = Client::new(address, pinned, keys);
+        let Settings { address, pinned, keys, changes, boot_file, commit_lock } = settings;
+        let client = Client::new(address, pinned, keys).watching(commit_lock);
+        let seen = Seen::new(&changes, vault.clone());
         let changes =
             Changes::open(client.clone(), store.clone(), events.clone(), changes, now).await?;
         let inner = Inner {
@@ -81,6 +85,7 @@ impl Router {
             plans: Plans::default(),
             status: channel::Sender::default(),
             known: Mutex::default(),
+            seen,
             looking: tokio::sync::Mutex::default(),
             client,
             changes,
@@ -186,7 +191,7 @@ impl Router {
         by: &Caller,
         operator: Operator,
     ) -> Result<Arc<Plan>, PlanError> {
-        if draft.commands.len() > MOST_COMMANDS {
+        if draft.commands.len() > MOST_COMMANDS || draft.bytes() > LONGEST_PLAN {
             return Err(PlanError::TooLong);
         }
         for command in &draft.commands {
@@ -209,8 +214,29 @@ impl Router {
     }
 
     /// Applies a plan; it is undone after the countdown unless it is kept. Gives the change's
-    /// number. Where it may cut somebody off, the caller has checked what was typed.
+    /// number: the same one to all who apply the same plan, however often. Where it may cut
+    /// somebody off, the caller has checked what was typed.
     pub async fn apply(
+        &self,
+        plan: &Arc<Plan>,
+        countdown: Duration,
+        by: &Caller,
+    ) -> Result<i64, ChangeError> {
+        let (own, plan, by) = (self.clone(), plan.clone(), by.clone());
+        // To its end, also if its browser goes away: the next click must find what became of it.
+        let work = tokio::spawn(async move {
+            let mut applied = plan.fate.applied.lock().await;
+            if let Some(number) = *applied {
+                return Ok(number);
+            }
+            let number = own.apply_once(&plan, countdown, &by).await?;
+            *applied = Some(number);
+            Ok(number)
+        });
+        work.await.unwrap_or_else(|e| Err(ChangeError::NotDone(e.to_string())))
+    }
+
+    async fn apply_once(
         &self,
         plan: &Plan,
         countdown: Duration,
@@ -234,11 +260,7 @@ impl Router {
             seen: plan.seen.clone(),
             confirm,
         };
-        let applied = self.inner.changes.apply(wanted, by.clone()).await;
-        if applied.is_ok() {
-            self.inner.plans.forget(&plan.id);
-        }
-        applied
+        self.inner.changes.apply(wanted, by.clone()).await
     }
 
     /// Keeps a change: it is saved and will not be undone.

@@ -101,12 +101,28 @@ impl Router {
         };
         let known = Known { config: config.clone(), read: Instant::now(), deeds };
         self.inner.known.lock().unwrap_or_else(PoisonError::into_inner).replace(known);
-        if let Some(before) = before.filter(|_| changed) {
-            let by_others = diff(&own.without(&before.config, &config), &config);
+        if changed {
+            let (before, away) = match before {
+                Some(before) => (Some(before.config), None),
+                None => match self.last_seen().await {
+                    Some((at, before)) => (Some(Arc::new(before)), Some(at)),
+                    None => (None, None),
+                },
+            };
+            let by_others = before
+                .as_ref()
+                .map(|before| diff(&own.without(before, &config), &config))
+                .unwrap_or_default();
             if !by_others.is_empty() {
                 let lines: Vec<String> = by_others.iter().map(shown).collect();
-                self.changed_by_others(lines).await;
+                self.changed_by_others(lines, away).await;
             }
+            let is_new = before.is_none_or(|before| !before.means_the_same(&config));
+            if !is_new || self.see(config.clone()).await {
+                self.inner.changes.seen(own).await;
+            }
+        } else {
+            self.inner.changes.seen(own).await;
         }
         let unsaved = self.boot_document().await.map(|mut file| {
             file.root.forget_remarks();
@@ -121,7 +137,26 @@ impl Router {
         Ok(config)
     }
 
-    pub(super) async fn changed_by_others(&self, lines: Vec<String>) {
+    /// What the router ran when it was last looked at, by the process before this one.
+    async fn last_seen(&self) -> Option<(Timestamp, Node)> {
+        let seen = self.inner.seen.clone();
+        tokio::task::spawn_blocking(move || seen.read()).await.ok().flatten()
+    }
+
+    /// Keeps what the router runs on disk; whether that worked.
+    async fn see(&self, config: Arc<Node>) -> bool {
+        let seen = self.inner.seen.clone();
+        let write = move || seen.write(Timestamp::now(), &config);
+        let written = tokio::task::spawn_blocking(write).await;
+        let written = written.unwrap_or_else(|e| Err(e.into()));
+        if let Err(error) = &written {
+            tracing::warn!(%error, "what the router runs is not on disk");
+        }
+        written.is_ok()
+    }
+
+    /// `away`: when the router was last looked at before this process did so.
+    async fn changed_by_others(&self, lines: Vec<String>, away: Option<Timestamp>) {
         let now = Timestamp::now();
         let count = lines.len();
         let mut commands = lines.iter().take(MOST_LINES).cloned().collect::<Vec<_>>().join("\n");
@@ -130,14 +165,22 @@ impl Router {
         }
         // The router's own log knows who, if its commit is the newest.
         let newest = self.archive().await.into_iter().next();
-        let who = newest.filter(|commit| now.since(commit.at) < 2 * LOOK);
+        let who = newest.filter(|commit| match away {
+            Some(away) => commit.at > away,
+            None => now.since(commit.at) < 2 * LOOK,
+        });
         let actor = who.map_or_else(|| "outside".to_owned(), |c| format!("{} ({})", c.user, c.via));
+        let (why, what) = if away.is_some() {
+            ("Changed while Panoptikon did not run", "was changed while Panoptikon did not run")
+        } else {
+            ("Changed on the router itself or by another program", "was changed outside Panoptikon")
+        };
         let row = Change {
             number: 0,
             at: now,
             actor,
             address: None,
-            why: "Changed on the router itself or by another program".to_owned(),
+            why: why.to_owned(),
             commands,
             state: State::Outside,
             said: String::new(),
@@ -147,7 +190,7 @@ impl Router {
         let number = store.write("router change", move |w| record::insert(w, &row)).await;
         let number = number.map_err(|error| tracing::error!(%error, "a change is not recorded"));
         let summary = format!(
-            "The router's configuration was changed outside Panoptikon: {}{}",
+            "The router's configuration {what}: {}{}",
             lines.first().map_or("", String::as_str),
             if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
         );

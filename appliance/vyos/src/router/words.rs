@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::api::{Harm, Refusal};
 use crate::client::{Abilities, Address, AskError, Fingerprint, KeySource, TransportError};
-use crate::plan::MOST_COMMANDS;
+use crate::plan::{LONGEST_PLAN, MOST_COMMANDS};
 use crate::snapshots::SnapshotError;
 use crate::{ChangeError, Unsettled};
 
@@ -23,6 +23,8 @@ pub struct Settings {
     pub changes: PathBuf,
     /// The file the router starts with; none where it cannot be read from here.
     pub boot_file: Option<PathBuf>,
+    /// The file that a commit on the router keeps locked; none where it cannot be seen from here.
+    pub commit_lock: Option<PathBuf>,
 }
 
 /// Why the room cannot open.
@@ -37,7 +39,10 @@ pub enum PlanError {
     #[error("nothing would change: the router is so already")]
     Nothing,
     /// Too long.
-    #[error("a change has at most {MOST_COMMANDS} commands; make several of it")]
+    #[error(
+        "a change has at most {MOST_COMMANDS} commands and {} MiB of them; make several of it",
+        LONGEST_PLAN >> 20
+    )]
     TooLong,
     /// A command would arrive changed or harm the router.
     #[error("`{command}`: {harm}")]
@@ -142,12 +147,28 @@ pub(super) fn trouble(error: &AskError, address: &Address) -> Trouble {
              VyOS 1.4 leave out the line with rest.",
             lines(&[&api, &rest]),
         ),
+        AskError::Silent(TransportError::Stranger { shown, trusted, .. }) => (
+            format!(
+                "The web server at {address} shows another certificate than the one that is \
+                 trusted, so nothing was sent to it."
+            ),
+            "If the router has a new certificate, take its fingerprint into router_fingerprint, or \
+             leave that empty and start Panoptikon anew. If it has not, somebody else answers there.",
+            vec![format!("shown:   {shown}"), format!("trusted: {trusted}")],
+        ),
         AskError::Silent(_) => (
             format!("The router's API at {address} does not answer."),
             "It may be busy with a long commit. If it stays so, start it anew on the console.",
             lines(&[&["sudo systemctl restart vyos-http-api"]]),
         ),
-        AskError::Refused(Refusal::Dirty | Refusal::Locked) => (
+        AskError::Refused(Refusal::Dirty) => (
+            "The router's API holds changes that nobody has committed yet.".to_owned(),
+            "Somebody may be loading a configuration right now: then wait. What a load that failed \
+             has left is dropped by itself, after a quarter of an hour at the latest, or at once by \
+             starting the API anew on the console.",
+            lines(&[&["sudo systemctl restart vyos-http-api"]]),
+        ),
+        AskError::Refused(Refusal::Locked) => (
             "The router is busy with another commit.".to_owned(),
             "Wait until it is done.",
             Vec::new(),

@@ -74,7 +74,9 @@ impl House {
             keys: KeySource::State(dir.join("http-api-state")),
             changes: dir.join("changes"),
             boot_file: Some(dir.join("router/config/config.boot")),
+            commit_lock: Some(dir.join("commit.lock")),
         };
+        std::fs::write(dir.join("commit.lock"), "").unwrap();
         let vault = Vault::open(dir).unwrap();
         let router =
             Router::open(settings, store.clone(), events.clone(), vault, now).await.unwrap();

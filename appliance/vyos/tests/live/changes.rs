@@ -20,7 +20,8 @@ async fn a_change_that_is_kept_runs_and_is_saved() {
         assert_eq!(bed.saved("system host-name").as_deref(), Some("edge"));
         assert_eq!(bed.state(number).await, State::Kept);
         assert!(bed.router().unsettled().is_empty());
-        assert_eq!(std::fs::read_dir(bed.changes_dir()).unwrap().count(), 0);
+        let file = bed.changes_dir().join(format!("{number}.json"));
+        assert!(!file.exists(), "it is settled, and still in the book");
     }
 }
 
@@ -72,6 +73,57 @@ async fn undoing_spares_what_others_changed_meanwhile() {
     bed.router().undo(number, &person("ben")).await.unwrap();
     assert_eq!(bed.runs("system host-name").as_deref(), Some("vyos"));
     assert_eq!(bed.runs("system time-zone").as_deref(), Some("UTC"));
+}
+
+#[tokio::test]
+async fn undoing_spares_what_others_made_of_the_very_setting_and_says_so() {
+    let bed = Bed::new(Release::Current).await;
+    let text = "set system host-name edge\nset system time-zone UTC";
+    let number = bed.apply(text, LONG).await.unwrap();
+    bed.sim.change_outside(&list("set system host-name theirs"));
+    bed.router().undo(number, &person("ben")).await.unwrap();
+    assert_eq!(bed.runs("system host-name").as_deref(), Some("theirs"));
+    assert_ne!(bed.runs("system time-zone").as_deref(), Some("UTC"));
+    let change = bed.router().change(number).await.unwrap().unwrap();
+    assert_eq!(change.state, State::Undone);
+    assert!(change.said.contains("`system host-name`"), "{}", change.said);
+}
+
+#[tokio::test]
+async fn undoing_brings_back_the_remarks_of_what_was_deleted() {
+    for release in [Release::Sagitta, Release::Current] {
+        let bed = Bed::new(release).await;
+        let remark = "comment nat source rule 100 'to the Internet'";
+        bed.sim.change_outside(&list(remark));
+        let before = bed.sim.running();
+        let text = "delete nat source rule 100\ncomment system 'for a while'";
+        let number = bed.apply(text, LONG).await.unwrap();
+        assert!(bed.runs("nat source rule 100 outbound-interface name").is_none());
+        bed.router().undo(number, &person("ben")).await.unwrap();
+        assert_eq!(bed.sim.running(), before, "{release:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_click_on_apply_lands_on_the_change_that_the_first_began() {
+    let bed = Bed::new(Release::Current).await;
+    bed.sim.commit_takes(Duration::from_millis(400));
+    let plan = bed.plan("set system host-name edge").await;
+    bed.sim.forget_requests();
+    let (router, by) = (bed.router(), person("ana"));
+    // The first one's browser goes away, as it does on a double click.
+    let gone =
+        tokio::time::timeout(Duration::from_millis(50), router.apply(&plan, LONG, &by)).await;
+    assert!(gone.is_err());
+    let (second, third) =
+        tokio::join!(router.apply(&plan, LONG, &by), router.apply(&plan, LONG, &by));
+    let number = second.unwrap();
+    assert_eq!(third.unwrap(), number);
+    assert_eq!(plan.applied(), Some(number));
+    let sent = bed.sim.requests().into_iter().filter(|s| s.body.contains("edge")).count();
+    assert_eq!(sent, 1);
+    router.keep(number, &by).await.unwrap();
+    assert_eq!(router.apply(&plan, LONG, &by).await.unwrap(), number, "it was made twice");
 }
 
 #[tokio::test]

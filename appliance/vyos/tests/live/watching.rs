@@ -3,7 +3,7 @@
 use panoptikon_vyos::{Kept, Link, State};
 use vyos_sim::Release;
 
-use crate::bed::{Bed, LONG, list, person, until};
+use crate::bed::{Bed, House, LONG, list, person, until};
 
 #[tokio::test]
 async fn what_others_change_is_noticed_with_its_commands() {
@@ -30,6 +30,51 @@ async fn what_we_change_is_not_taken_for_others() {
     let states: Vec<_> =
         bed.router().changes(None, 10).await.unwrap().into_iter().map(|c| c.state).collect();
     assert_eq!(states, [State::Waiting, State::Undone]);
+}
+
+#[tokio::test]
+async fn what_others_change_while_the_appliance_does_not_run_is_noticed_when_it_starts() {
+    let bed = Bed::new(Release::Current).await;
+    bed.router().config().await.unwrap();
+    let kept = bed.apply("set system time-zone UTC", LONG).await.unwrap();
+    bed.router().keep(kept, &person("ana")).await.unwrap();
+    bed.apply("set system domain-name home.arpa", LONG).await.unwrap();
+    until("what runs is on disk", async || bed.dir.path().join("changes/seen").exists()).await;
+    let Bed { sim, house, dir } = bed;
+    house.kill().await;
+    sim.change_outside(&list("set system host-name elsewhere"));
+
+    let house = House::open(dir.path()).await;
+    let bed = Bed { sim, house, dir };
+    bed.router().config().await.unwrap();
+    let outside = async || {
+        let all = bed.router().changes(None, 10).await.unwrap();
+        all.into_iter().filter(|change| change.state == State::Outside).collect::<Vec<_>>()
+    };
+    until("the outside change", async || !outside().await.is_empty()).await;
+    let found = outside().await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].commands, "delete system host-name vyos\nset system host-name elsewhere");
+    assert_eq!(found[0].why, "Changed while Panoptikon did not run");
+
+    // Once told, it is known.
+    let Bed { sim, house, dir } = bed;
+    house.kill().await;
+    let house = House::open(dir.path()).await;
+    let bed = Bed { sim, house, dir };
+    bed.router().config().await.unwrap();
+    let all = bed.router().changes(None, 10).await.unwrap();
+    assert_eq!(all.iter().filter(|change| change.state == State::Outside).count(), 1);
+}
+
+#[tokio::test]
+async fn what_the_router_runs_lies_sealed_on_disk() {
+    let bed = Bed::new(Release::Current).await;
+    bed.router().config().await.unwrap();
+    let file = bed.dir.path().join("changes/seen");
+    until("what runs is on disk", async || file.exists()).await;
+    let (bytes, key) = (std::fs::read(file).unwrap(), bed.sim.key());
+    assert!(!bytes.windows(key.len()).any(|part| part == key.as_bytes()));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod extract;
 mod keys;
 mod mutes;
 mod people;
+mod router;
 mod schema;
 mod search;
 mod settings;
@@ -52,6 +53,7 @@ pub fn routes() -> Routes<Site> {
         keys::routes(),
         audit::routes(),
         system::routes(),
+        router::routes(),
         storage::routes(),
     ]
     .into_iter()

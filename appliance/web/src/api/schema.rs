@@ -6,8 +6,10 @@ use crate::http::{Routes, Schema};
 use crate::site::Site;
 
 mod rooms;
+mod router;
 
 pub(super) use rooms::*;
+pub(super) use router::*;
 
 /// The schemas that have a name.
 pub(super) fn named(table: Routes<Site>) -> Routes<Site> {
@@ -29,6 +31,8 @@ pub(super) fn named(table: Routes<Site>) -> Routes<Site> {
         .schema("Backup", backup())
         .schema("Discovery", rooms::discovery_settings())
         .schema("Sessions", sessions_policy())
+        .schema("RouterChange", router::router_change())
+        .schema("RouterPlan", router::router_plan())
 }
 
 fn text(about: &str) -> Schema {

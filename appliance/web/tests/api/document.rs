@@ -59,7 +59,7 @@ async fn every_reference_of_the_document_leads_somewhere() {
 
 /// Checks a value against a schema, as far as the document uses JSON Schema. Fields that the
 /// schema does not name are wrong, since nobody would know of them.
-fn check(all: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+pub(crate) fn check(all: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.rsplit('/').next().unwrap_or_default();
         return check(all, &all[name], value, at);
@@ -148,6 +148,10 @@ async fn what_is_answered_is_what_the_document_says() {
             Some("alerts") => alert.to_string(),
             _ => "1".to_owned(),
         };
+        // There is no router here; these have a test of their own.
+        if path.starts_with("/api/v1/router") {
+            continue;
+        }
         let mut asked = filled(path, &id);
         if path == "/api/v1/search" {
             asked += "?q=device";

@@ -5,6 +5,8 @@
 mod bed;
 #[path = "../lan/mod.rs"]
 mod lan;
+#[path = "../bed/router.rs"]
+mod stand_in;
 
 mod alerts;
 mod client;
@@ -13,3 +15,4 @@ mod document;
 mod house;
 mod numbers;
 mod refusals;
+mod router;

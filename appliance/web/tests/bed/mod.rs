@@ -101,7 +101,7 @@ impl Bed {
                 git: "0123456789abcdef",
                 built: "2026-11-21",
                 vyos: None,
-                host: NAME.to_owned(),
+                host: web::site::HostName::new(NAME.to_owned()),
                 started: now,
             },
             components: Box::new(move || told.lock().unwrap().clone()),
@@ -392,6 +392,7 @@ async fn manager(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> 
         keys: KeySource::State(dir.join("http-api-state")),
         changes: dir.join("changes"),
         boot_file: Some(dir.join("router/config/config.boot")),
+        commit_lock: None,
     };
     let vault = Vault::open(dir).unwrap();
     vyos::Router::open(settings, store.clone(), events.clone(), vault, now).await.unwrap()

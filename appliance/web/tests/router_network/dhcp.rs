@@ -183,6 +183,84 @@ async fn a_pool_is_changed_in_the_words_of_the_release() {
 }
 
 #[tokio::test]
+async fn a_new_network_is_planned_in_the_words_of_the_release_and_taken_away_again() {
+    for release in BOTH {
+        let (bed, mut ada) = RouterBed::new(release).await;
+        ada.get("/router/dhcp").await.expect(200).says("href=\"/router/dhcp/new\"");
+        ada.get("/router/dhcp/new").await.expect(200).says("name=\"subnet\"");
+        let fields = [
+            ("network", "ROAD"),
+            ("subnet", "10.99.0.0/24"),
+            ("ranges", "0 10.99.0.100 10.99.0.120"),
+            ("default_router", "10.99.0.1"),
+        ];
+        let answer = ada.post("/router/dhcp/new", &fields).await;
+        let at = "service dhcp-server shared-network-name ROAD subnet 10.99.0.0/24";
+        let planned = bed.planned(&mut ada, &answer).await;
+        let number = planned.iter().any(|line| *line == format!("set {at} subnet-id 2"));
+        assert_eq!(number, release == Release::Current, "{planned:?}");
+        bed.apply(&mut ada, &answer).await.location();
+        assert_eq!(bed.runs(&format!("{at} range 0 stop")).as_deref(), Some("10.99.0.120"));
+        ada.get("/router/dhcp").await.expect(200).says("10.99.0.100 – 10.99.0.120");
+
+        let twice = ada.post("/router/dhcp/new", &fields).await.expect(422);
+        twice.says("id=\"e-subnet\"");
+        twice.says("10.99.0.0/24 in ROAD overlaps it");
+        let place = [("network", "ROAD"), ("subnet", "10.99.0.0/24")];
+        let answer = ada.post("/router/dhcp/pool/delete", &place).await;
+        assert_eq!(
+            bed.planned(&mut ada, &answer).await,
+            ["delete service dhcp-server shared-network-name ROAD"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn dhcp_for_ipv6_is_given_changed_and_fixed_in_the_words_of_the_release() {
+    for release in BOTH {
+        let more = "set interfaces ethernet eth1 address 2001:db8:7::1/64";
+        let (bed, mut ada) = RouterBed::with(release, more, system::Options::default()).await;
+        let is_new = release == Release::Current;
+        let fields = [
+            ("network", "LAN6"),
+            ("subnet", "2001:db8:7::/64"),
+            ("ranges", "0 2001:db8:7::100 2001:db8:7::1ff"),
+            ("name_servers", "2001:db8:7::1"),
+        ];
+        let answer = ada.post("/router/dhcp/new", &fields).await;
+        let change = bed.apply(&mut ada, &answer).await.expect(303).location().to_owned();
+        ada.post(&format!("{change}/keep"), &[]).await.expect(303);
+        let at = "service dhcpv6-server shared-network-name LAN6 subnet 2001:db8:7::/64";
+        let option = if is_new { "option " } else { "" };
+        let server = bed.runs(&format!("{at} {option}name-server"));
+        assert_eq!(server.as_deref(), Some("2001:db8:7::1"));
+
+        let form = ada.get("/router/dhcp/pool?network=LAN6&subnet=2001:db8:7::/64").await;
+        let form = form.expect(200);
+        form.says("2001:db8:7::100 2001:db8:7::1ff");
+        assert!(!form.body.contains("name=\"default_router\""), "a gateway for IPv6");
+
+        let fields = [
+            ("place", "LAN6 2001:db8:7::/64"),
+            ("name", "nas"),
+            ("duid", "00:01:00:01:12:34"),
+            ("address", "2001:db8:7::10"),
+            ("prefix", "2001:db8:77::/56"),
+            ("enabled", "1"),
+        ];
+        let answer = ada.post("/router/dhcp/fixed/edit", &fields).await;
+        bed.apply(&mut ada, &answer).await.expect(303);
+        let duid = if is_new { "duid" } else { "identifier" };
+        let known = bed.runs(&format!("{at} static-mapping nas {duid}"));
+        assert_eq!(known.as_deref(), Some("00:01:00:01:12:34"));
+        let form = ada.get("/router/dhcp/fixed/edit?place=LAN6+2001:db8:7::/64&old=nas").await;
+        let form = form.expect(200);
+        form.says("value=\"2001:db8:77::/56\"");
+        assert_eq!(form.body.contains("name=\"mac\""), is_new);
+    }
+}
+
+#[tokio::test]
 async fn hostile_names_of_stations_are_only_text_and_a_viewer_makes_nothing_static() {
     let (bed, mut ada) = RouterBed::new(Release::Current).await;
     lease(&bed, Release::Current, HOSTILE);
@@ -190,7 +268,7 @@ async fn hostile_names_of_stations_are_only_text_and_a_viewer_makes_nothing_stat
     let mut viewer = bed.bed.person(Role::Viewer).await;
     let page = viewer.get("/router/dhcp/leases").await.expect(200);
     assert!(!page.body.contains("Make static"));
-    for path in ["/router/dhcp/fixed/edit", "/router/dhcp/pool"] {
+    for path in ["/router/dhcp/fixed/edit", "/router/dhcp/pool", "/router/dhcp/new"] {
         viewer.get(path).await.expect(403);
         viewer.post(path, &[]).await.expect(403);
     }

@@ -301,27 +301,39 @@ fn dhcp(mood: Mood) -> Vec<(&'static str, askama::Result<String>)> {
         place: mood.maybe("LAN 192.168.1.0/24"),
         subnets: mood.choices(),
         name: mood.field("printer"),
-        mac: mood.field("02:00:00:00:00:01"),
+        mac: Some(mood.field("02:00:00:00:00:01")),
         duid: (mood != Mood::One).then(|| mood.field("")),
         address: mood.field("192.168.1.20"),
+        prefix: (mood != Mood::One).then(|| mood.field("2001:db8:77::/56")),
         description: (mood != Mood::One).then(|| mood.field("Laser printer")),
         enabled: true,
         leased: mood == Mood::Hostile,
+        said: mood.maybe(""),
+    };
+    let fields = PoolFields {
+        ranges: mood.field("0 192.168.1.100 192.168.1.199"),
+        excluded: Some(mood.field("")),
+        lease: mood.field("86400"),
+        default_router: Some(mood.field("192.168.1.1")),
+        name_servers: mood.field("9.9.9.9"),
+        domain_name: (mood != Mood::One).then(|| mood.field("home.arpa")),
+        domain_search: mood.field(""),
+        ntp_servers: (mood != Mood::One).then(|| mood.field("")),
         said: mood.maybe(""),
     };
     let pool = PoolPage {
         shell: at(mood, "DHCP", "/router/dhcp/pool"),
         network: mood.t("LAN"),
         subnet: mood.t("192.168.1.0/24"),
-        ranges: mood.field("0 192.168.1.100 192.168.1.199"),
-        excluded: mood.field(""),
-        lease: mood.field("86400"),
-        default_router: mood.field("192.168.1.1"),
-        name_servers: mood.field("9.9.9.9"),
-        domain_name: mood.field("home.arpa"),
-        domain_search: mood.field(""),
-        ntp_servers: mood.field(""),
-        said: mood.maybe(""),
+        new: None,
+        fields: fields.clone(),
+    };
+    let new = PoolPage {
+        shell: at(mood, "DHCP", "/router/dhcp/new"),
+        network: String::new(),
+        subnet: String::new(),
+        new: Some(NewPool { network: mood.field("GUESTS"), subnet: mood.field("10.0.0.0/24") }),
+        fields,
     };
     vec![
         ("router-dhcp", pools.render()),
@@ -329,6 +341,7 @@ fn dhcp(mood: Mood) -> Vec<(&'static str, askama::Result<String>)> {
         ("router-fixed", fixed.render()),
         ("router-fixed-edit", edit.render()),
         ("router-pool", pool.render()),
+        ("router-pool-new", new.render()),
     ]
 }
 

@@ -8,8 +8,7 @@ use vyos::config::Node;
 use vyos::dialect::Dialect;
 use vyos::edit::{Draft, EditError};
 
-use super::filled::Filled;
-use super::{FIELD, SAID};
+use super::{FIELD, refusal};
 use crate::pages::errors::sentence;
 use crate::pages::{Ask, Form};
 use crate::view::router::{Control, Input, Select, Tick, Ticks};
@@ -57,13 +56,10 @@ pub(super) struct Fill<'a> {
 impl<'a> Fill<'a> {
     /// For a page that is asked for.
     pub(super) fn of(ask: &'a Ask) -> Self {
-        let refused = ask.query.get(SAID).is_some();
-        let mut errors = Vec::new();
-        if refused {
-            let field = ask.query.get(FIELD).unwrap_or_default().to_owned();
-            errors.push((field, Filled::fresh(ask).router_said()));
-        }
-        let from = if refused { From::Refused(&ask.query) } else { From::Usual(&ask.query) };
+        let said = refusal(ask);
+        let from = if said.is_some() { From::Refused(&ask.query) } else { From::Usual(&ask.query) };
+        let field = ask.query.get(FIELD).unwrap_or_default().to_owned();
+        let errors = said.into_iter().map(|said| (field.clone(), said)).collect();
         Self { from, errors: Mutex::new(errors) }
     }
 

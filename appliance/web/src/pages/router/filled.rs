@@ -3,7 +3,7 @@
 
 use vyos::edit::{EditError, FieldError};
 
-use super::{FIELD, SAID};
+use super::{FIELD, refusal};
 use crate::pages::errors::sentence;
 use crate::pages::{Ask, Form};
 use crate::view::{Field, Query};
@@ -11,18 +11,20 @@ use crate::view::{Field, Query};
 /// The fields of one form.
 pub(super) struct Filled<'a> {
     query: &'a Query,
+    /// What the router said, where its person comes back to correct it.
+    refusal: Option<String>,
     sent: Option<(&'a Form, &'a EditError)>,
 }
 
 impl<'a> Filled<'a> {
     /// Of a page that is opened.
     pub(super) fn fresh(ask: &'a Ask) -> Self {
-        Self { query: &ask.query, sent: None }
+        Self { query: &ask.query, refusal: refusal(ask), sent: None }
     }
 
     /// Of a form that was refused before it reached the router.
     pub(super) fn refused(ask: &'a Ask, form: &'a Form, error: &'a EditError) -> Self {
-        Self { query: &ask.query, sent: Some((form, error)) }
+        Self { query: &ask.query, refusal: None, sent: Some((form, error)) }
     }
 
     /// What stands in a field; `usual` where nobody filled it in yet.
@@ -77,12 +79,12 @@ impl<'a> Filled<'a> {
 
     /// The router refused what was sent, and its person comes back to correct it.
     fn is_back(&self) -> bool {
-        self.query.get(SAID).is_some()
+        self.refusal.is_some()
     }
 
     /// What the router said when it refused; empty if it did not.
     pub(super) fn router_said(&self) -> String {
-        self.query.get(SAID).unwrap_or_default().chars().take(2_000).collect()
+        self.refusal.clone().unwrap_or_default()
     }
 }
 

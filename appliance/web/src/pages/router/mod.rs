@@ -108,6 +108,7 @@ pub(super) fn waiting(site: &Site) -> Waiting {
         .router
         .unsettled()
         .into_iter()
+        .filter(|change| change.state != vyos::State::Applying)
         .map(|change| {
             let waits = change.state == vyos::State::Waiting;
             WaitingChange {
@@ -227,12 +228,25 @@ async fn plan_of(
     }
 }
 
-/// The query parameter that carries the router's words, and the one that names the field.
+/// The query parameter that names the plan that was refused, and the one that names the field.
+///
+/// The words themselves stay with the plan: a link could put any into a page.
 const SAID: &str = "said";
 const FIELD: &str = "at";
 
+/// The words where the plan is gone.
+const FORGOTTEN: &str = "The router did not take this. Send it again to see why.";
+
+/// What was said about what this page is to correct; none where there is nothing to correct.
+fn refusal(ask: &Ask) -> Option<String> {
+    let plan = ask.site.router.find_plan(ask.query.get(SAID)?, &ask.visitor.caller.actor);
+    let said = plan.map(|plan| plan.said()).filter(|said| !said.is_empty());
+    Some(said.unwrap_or_else(|| FORGOTTEN.to_owned()))
+}
+
 /// The page with the form that a plan comes from, filled in again.
-fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
+fn refilled(plan: &Plan, culprit: Option<&Command>) -> String {
+    let origin = &plan.origin;
     if origin.url.is_empty() || origin.fields.is_empty() {
         return String::new();
     }
@@ -250,8 +264,7 @@ fn refilled(origin: &Origin, said: &str, culprit: Option<&Command>) -> String {
         };
         origin.fields.iter().find(holds).map(|(name, _)| name.clone())
     });
-    let said: String = said.chars().take(500).collect();
-    query.with(SAID, &said).with(FIELD, &field.unwrap_or_default()).href()
+    query.with(SAID, &plan.id).with(FIELD, &field.unwrap_or_default()).href()
 }
 
 fn risk_line(risk: &Risk) -> RiskLine {

@@ -11,7 +11,7 @@ use vyos::{ChangeError, Plan, USUAL_COUNTDOWN};
 use super::{CHANGE, command_line, refilled, risk_line};
 use crate::http::{Failure, Route, Routes};
 use crate::pages::errors::sentence;
-use crate::pages::{Ask, Form, done};
+use crate::pages::{Ask, Form, done, see_other};
 use crate::site::Site;
 use crate::view::router::PlanPage;
 use crate::view::{Choice, Tone};
@@ -36,12 +36,18 @@ struct Sofar {
 
 async fn show(ask: Ask, Path(id): Path<String>) -> Result<Response, Failure> {
     let plan = find(&ask, &id)?;
+    if let Some(number) = plan.applied() {
+        return Ok(see_other(&format!("/router/changes/{number}")));
+    }
     let page = page(&ask, &plan, Sofar::default()).await;
     ask.page(&page)
 }
 
 async fn apply(ask: Ask, Path(id): Path<String>, form: Form) -> Result<Response, Failure> {
     let plan = find(&ask, &id)?;
+    if let Some(number) = plan.applied() {
+        return Ok(see_other(&format!("/router/changes/{number}")));
+    }
     let minutes = form.get("minutes");
     let chosen = MINUTES.into_iter().find(|n| n.to_string() == minutes);
     let chosen = chosen.ok_or_else(|| Failure::invalid("Choose one of the countdowns."))?;
@@ -61,6 +67,7 @@ async fn apply(ask: Ask, Path(id): Path<String>, form: Form) -> Result<Response,
         Err(ChangeError::Store(error)) => Err(error.into()),
         Err(error) => {
             sofar.said = sentence(&error.to_string());
+            plan.refuse(&sofar.said);
             let page = page(&ask, &plan, sofar).await;
             ask.refused(&page)
         }
@@ -71,7 +78,7 @@ fn find(ask: &Ask, id: &str) -> Result<Arc<Plan>, Failure> {
     let plan = ask.site.router.find_plan(id, &ask.visitor.caller.actor);
     plan.ok_or_else(|| {
         Failure::not_found(
-            "This plan is applied already, was made by somebody else, or is older than an hour. \
+            "This plan was made by somebody else, or is older than an hour. \
              Fill in the form again.",
         )
     })
@@ -92,7 +99,7 @@ async fn page(ask: &Ask, plan: &Plan, sofar: Sofar) -> PlanPage {
     let correct = if sofar.said.is_empty() {
         String::new()
     } else {
-        refilled(&plan.origin, &sofar.said, culprit.and_then(|at| plan.commands.get(at)))
+        refilled(plan, culprit.and_then(|at| plan.commands.get(at)))
     };
     let cancel = if plan.origin.url.is_empty() { "/router" } else { &plan.origin.url };
     PlanPage {

@@ -183,12 +183,14 @@ pub struct FixedEditPage {
     pub subnets: Vec<Choice>,
     /// Its name.
     pub name: Field,
-    /// Its hardware address.
-    pub mac: Field,
+    /// Its hardware address; none where the release has none.
+    pub mac: Option<Field>,
     /// Its DHCP identifier instead; none where the release has none.
     pub duid: Option<Field>,
     /// Its address.
     pub address: Field,
+    /// A prefix that is delegated to it; only for IPv6.
+    pub prefix: Option<Field>,
     /// What to call it; none where the release keeps none.
     pub description: Option<Field>,
     /// It is on.
@@ -199,32 +201,50 @@ pub struct FixedEditPage {
     pub said: String,
 }
 
-/// `GET /router/dhcp/pool`.
+/// What a subnet gives and tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolFields {
+    /// Pools, one a line.
+    pub ranges: Field,
+    /// Addresses that are not given; only for IPv4.
+    pub excluded: Option<Field>,
+    /// Seconds.
+    pub lease: Field,
+    /// The gateway; only for IPv4.
+    pub default_router: Option<Field>,
+    /// DNS servers.
+    pub name_servers: Field,
+    /// The domain; only for IPv4.
+    pub domain_name: Option<Field>,
+    /// Domains that are tried.
+    pub domain_search: Field,
+    /// Time servers; only for IPv4.
+    pub ntp_servers: Option<Field>,
+    /// What is wrong with no field of its own.
+    pub said: String,
+}
+
+/// Where a new subnet shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPool {
+    /// The shared network, new or there already.
+    pub network: Field,
+    /// The prefix.
+    pub subnet: Field,
+}
+
+/// `GET /router/dhcp/pool` and `GET /router/dhcp/new`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "router/pool.html")]
 pub struct PoolPage {
     /// What surrounds the page.
     pub shell: Shell,
-    /// The shared network.
+    /// The shared network; empty for a new one.
     pub network: String,
-    /// The subnet.
+    /// The subnet; empty for a new one.
     pub subnet: String,
-    /// Pools, one a line.
-    pub ranges: Field,
-    /// Addresses that are not given.
-    pub excluded: Field,
-    /// Seconds.
-    pub lease: Field,
-    /// The gateway.
-    pub default_router: Field,
-    /// DNS servers.
-    pub name_servers: Field,
-    /// The domain.
-    pub domain_name: Field,
-    /// Domains that are tried.
-    pub domain_search: Field,
-    /// Time servers.
-    pub ntp_servers: Field,
-    /// What is wrong with no field of its own.
-    pub said: String,
+    /// Of a new one.
+    pub new: Option<NewPool>,
+    /// What it gives and tells.
+    pub fields: PoolFields,
 }

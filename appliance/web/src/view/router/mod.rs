@@ -24,7 +24,7 @@ pub use config::{
 };
 pub use dhcp::{
     DhcpPage, DhcpServerView, FixedEditPage, FixedPage, FixedRow, LeaseRow, LeasesPage,
-    NetworkView, PoolPage, SubnetView,
+    NetworkView, NewPool, PoolFields, PoolPage, SubnetView,
 };
 pub use dns::{DnsDomainPage, DnsForwarderPage, DnsHostPage, DnsPage, DnsRow, RecordRow};
 pub use firewall::{

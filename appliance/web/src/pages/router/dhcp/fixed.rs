@@ -4,8 +4,8 @@
 use axum::http::Method;
 use axum::response::Response;
 use vyos::config::Node;
-use vyos::dialect::{Dhcp4Form, Dialect};
-use vyos::edit::{Draft, EditError, StaticMappingEdit};
+use vyos::dialect::{Dhcp4Form, Dhcp6Form, Dialect};
+use vyos::edit::{Draft, EditError, StaticMappingEdit, family_of};
 use vyos::facts::{Family, StaticMapping, Subnet, dhcp_server};
 use vyos::runtime::{Lease, LeaseState};
 
@@ -58,7 +58,7 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
     let mut can_add = false;
     for family in [Family::Ipv4, Family::Ipv6] {
         let Some(server) = dhcp_server(&config, family) else { continue };
-        can_add |= family == Family::Ipv4 && subnets(&server).next().is_some();
+        can_add |= subnets(&server).next().is_some();
         let (leases, problem) = leases_of(&ask, family).await;
         if missing.is_empty() {
             missing = problem;
@@ -67,7 +67,7 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
             .flat_map(|subnet| subnet.mappings.iter().map(move |mapping| (subnet, mapping)))
             .collect();
         for (subnet, mapping) in &all {
-            let mut row = row(subnet, mapping, family, &ask);
+            let mut row = row(subnet, mapping, &ask);
             row.conflicts = conflicts(mapping, &all, &leases, seconds(ask.now));
             rows.push(row);
         }
@@ -88,7 +88,7 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
     ask.page(&page)
 }
 
-fn row(subnet: &Subnet, mapping: &StaticMapping, family: Family, ask: &Ask) -> FixedRow {
+fn row(subnet: &Subnet, mapping: &StaticMapping, ask: &Ask) -> FixedRow {
     let station = mapping.mac.clone().or_else(|| mapping.duid.clone());
     FixedRow {
         name: mapping.name.clone(),
@@ -106,10 +106,7 @@ fn row(subnet: &Subnet, mapping: &StaticMapping, family: Family, ask: &Ask) -> F
         disabled: mapping.disabled,
         conflicts: Vec::new(),
         other: mapping.other.clone(),
-        href: match family {
-            Family::Ipv4 => href(&subnet.network, &subnet.prefix, &mapping.name),
-            Family::Ipv6 => String::new(),
-        },
+        href: href(&subnet.network, &subnet.prefix, &mapping.name),
     }
 }
 
@@ -176,12 +173,13 @@ async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
     let chosen = form.get("place");
     let (network, prefix) = chosen.split_once(' ').unwrap_or_default();
     subnet_of(&config, network, prefix)?;
-    let (leases, _) = leases_of(&ask, Family::Ipv4).await;
+    let (leases, _) = leases_of(&ask, family_of(prefix)).await;
     let edit = StaticMappingEdit {
         name: form.get("name").to_owned(),
         mac: maybe(form.get("mac")),
         duid: maybe(form.get("duid")),
         address: maybe(form.get("address")),
+        prefix: maybe(form.get("prefix")),
         description: maybe(form.get("description")),
         disabled: !form.ticked("enabled"),
     };
@@ -237,8 +235,8 @@ async fn page(
     old: &str,
     filled: &Filled<'_>,
 ) -> Result<FixedEditPage, Failure> {
-    let server = dhcp_server(config, Family::Ipv4);
-    let all: Vec<&Subnet> = server.iter().flat_map(subnets).collect();
+    let servers = [Family::Ipv4, Family::Ipv6].map(|family| dhcp_server(config, family));
+    let all: Vec<&Subnet> = servers.iter().flatten().flat_map(subnets).collect();
     if all.is_empty() {
         return Err(Failure::not_found("The router has no DHCP server with a subnet."));
     }
@@ -250,7 +248,12 @@ async fn page(
         ));
     }
     let dialect: Dialect = ask.dialect(config).await;
-    let is_new_form = dialect.dhcp4() == Ok(Dhcp4Form::Option);
+    let has = |family: Family| all.iter().any(|one| family_of(&one.prefix) == family);
+    // Of one that is there it is known which server it is of; a new one may be of either.
+    let is_v6 = in_place.map_or(has(Family::Ipv6), |one| family_of(&one.prefix) == Family::Ipv6);
+    let is_v4 = in_place.map_or(has(Family::Ipv4), |one| family_of(&one.prefix) == Family::Ipv4);
+    let new_v4 = is_v4 && dialect.dhcp4() == Ok(Dhcp4Form::Option);
+    let new_v6 = is_v6 && dialect.dhcp6() == Ok(Dhcp6Form::Option);
     let blank = StaticMapping {
         name: String::new(),
         mac: None,
@@ -271,23 +274,32 @@ async fn page(
         let words = format!("{} in {}", subnet.prefix, subnet.network);
         (place(&subnet.network, &subnet.prefix), words)
     });
-    let field = |name: &str, usual: &Option<String>| -> Option<Field> {
-        is_new_form.then(|| filled.field(name, &text(usual)))
+    let field = |there: bool, name: &str, usual: &Option<String>| -> Option<Field> {
+        there.then(|| filled.field(name, &text(usual)))
     };
-    let mut shown = vec!["name", "mac", "address"];
-    if is_new_form {
-        shown.extend(["duid", "description"]);
-    }
+    let (mac, duid) = (is_v4 || new_v6, is_v6 || new_v4);
+    let shown: Vec<&str> = [
+        ("name", true),
+        ("address", true),
+        ("mac", mac),
+        ("duid", duid),
+        ("prefix", is_v6),
+        ("description", new_v4 || new_v6),
+    ]
+    .into_iter()
+    .filter_map(|(name, there)| there.then_some(name))
+    .collect();
     Ok(FixedEditPage {
         shell: ask.router_shell("Fixed address").await,
         old: old.to_owned(),
         place: chosen.to_owned(),
         subnets: Choice::list(offered, chosen),
         name: filled.field("name", &now.name),
-        mac: filled.field("mac", &text(&now.mac)),
-        duid: field("duid", &now.duid),
+        mac: field(mac, "mac", &now.mac),
+        duid: field(duid, "duid", &now.duid),
         address: filled.field("address", &text(&now.address)),
-        description: field("description", &now.description),
+        prefix: field(is_v6, "prefix", &now.prefix),
+        description: field(new_v4 || new_v6, "description", &now.description),
         enabled: filled.ticked("enabled", !now.disabled),
         leased: false,
         said: filled.said(&shown),

@@ -2,6 +2,7 @@
 
 mod fixed;
 mod leases;
+mod network;
 mod pool;
 
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use axum::http::Method;
 use axum::response::Response;
 use model::{Mac, Timestamp};
 use vyos::config::Node;
+use vyos::edit::family_of;
 use vyos::facts::dhcp::Range;
 use vyos::facts::{DhcpOptions, DhcpServer, Family, SharedNetwork, Subnet, dhcp_server};
 use vyos::runtime::{Lease, fetch_leases, pool_usage};
@@ -33,6 +35,7 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(leases::routes())
         .merge(fixed::routes())
         .merge(pool::routes())
+        .merge(network::routes())
 }
 
 /// The pages of DHCP, as tabs.
@@ -83,7 +86,7 @@ fn subnets(server: &DhcpServer) -> impl Iterator<Item = &Subnet> {
 
 /// A subnet by the names of its network and its prefix.
 fn subnet_of(config: &Node, network: &str, prefix: &str) -> Result<Subnet, Failure> {
-    let server = dhcp_server(config, Family::Ipv4);
+    let server = dhcp_server(config, family_of(prefix));
     let found = server.iter().flat_map(subnets);
     let mut found = found.filter(|one| one.network == network && one.prefix == prefix);
     let missing = || Failure::not_found("The DHCP server has no such subnet.");
@@ -204,7 +207,7 @@ fn subnet_view(subnet: &Subnet, leases: Option<&[Lease]>, now: u64, is_v4: bool)
             .unwrap_or_default(),
         facts,
         other: [subnet.other.clone(), subnet.options.other.clone()].concat(),
-        href: if is_v4 { query.with("subnet", &subnet.prefix).href() } else { String::new() },
+        href: query.with("subnet", &subnet.prefix).href(),
     }
 }
 

@@ -1,9 +1,10 @@
-//! What a subnet gives and tells: a form.
+//! What a subnet gives and tells: a form, also to give no addresses in it any more.
 
 use axum::http::Method;
 use axum::response::Response;
 use vyos::config::Node;
-use vyos::edit::{Draft, EditError, RangeEdit, SubnetEdit};
+use vyos::edit::{Draft, EditError, RangeEdit, SubnetEdit, family_of};
+use vyos::facts::Family;
 
 use super::subnet_of;
 use crate::http::{Failure, Route, Routes};
@@ -12,11 +13,13 @@ use crate::pages::router::{CHANGE, propose};
 use crate::pages::{Ask, Form};
 use crate::site::Site;
 use crate::view::Query;
-use crate::view::router::PoolPage;
+use crate::view::router::{PoolFields, PoolPage};
 
 const HERE: &str = "/router/dhcp/pool";
 /// The fields that have a place for what is wrong with them.
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 10] = [
+    "network",
+    "subnet",
     "ranges",
     "excluded",
     "lease_seconds",
@@ -35,6 +38,13 @@ pub(super) fn routes() -> Routes<Site> {
                 .query("subnet", "string", "The subnet's prefix."),
         )
         .add(Route::new(Method::POST, HERE, CHANGE, save, "Plan a change of a subnet"))
+        .add(Route::new(
+            Method::POST,
+            "/router/dhcp/pool/delete",
+            CHANGE,
+            delete,
+            "Plan to take a subnet away",
+        ))
 }
 
 async fn edit(ask: Ask) -> Result<Response, Failure> {
@@ -69,7 +79,23 @@ async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
     }
 }
 
-fn read(form: &Form) -> Result<SubnetEdit, EditError> {
+async fn delete(ask: Ask, form: Form) -> Result<Response, Failure> {
+    let config = match ask.site.router.config().await {
+        Ok(config) => config,
+        Err(error) => return ask.trouble("DHCP", &error).await,
+    };
+    let (network, prefix) = (form.get("network"), form.get("subnet"));
+    subnet_of(&config, network, prefix)?;
+    let dialect = ask.dialect(&config).await;
+    let mut draft = Draft::new(&config, &dialect);
+    draft
+        .delete_dhcp_subnet(network, prefix)
+        .map_err(|error| Failure::invalid(error.to_string()))?;
+    let why = format!("No DHCP in {prefix} any more");
+    propose(&ask, &form, "/router/dhcp", why, draft.commands()).await
+}
+
+pub(super) fn read(form: &Form) -> Result<SubnetEdit, EditError> {
     Ok(SubnetEdit {
         lease_seconds: number(form, "lease_seconds")?,
         ranges: ranges(form.get("ranges"))?,
@@ -108,24 +134,30 @@ async fn page(
     filled: &Filled<'_>,
 ) -> Result<PoolPage, Failure> {
     let now = SubnetEdit::from(&subnet_of(config, network, prefix)?);
+    let fields = fields(&now, family_of(prefix) == Family::Ipv4, filled);
+    let shell = ask.router_shell("DHCP").await;
+    let place = (network.to_owned(), prefix.to_owned());
+    Ok(PoolPage { shell, network: place.0, subnet: place.1, new: None, fields })
+}
+
+/// The fields that a subnet has, new or not; `is_v4`: also those that only IPv4 knows.
+pub(super) fn fields(now: &SubnetEdit, is_v4: bool, filled: &Filled<'_>) -> PoolFields {
     let line = |range: &RangeEdit| format!("{} {} {}", range.name, range.start, range.stop);
     let lines: Vec<String> = now.ranges.iter().map(line).collect();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let seconds = now.lease_seconds.map(|seconds| seconds.to_string()).unwrap_or_default();
-    Ok(PoolPage {
-        shell: ask.router_shell("DHCP").await,
-        network: network.to_owned(),
-        subnet: prefix.to_owned(),
+    let only_v4 = |name: &str, usual: &str| is_v4.then(|| filled.field(name, usual));
+    PoolFields {
         ranges: filled.field("ranges", &lines.join("\n")),
-        excluded: filled.field("excluded", &now.excluded.join("\n")),
+        excluded: only_v4("excluded", &now.excluded.join("\n")),
         lease: filled.field("lease_seconds", &seconds),
-        default_router: filled.field("default_router", &text(&now.default_router)),
+        default_router: only_v4("default_router", &text(&now.default_router)),
         name_servers: filled.field("name_servers", &now.name_servers.join("\n")),
-        domain_name: filled.field("domain_name", &text(&now.domain_name)),
+        domain_name: only_v4("domain_name", &text(&now.domain_name)),
         domain_search: filled.field("domain_search", &now.domain_search.join("\n")),
-        ntp_servers: filled.field("ntp_servers", &now.ntp_servers.join("\n")),
+        ntp_servers: only_v4("ntp_servers", &now.ntp_servers.join("\n")),
         said: filled.said(&SHOWN),
-    })
+    }
 }
 
 #[cfg(test)]

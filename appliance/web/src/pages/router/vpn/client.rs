@@ -1,5 +1,5 @@
 //! A new client of a `WireGuard` interface. Its key pair is made in memory: the public key goes into
-//! the plan, the private one into the answer, once, and nowhere else.
+//! the plan, the private one into the answer, once, and nowhere else. A pre-shared key goes into both.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,7 +13,7 @@ use vyos::facts::{WireGuard, wireguard};
 
 use super::super::filled::{Filled, list, maybe, number};
 use super::super::{plan_of, propose};
-use super::keys::PrivateKey;
+use super::keys::{PrivateKey, preshared};
 use super::peer::find;
 use super::{CLIENT, about};
 use crate::http::Failure;
@@ -217,8 +217,9 @@ pub(super) fn read(form: &Form, server: String, port: u16) -> Result<Wanted, Edi
     if !errors.is_empty() {
         return Err(EditError { fields: errors });
     }
-    let own = PrivateKey::make()
-        .map_err(|error| EditError::of("client_key", format!("no key could be made: {error}")))?;
+    let failed = |error| EditError::of("client_key", format!("no key could be made: {error}"));
+    let own = PrivateKey::make().map_err(failed)?;
+    let shared = preshared().map_err(failed)?;
     let mut text = format!(
         "[Interface]\nPrivateKey = {}\nAddress = {}\n",
         own.expose(),
@@ -234,13 +235,14 @@ pub(super) fn read(form: &Form, server: String, port: u16) -> Result<Wanted, Edi
     };
     let _ = write!(
         text,
-        "\n[Peer]\nPublicKey = {server}\nAllowedIPs = {}\nEndpoint = {at}\n",
+        "\n[Peer]\nPublicKey = {server}\nPresharedKey = {shared}\nAllowedIPs = {}\nEndpoint = {at}\n",
         routes.join(", ")
     );
     if let Some(seconds) = keepalive {
         let _ = writeln!(text, "PersistentKeepalive = {seconds}");
     }
-    Ok(Wanted { edit: PeerEdit { public_key: own.public(), ..edit }, config: Some(text) })
+    let edit = PeerEdit { public_key: own.public(), preshared_key: Some(shared), ..edit };
+    Ok(Wanted { edit, config: Some(text) })
 }
 
 fn host(text: &str) -> Result<(), String> {

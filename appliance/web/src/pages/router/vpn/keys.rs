@@ -38,6 +38,16 @@ impl PrivateKey {
     }
 }
 
+/// A key that both ends share beside their pairs, against those who may one day break the latter.
+///
+/// # Errors
+/// Where the kernel has no random numbers.
+pub(super) fn preshared() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; KEY];
+    getrandom::fill(&mut bytes)?;
+    Ok(encode(&bytes))
+}
+
 fn encode(bytes: &[u8; KEY]) -> String {
     let mut out = String::with_capacity(44);
     for three in bytes.chunks(3) {
