@@ -66,8 +66,7 @@ pub(super) fn command() -> Command {
                         .value_hint(ValueHint::FilePath)
                         .help("A backup of this appliance"),
                 ),
-            Command::new("reset-auth")
-                .about("End all sessions and make a new setup token"),
+            Command::new("reset-auth").about("End all sessions and make a new setup token"),
             Command::new("db").about("The database").subcommand_required(true).subcommand(
                 Command::new("reset")
                     .about("Remove all data but the backups; works while stopped, too")
