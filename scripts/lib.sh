@@ -99,22 +99,83 @@ need_cargo_tool() {
         --root "$LIB_TOOLS" "$1@$2"
 }
 
-# build_release: builds the static program in release mode; prints its path.
-build_release() {
-    local target
+# need_musl ARCH: a C compiler for static programs of x86_64 or aarch64, and what cargo must know of
+# it. For another architecture than this machine's that is Debian's cross compiler with the headers
+# of Debian's musl of that architecture, which are unpacked below target/tools, not installed.
+need_musl() {
+    local arch=$1 debian=amd64
     need_rust
-    target=$(static_target)
-    if [[ -n $target ]]; then
+    need_rust_target "$arch-unknown-linux-musl"
+    if [[ $(uname -m) == "$arch" ]]; then
         need_packages musl-tools || exit 1
-        need_rust_target "$target"
-        (cd "$LIB_ROOT" && cargo build --release --locked -p panoptikon --target "$target" >&2) ||
-            give_up 'the program does not build'
-        echo "$LIB_TARGET/$target/release/panoptikon"
-    else
-        (cd "$LIB_ROOT" && cargo build --release --locked -p panoptikon >&2) ||
-            give_up 'the program does not build'
-        echo "$LIB_TARGET/release/panoptikon"
+        return
     fi
+    [[ $arch == aarch64 ]] && debian=arm64
+    # The C library is musl's; that of the GNU only lets its compiler's linker find its own parts.
+    need_packages "gcc-${arch/_/-}-linux-gnu" "libc6-dev-$debian-cross" || exit 1
+    local tools=$LIB_TOOLS/musl-$arch
+    local compiler=$tools/compiler
+    [[ -x $compiler ]] || unpack_musl "$arch" "$debian" "$tools"
+    local name=$arch-unknown-linux-musl
+    local upper=${name^^}
+    export "CC_${name//-/_}=$compiler" "CARGO_TARGET_${upper//-/_}_LINKER=$arch-linux-gnu-gcc"
+}
+
+# unpack_musl ARCH DEBIAN-ARCH FOLDER: the headers, and a compiler that knows no others.
+unpack_musl() {
+    local arch=$1 debian=$2 tools=$3
+    note "fetching Debian's musl for $debian"
+    rm -rf "$tools" && mkdir -p "$tools/lists/partial" "$tools/cache/archives/partial" "$tools/root"
+    # Lists of its own, so that this machine does not take on a second architecture.
+    printf '%s\n' "Dir::State::Lists \"$tools/lists\";" "Dir::Cache \"$tools/cache\";" \
+        "APT::Architecture \"$debian\";" "APT::Architectures { \"$debian\"; };" \
+        'APT::Sandbox::User "";' >"$tools/apt.conf"
+    (cd "$tools" && export APT_CONFIG=$tools/apt.conf && apt-get -qq update &&
+        apt-get -qq download "musl-dev:$debian" && dpkg-deb -x musl-dev_*.deb root) ||
+        give_up "fetching musl-dev for $debian failed"
+    rm -rf "$tools/lists" "$tools/cache"
+    sed "s|/usr/|$tools/root/usr/|g" "$tools/root/usr/lib/$arch-linux-musl/musl-gcc.specs" \
+        >"$tools/specs"
+    printf '#!/bin/sh\nexec %s-linux-gnu-gcc "$@" -specs %q\n' "$arch" "$tools/specs" \
+        >"$tools/compiler.new"
+    chmod 0755 "$tools/compiler.new" && mv "$tools/compiler.new" "$tools/compiler"
+}
+
+# build_release [PACKAGE [ARCH]]: builds a static program in release mode; prints its path.
+build_release() {
+    local package=${1:-panoptikon} arch=${2:-$(uname -m)}
+    local target=$arch-unknown-linux-musl
+    case $arch in
+        x86_64 | aarch64)
+            need_musl "$arch"
+            (cd "$LIB_ROOT" &&
+                cargo build --release --locked -p "$package" --target "$target" >&2) ||
+                give_up "$package does not build for $arch"
+            echo "$LIB_TARGET/$target/release/$package"
+            ;;
+        *)
+            need_rust
+            (cd "$LIB_ROOT" && cargo build --release --locked -p "$package" >&2) ||
+                give_up "$package does not build"
+            echo "$LIB_TARGET/release/$package"
+            ;;
+    esac
+}
+
+# workspace_version: prints the version of everything here.
+workspace_version() {
+    sed -n '/^\[workspace\.package\]/,/^\[/ s/^version = "\(.*\)"$/\1/p' "$LIB_ROOT/Cargo.toml"
+}
+
+# source_commit: prints the commit that is checked out, or "unknown".
+source_commit() {
+    git -C "$LIB_ROOT" rev-parse HEAD 2>/dev/null || echo unknown
+}
+
+# source_date: prints the time of the sources in seconds since 1970, so that what is built from
+# them does not depend on the clock.
+source_date() {
+    echo "${SOURCE_DATE_EPOCH:-$(git -C "$LIB_ROOT" log -1 --format=%ct 2>/dev/null || echo 1750000000)}"
 }
 
 # run_programs FOLDER [NAME]...: runs the named programs of a folder, or all of them, one by one;

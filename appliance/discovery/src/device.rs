@@ -278,8 +278,9 @@ impl Device {
             }
         }
         for address in other.addresses.iter().rev() {
+            let had = self.addresses.iter().any(|a| a.ip == address.ip && a.current);
             self.hold(address.ip, &address.interface, address.last_seen);
-            if !address.current {
+            if !address.current && !had {
                 self.lose(address.ip);
             }
         }

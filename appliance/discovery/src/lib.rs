@@ -4,6 +4,7 @@
 //! [`decode`]; [`engine::Engine`] turns them into devices. Out go rows of this room's tables, events
 //! on the bus, and answers to whoever asks [`Discovery`].
 
+mod browse;
 pub mod decode;
 pub mod device;
 mod discovery;

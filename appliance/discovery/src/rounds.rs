@@ -260,15 +260,15 @@ impl Discovery {
 
     fn extra_frames(&self, segment: &Segment, settings: &Settings, services: bool) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
-        let (mac, v4) = (segment.mac, own_v4(segment));
-        if let Some(ip) = own_link_local(segment) {
+        let (mac, v4) = (segment.mac, segment.own_v4());
+        if let Some(ip) = segment.own_link_local() {
             frames.push(frames::echo_all_nodes(Sender { mac, ip }, 0x504e, 1));
             frames.push(frames::problem_all_nodes(Sender { mac, ip }, 0x504e, 1));
             if services && settings.service_queries_enabled {
                 frames.push(frames::services_query(Sender { mac, ip: ip.into() }));
             }
         }
-        if let Some(ip) = own_link_local(segment) {
+        if let Some(ip) = segment.own_link_local() {
             let known = self.silent_v6(segment).into_iter();
             frames.extend(known.map(|(target, station)| {
                 frames::neighbour_solicitation(Sender { mac, ip }, target, Some(station))
@@ -371,18 +371,4 @@ fn elsewhere(segments: &[Segment], settings: &Settings) -> Vec<String> {
         })
         .map(|text| format!("{text}: not on any LAN interface"))
         .collect()
-}
-
-fn own_v4(segment: &Segment) -> Option<Ipv4Addr> {
-    segment.networks.iter().find_map(|n| match n.own {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    })
-}
-
-fn own_link_local(segment: &Segment) -> Option<Ipv6Addr> {
-    segment.networks.iter().find_map(|n| match n.own {
-        IpAddr::V6(ip) if ip.is_unicast_link_local() => Some(ip),
-        _ => None,
-    })
 }

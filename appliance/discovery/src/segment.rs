@@ -44,6 +44,15 @@ impl Network {
         }
     }
 
+    /// True for an address of this network that a station can have: neither the network's own nor
+    /// its broadcast address, which no station has (RFC 1122, 3.2.1.3); of two all are (RFC 3021).
+    pub fn has_room_for(&self, ip: IpAddr) -> bool {
+        let IpAddr::V4(v4) = ip else { return self.contains(ip) };
+        let hosts = u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+        let host = v4.to_bits() & hosts;
+        self.contains(ip) && (hosts <= 1 || host != 0 && host != hosts)
+    }
+
     /// The network in the usual notation, such as `192.168.1.0/24`.
     pub fn cidr(&self) -> String {
         let base = match self.own {
@@ -62,6 +71,22 @@ impl Network {
 }
 
 impl Segment {
+    /// The router's own IPv4 address on the link.
+    pub(crate) fn own_v4(&self) -> Option<Ipv4Addr> {
+        self.networks.iter().find_map(|n| match n.own {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        })
+    }
+
+    /// The router's own link-local IPv6 address on the link.
+    pub(crate) fn own_link_local(&self) -> Option<Ipv6Addr> {
+        self.networks.iter().find_map(|n| match n.own {
+            IpAddr::V6(ip) if ip.is_unicast_link_local() => Some(ip),
+            _ => None,
+        })
+    }
+
     /// True for an address that a station on this link can have itself.
     pub fn is_on_link(&self, ip: IpAddr) -> bool {
         let link_local = match ip {
@@ -71,7 +96,7 @@ impl Segment {
         !ip.is_unspecified()
             && !ip.is_multicast()
             && !ip.is_loopback()
-            && (link_local || self.networks.iter().any(|n| n.contains(ip)))
+            && (link_local || self.networks.iter().any(|n| n.has_room_for(ip)))
     }
 
     /// True for an address of the router itself.
@@ -96,7 +121,8 @@ mod tests {
         fn every_network_contains_itself_and_prints(own: u32, prefix in 0_u8..=40, other: u32) {
             let network = Network { own: Ipv4Addr::from_bits(own).into(), prefix };
             prop_assert!(network.contains(network.own));
-            let _ = (network.contains(Ipv4Addr::from_bits(other).into()), network.cidr());
+            let other = Ipv4Addr::from_bits(other).into();
+            let _ = (network.has_room_for(other), network.cidr());
         }
     }
 
@@ -107,7 +133,11 @@ mod tests {
             index: 1,
             name: "lan0".to_owned(),
             mac: Mac::ZERO,
-            networks: vec![network("192.168.1.1", 24), network("fd00::1", 64)],
+            networks: vec![
+                network("192.168.1.1", 24),
+                network("10.0.0.6", 31),
+                network("fd00::1", 64),
+            ],
         };
         for (ip, on_link) in [
             ("192.168.1.77", true),
@@ -118,6 +148,10 @@ mod tests {
             ("2001:db8::5", false),
             ("0.0.0.0", false),
             ("224.0.0.251", false),
+            ("192.168.1.0", false),
+            ("192.168.1.255", false),
+            ("10.0.0.7", true),
+            ("255.255.255.255", false),
         ] {
             assert_eq!(segment.is_on_link(ip.parse().expect("valid")), on_link, "{ip}");
         }

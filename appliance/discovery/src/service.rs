@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::browse::keep_browsing;
 use crate::decode::Protocol;
 use crate::discovery::Discovery;
 use crate::edge::{Listener, NeighbourState, NetworkChange, Overheard, Watcher};
@@ -102,6 +103,7 @@ impl Discovery {
         let mut helpers = JoinSet::new();
         helpers.spawn(keep_asking(self.clone(), stop.clone()));
         helpers.spawn(keep_naming(self.clone()));
+        helpers.spawn(keep_browsing(self.clone()));
         let mut settings = self.inner.store.settings_changed();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

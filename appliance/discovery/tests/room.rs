@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use events::{EventQuery, Events};
 use model::{Mac, Timestamp};
 use namespace::{Responder, in_namespace, index, ip, send_from, until};
+use panoptikon_discovery::decode::{Fact, ethernet};
 use panoptikon_discovery::edit::{DevicePatch, EnrichmentPatch};
 use panoptikon_discovery::list::{DeviceFilter, State};
 use panoptikon_discovery::sweep::frames::{self, Sender};
 use panoptikon_discovery::{Discovery, DiscoveryError, LanOptions, ROOM};
+use ring::{Instruction, PacketSocket};
 use store::{Options, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -135,6 +137,66 @@ fn a_scan_finds_who_only_answers_and_what_people_said_survives_a_restart() {
             Some("speaker")
         );
         store.close();
+    });
+}
+
+/// A multicast DNS response of a host: answers of type, name in labels, and data.
+fn dns_response(from: Sender<Ipv4Addr>, answers: &[(u16, &str, Vec<u8>)]) -> Vec<u8> {
+    let mut message = vec![0, 0, 0x84, 0, 0, 0, 0, answers.len() as u8, 0, 0, 0, 0];
+    for (kind, name, data) in answers {
+        message.extend(dns_name(name));
+        message.extend(kind.to_be_bytes());
+        message.extend([0, 1, 0, 0, 0, 120]);
+        message.extend((data.len() as u16).to_be_bytes());
+        message.extend(data);
+    }
+    let asked = frames::services_query(Sender { mac: from.mac, ip: from.ip.into() });
+    let mut frame = asked[..42].to_vec();
+    frame[16..18].copy_from_slice(&(28 + message.len() as u16).to_be_bytes());
+    frame[38..40].copy_from_slice(&(8 + message.len() as u16).to_be_bytes());
+    // Neither checksum is looked at; zero says so for UDP.
+    frame[40..42].fill(0);
+    [frame, message].concat()
+}
+
+fn dns_name(dotted: &str) -> Vec<u8> {
+    let labels = dotted.split('.').flat_map(|l| [&[l.len() as u8][..], l.as_bytes()].concat());
+    labels.chain([0]).collect()
+}
+
+#[test]
+fn who_tells_a_service_only_is_asked_for_its_name_until_it_says_one() {
+    in_namespace(|| {
+        cable();
+        at_work(|_, discovery| {
+            let (far, phone) = (index("far0"), host(31));
+            let everything =
+                [Instruction { code: 0x06, jump_true: 0, jump_false: 0, operand: 1_518 }];
+            let socket = PacketSocket::open(far, &everything).expect("a packet socket");
+            let service = "_companion-link._tcp.local";
+            let types = [(12, "_services._dns-sd._udp.local", dns_name(service))];
+            send_from(far, &frames::arp_request(phone, Ipv4Addr::new(10, 9, 0, 1), None));
+            send_from(far, &dns_response(phone, &types));
+            let (mut asked, mut buffer) = (0, [0; 1_518]);
+            until("it is known by its name", || {
+                while let Ok(Some(length)) = socket.receive(&mut buffer, Duration::from_millis(5)) {
+                    let Ok(Fact::Mdns(query)) = ethernet(&buffer[..length]).map(|h| h.fact) else {
+                        continue;
+                    };
+                    if query.response || !query.questions.iter().any(|q| q.name == service) {
+                        continue;
+                    }
+                    asked += 1;
+                    // The first answer is lost, as Wi-Fi loses multicast.
+                    if asked > 1 {
+                        let ip = phone.ip.octets().to_vec();
+                        send_from(far, &dns_response(phone, &[(1, "Bens-iPhone.local", ip)]));
+                    }
+                }
+                discovery.by_mac(phone.mac).is_some_and(|d| d.hostname() == Some("Bens-iPhone"))
+            });
+            assert!(asked >= 2, "{asked}");
+        });
     });
 }
 

@@ -27,6 +27,17 @@ pub enum Ending {
     },
 }
 
+/// What follows once everything is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The process ends.
+    Nothing,
+    /// The process starts anew.
+    Start,
+    /// Files are copied or removed first, which may take its time.
+    WorkThenStart,
+}
+
 /// Whether an ending is done in moments or copies and removes files first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Haste(bool);
@@ -96,6 +107,15 @@ impl Lifecycle {
         }
     }
 
+    /// What follows the end that was asked for.
+    pub fn next(&self) -> Next {
+        match &self.asked.0.lock().unwrap_or_else(PoisonError::into_inner).ending {
+            None | Some(Ending::Stop) => Next::Nothing,
+            Some(Ending::Restart) => Next::Start,
+            Some(Ending::Restore { .. } | Ending::Reset { .. }) => Next::WorkThenStart,
+        }
+    }
+
     /// What was asked for; once only.
     pub fn take(&self) -> Option<Ending> {
         self.asked.0.lock().unwrap_or_else(PoisonError::into_inner).ending.take()
@@ -111,6 +131,7 @@ mod tests {
         let lifecycle = Lifecycle::default();
         assert!(!lifecycle.has_ended());
         assert!(lifecycle.end(Ending::Restart));
+        assert_eq!(lifecycle.next(), Next::Start);
         assert!(!lifecycle.end(Ending::Stop));
         assert!(matches!(lifecycle.take(), Some(Ending::Restart)));
         assert!(!lifecycle.end(Ending::Stop), "also after it was taken");

@@ -71,6 +71,7 @@ proptest! {
         let given = as_flag.or(in_environment).or(in_toml).is_some();
         let sources = Sources {
             file: in_toml.map(|n| file(in_file(d.key, value(n)))),
+            vyos: None,
             environment: in_environment
                 .map(|n| (d.variable.to_owned(), value(n).to_owned()))
                 .into_iter()
@@ -162,6 +163,7 @@ fn a_value_of_another_type_is_refused() {
 fn every_mistake_is_shown_at_once_even_where_a_flag_overrules_it() {
     let sources = Sources {
         file: Some(file("threads = 65\nbackup_keep = 0\n")),
+        vyos: None,
         environment: vec![
             ("PANOPTIKON_LISTEN".to_owned(), "localhost".to_owned()),
             ("PATH".to_owned(), "/bin".to_owned()),
@@ -228,4 +230,20 @@ fn the_reference_page_is_what_the_table_says() {
     let page = std::fs::read_to_string(path).expect("docs/configuration.md exists");
     assert_eq!(page, reference(), "run: panoptikon config-reference > docs/configuration.md");
     assert!(definition("listen").is_some_and(|d| page.contains(d.help)));
+}
+
+#[test]
+fn what_vyos_says_stands_between_the_file_and_the_environment() {
+    let vyos = FileText { name: "vyos.toml".to_owned(), text: "\nbackup_keep = 5\n".to_owned() };
+    let mut sources =
+        Sources { file: Some(file("backup_keep = 3\n")), vyos: Some(vyos), ..Sources::default() };
+    let kept = |sources: &Sources| {
+        let resolved = resolve(sources).expect("accepted");
+        let setting = resolved.settings.iter().find(|s| s.key == "backup_keep").expect("listed");
+        (setting.value.clone(), setting.place.to_string())
+    };
+    let expected = ("5".to_owned(), "service panoptikon (vyos.toml:2)".to_owned());
+    assert_eq!(kept(&sources), expected);
+    sources.environment = vec![("PANOPTIKON_BACKUP_KEEP".to_owned(), "7".to_owned())];
+    assert_eq!(kept(&sources).0, "7");
 }

@@ -1,111 +1,17 @@
 //! The program as people run it: start, questions, stop, restart, restore, reset.
 
-use std::fs::{self, File};
+mod site;
+
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_panoptikon");
-
-/// An appliance with folders of its own.
-struct Site {
-    folder: TempDir,
-}
-
-impl Site {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PANOPTIKON_DATA_DIR", self.path("data"))
-            .env("PANOPTIKON_CONFIG_DIR", self.path("config"))
-            .env("PANOPTIKON_CONTROL_SOCKET", self.path("control.sock"))
-            .env("PANOPTIKON_LISTEN", "127.0.0.1:0")
-            .env("PANOPTIKON_INTERFACES", "lo")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("the program runs")
-    }
-
-    fn start(&self) -> Running<'_> {
-        let log = File::create(self.path("log")).expect("a log");
-        let child = self.command(&["serve"]).stderr(log).spawn().expect("the program starts");
-        let running = Running { site: self, child };
-        running.wait_until_open();
-        running
-    }
-}
-
-struct Running<'s> {
-    site: &'s Site,
-    child: Child,
-}
-
-impl Running<'_> {
-    fn wait_until_open(&self) {
-        let begun = Instant::now();
-        loop {
-            let output = self.site.run(&["devices", "--json"]);
-            if output.status.code() != Some(3) {
-                return;
-            }
-            let log = fs::read_to_string(self.site.path("log")).unwrap_or_default();
-            assert!(begun.elapsed() < Duration::from_secs(20), "it does not start: {log}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Waits for the process; gives back its exit code and how long that took.
-    fn wait(&mut self) -> (Option<i32>, Duration) {
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(20) {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                return (status.code(), begun.elapsed());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("it does not end");
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).expect("a process id");
-        kill(Pid::from_raw(pid), signal).expect("signalled");
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn json(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("JSON")
-}
+use self::site::{PROGRAM, Site, json, text};
 
 #[test]
 fn the_version_names_commit_and_day() {
@@ -167,6 +73,47 @@ fn it_starts_answers_and_stops_within_five_seconds() {
     assert_eq!(code, Some(0), "{}", fs::read_to_string(site.path("log")).expect("a log"));
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(!site.path("control.sock").exists());
+}
+
+#[test]
+fn health_is_one_line_and_an_exit_code_whatever_is_wrong() {
+    let site = Site::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
+    let listen = port.expect("a free port").to_string();
+    let ask = |listen: &str| {
+        let begun = Instant::now();
+        let output = site.run(&["health", "--listen", listen]);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        assert_eq!(text(&output.stdout).lines().count(), 1, "{}", text(&output.stdout));
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, line) = ask(&listen);
+    assert_eq!(code, Some(1));
+    assert!(line.contains("is not running"), "{line}");
+
+    let mut running = site.start_with(|serve| {
+        serve.args(["--listen", &listen]);
+    });
+    let begun = Instant::now();
+    let line = loop {
+        let (code, line) = ask(&listen);
+        if code == Some(0) {
+            break line;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{line}");
+    };
+    assert!(line.starts_with(&format!("panoptikon {}", env!("CARGO_PKG_VERSION"))), "{line}");
+
+    // It is asked where it listens, wherever the one who asks believes that to be.
+    assert_eq!(ask("127.0.0.1:9").0, Some(0));
+
+    // A process that hangs does not answer either.
+    running.signal(Signal::SIGSTOP);
+    let (code, line) = ask(&listen);
+    running.signal(Signal::SIGCONT);
+    assert_eq!(code, Some(1), "{line}");
+    running.signal(Signal::SIGTERM);
+    running.wait();
 }
 
 #[test]

@@ -80,9 +80,9 @@ impl Store {
     /// Deletes backups that are no longer needed, and those that take more than the cap together;
     /// never `spared`, nor the newest. Gives back how many.
     pub(crate) fn prune_backups(&self, spared: Option<&Path>) -> Result<u64, StoreError> {
-        let options = self.options();
-        let (kept, mut gone) = split(list(&options.dir)?, options.keep_backups);
-        gone.extend(beyond(kept, options.max_bytes));
+        let (options, bounds) = (self.options(), self.bounds());
+        let (kept, mut gone) = split(list(&options.dir)?, bounds.keep_backups);
+        gone.extend(beyond(kept, bounds.max_bytes));
         gone.retain(|backup| spared != Some(backup.path.as_path()));
         for old in &gone {
             std::fs::remove_file(&old.path).map_err(StoreError::io("delete", &old.path))?;

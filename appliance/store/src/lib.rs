@@ -25,6 +25,6 @@ pub use maintenance::{Cleaned, MaintenanceRow, Sizes};
 pub use reader::Reading;
 pub use schema::{DayKind, Migration, Retention, Room};
 pub use settings::{SettingVersion, read_setting, write_setting};
-pub use store::{DATABASE, Health, Options, Store};
+pub use store::{Bounds, DATABASE, Health, Options, Store};
 pub use vault::{NotOpened, VAULT_KEY, Vault};
 pub use writer::Writing;

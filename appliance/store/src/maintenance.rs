@@ -193,7 +193,7 @@ impl Store {
             main: ["", "-wal"].iter().map(|t| days::size(&days::sibling(&database, t))).sum(),
             days: files.iter().map(|f| f.bytes).sum(),
             backups: self.backups().unwrap_or_default().iter().map(|b| b.bytes).sum(),
-            cap: options.max_bytes,
+            cap: self.bounds().max_bytes,
             free: space.map_or(0, |s| blocks(s.blocks_available(), s.fragment_size())),
             disk: space.map_or(0, |s| blocks(s.blocks(), s.fragment_size())),
         }

@@ -44,6 +44,15 @@ pub struct Options {
     pub keep_backups: usize,
 }
 
+/// What of the options may change while the store is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// As [`Options::max_bytes`].
+    pub max_bytes: u64,
+    /// As [`Options::keep_backups`].
+    pub keep_backups: usize,
+}
+
 /// How the writer is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Health {
@@ -61,6 +70,7 @@ pub struct Store {
 
 pub(crate) struct Inner {
     pub(crate) options: Options,
+    bounds: Mutex<Bounds>,
     pub(crate) opened: Instant,
     queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -136,6 +146,8 @@ impl Store {
                 .map_err(StoreError::io("create", &folder))?;
         }
         let mut options = options;
+        let Options { max_bytes, keep_backups, .. } = options;
+        let bounds = Bounds { max_bytes, keep_backups };
         options.rooms.insert(0, schema::OWN);
         let path = options.dir.join(DATABASE);
         let main =
@@ -161,6 +173,7 @@ impl Store {
             .map_err(StoreError::io("start the writer for", &path))?;
         Ok(Self {
             inner: Arc::new(Inner {
+                bounds: Mutex::new(bounds),
                 options,
                 opened: Instant::now(),
                 queue: Mutex::new(Some(queue)),
@@ -291,6 +304,16 @@ impl Store {
     /// The options it was opened with.
     pub fn options(&self) -> &Options {
         &self.inner.options
+    }
+
+    /// How much may be kept, as it is now.
+    pub fn bounds(&self) -> Bounds {
+        *self.inner.bounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other bounds from the next maintenance and backup on.
+    pub fn set_bounds(&self, bounds: Bounds) {
+        *self.inner.bounds.lock().unwrap_or_else(PoisonError::into_inner) = bounds;
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -1,6 +1,6 @@
 //! What handlers hold: the rooms, and what the binary knows about itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use access::Access;
 use detect::Alerts;
@@ -48,7 +48,34 @@ pub struct Rooms {
     pub capabilities: Box<dyn Fn() -> Vec<Capability> + Send + Sync>,
 }
 
-/// What does not change while the program runs.
+/// The name that people type, which may change while the program runs. Clones are the same name.
+#[derive(Debug, Clone, Default)]
+pub struct HostName(Arc<RwLock<String>>);
+
+impl HostName {
+    /// This name.
+    pub fn new(name: String) -> Self {
+        Self(Arc::new(RwLock::new(name)))
+    }
+
+    /// The name as it is now.
+    pub fn get(&self) -> String {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another name from now on.
+    pub fn set(&self, name: String) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+}
+
+impl Serialize for HostName {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.get())
+    }
+}
+
+/// What hardly changes while the program runs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Facts {
     /// Release number.
@@ -60,7 +87,7 @@ pub struct Facts {
     /// VyOS version, where it runs on one.
     pub vyos: Option<String>,
     /// The name that people type.
-    pub host: String,
+    pub host: HostName,
     /// When it started.
     pub started: Timestamp,
 }

@@ -131,6 +131,21 @@ impl AuditLog {
         Ok(head)
     }
 
+    /// How many lines there are of each action. Says nothing of who or what.
+    pub async fn counts(&self) -> Result<Vec<(String, u64)>, AccessError> {
+        self.store
+            .read(|r| {
+                let mut found =
+                    r.main().prepare("SELECT action, count(*) FROM audit GROUP BY action")?;
+                let rows = found.query_map([], |row| {
+                    let count: i64 = row.get(1)?;
+                    Ok((row.get(0)?, count.unsigned_abs()))
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
     /// Checks the whole chain, and against `note` if a head from the system log is at hand.
     pub async fn verify(&self, note: Option<Head>) -> Result<Verdict, AccessError> {
         self.store.read(move |r| verify(r.main(), note)).await

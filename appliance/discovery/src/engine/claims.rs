@@ -25,6 +25,8 @@ const STALE: Duration = Duration::from_secs(2 * 86_400);
 #[derive(Default)]
 pub(super) struct Claims {
     by_ip: HashMap<IpAddr, Claim>,
+    /// Claims given up for lack of room, and whose they were.
+    dropped: Vec<(IpAddr, Mac)>,
 }
 
 struct Claim {
@@ -54,6 +56,21 @@ impl Claims {
         self.by_ip.retain(|_, claim| !macs.contains(&claim.holder));
     }
 
+    /// What some stations had is another one's: they are one device, and give up their names.
+    pub(super) fn pass_on(&mut self, macs: &BTreeSet<Mac>, to: Mac) {
+        if macs.is_empty() {
+            return;
+        }
+        for claim in self.by_ip.values_mut().filter(|claim| macs.contains(&claim.holder)) {
+            claim.holder = to;
+        }
+    }
+
+    /// What was given up since it was last asked: nobody is known to have it now.
+    pub(super) fn take_dropped(&mut self) -> Vec<(IpAddr, Mac)> {
+        std::mem::take(&mut self.dropped)
+    }
+
     pub(super) fn take(&mut self, now: Timestamp, mac: Mac, ip: IpAddr) -> Outcome {
         let none = Outcome { lost_by: None, conflict: false };
         let Some(claim) = self.by_ip.get_mut(&ip) else {
@@ -81,7 +98,8 @@ impl Claims {
 
     pub(super) fn forget(&mut self, now: Timestamp) {
         if self.by_ip.len() > MAX_CLAIMS / 2 {
-            self.by_ip.retain(|_, claim| now.since(claim.heard) < STALE);
+            let stale = self.by_ip.extract_if(|_, claim| now.since(claim.heard) >= STALE);
+            self.dropped.extend(stale.map(|(ip, claim)| (ip, claim.holder)));
         }
     }
 
@@ -95,7 +113,8 @@ impl Claims {
             by_age.truncate(surplus);
         }
         for (_, ip) in by_age {
-            self.by_ip.remove(&ip);
+            let dropped = self.by_ip.remove(&ip);
+            self.dropped.extend(dropped.map(|claim| (ip, claim.holder)));
         }
     }
 
@@ -117,14 +136,12 @@ impl Engine {
         }
         if let Some(waiting) = self.waiting.get_mut(&mac) {
             waiting.device.hold(ip, &segment.name, now);
+            self.take_from_others(now, mac, ip);
             return;
         }
         let Some(id) = self.by_mac.get(&mac).copied() else {
             return;
         };
-        // The same link-local address may well exist on two links.
-        let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        let outcome = if link_local { None } else { Some(self.claims.take(now, mac, ip)) };
         let had_one = self.devices.get(&id).is_some_and(|d| {
             d.addresses.iter().any(|a| a.ip.is_ipv4() == ip.is_ipv4() && a.ip != ip)
         });
@@ -135,20 +152,73 @@ impl Engine {
                 self.address_changed(id, now, ip);
             }
         }
-        let Some(outcome) = outcome else { return };
-        let loser = outcome.lost_by.and_then(|mac| self.by_mac.get(&mac).copied());
-        if let Some(loser) = loser.filter(|loser| *loser != id)
-            && self.devices.get_mut(&loser).is_some_and(|d| d.lose(ip))
-        {
-            self.store_said(loser, now);
+        self.take_from_others(now, mac, ip);
+    }
+
+    /// An address is one station's: whoever had it has lost it, also to one that still waits to
+    /// become a device.
+    fn take_from_others(&mut self, now: Timestamp, mac: Mac, ip: IpAddr) {
+        if !is_exclusive(ip) {
+            return;
         }
-        if let (true, Some(other)) = (outcome.conflict, outcome.lost_by) {
+        let outcome = self.claims.take(now, mac, ip);
+        self.lose_dropped(now);
+        let Some(other) = outcome.lost_by else { return };
+        let taker = self.by_mac.get(&mac).copied();
+        if taker.is_none() || self.by_mac.get(&other) != taker.as_ref() {
+            self.lose(now, other, ip);
+        }
+        // One that waits has no number yet; then the other one's page tells of it.
+        let about = taker.map(|id| (id, mac, other));
+        let about = about.or_else(|| Some((self.by_mac.get(&other).copied()?, other, mac)));
+        if let (true, Some((id, mac, other))) = (outcome.conflict, about) {
             self.tell(id, now, "ip_conflict", Severity::High, |d| {
                 let text = format!("{ip} is used by {} ({mac}) and by {other} at once", d.name());
                 (text, json!({ "ip": ip, "other_mac": other }))
             });
         }
     }
+
+    fn lose(&mut self, now: Timestamp, mac: Mac, ip: IpAddr) {
+        if let Some(waiting) = self.waiting.get_mut(&mac) {
+            waiting.device.lose(ip);
+        } else if let Some(id) = self.by_mac.get(&mac).copied()
+            && self.devices.get_mut(&id).is_some_and(|d| d.lose(ip))
+        {
+            self.store_said(id, now);
+        }
+    }
+
+    /// Whose claim was given up for lack of room has the address no more, or two could have it.
+    pub(super) fn lose_dropped(&mut self, now: Timestamp) {
+        for (ip, mac) in self.claims.take_dropped() {
+            self.lose(now, mac, ip);
+        }
+    }
+
+    /// Notes what the stored devices have; of two that have one address the one heard last has it.
+    pub(super) fn claim_stored(&mut self) {
+        let mut held: Vec<_> = self
+            .devices
+            .values()
+            .flat_map(|d| d.addresses.iter().map(|a| (a, d.mac)))
+            .filter(|(a, _)| a.current && is_exclusive(a.ip))
+            .map(|(a, mac)| (a.last_seen, a.ip, mac))
+            .collect();
+        held.sort_unstable();
+        for (heard, ip, mac) in held {
+            let outcome = self.claims.take(heard, mac, ip);
+            self.lose_dropped(heard);
+            if let Some(other) = outcome.lost_by {
+                self.lose(heard, other, ip);
+            }
+        }
+    }
+}
+
+/// The same link-local address may well exist on two links.
+fn is_exclusive(ip: IpAddr) -> bool {
+    !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 #[cfg(test)]

@@ -125,7 +125,9 @@ impl Engine {
         for mac in kept {
             self.by_mac.insert(mac, to);
         }
-        self.drop_macs(&given_up.into_iter().collect());
+        let (given_up, present) = (given_up.into_iter().collect(), device.mac);
+        self.claims.pass_on(&given_up, present);
+        self.drop_macs(&given_up);
     }
 
     /// The few known devices that a trace could belong to.

@@ -201,6 +201,7 @@ impl Engine {
             engine.devices.insert(id, device);
             engine.reindex(id);
         }
+        engine.claim_stored();
         engine
     }
 
@@ -303,6 +304,7 @@ impl Engine {
         self.tell_addresses(now);
         self.store_put_off(now);
         self.claims.forget(now);
+        self.lose_dropped(now);
         let rested = self.looked_at > now || now.since(self.looked_at) >= LOOK;
         if rested {
             self.looked_at = now;

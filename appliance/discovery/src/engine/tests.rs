@@ -135,6 +135,43 @@ fn an_address_that_moves_belongs_to_the_new_one_only() {
 }
 
 #[test]
+fn a_made_up_address_that_claims_anothers_is_the_only_one_to_have_it() {
+    let mut engine = engine();
+    engine.hear(START, &lan(), &dhcp(RANDOM_1, "Kims-iPhone", DUID));
+    engine.hear(START, &lan(), &arp(PHONE, ip(252)));
+    engine.hear(after(75), &lan(), &arp(RANDOM_2, ip(252)));
+    engine.tick(after(78));
+    let current = |mac| {
+        let device = engine.by_mac(mac).expect("is a device");
+        device.addresses.iter().filter(|a| a.current).count()
+    };
+    assert_eq!((current(PHONE), current(RANDOM_2)), (0, 1));
+    assert_eq!(engine.by_ip(ip(252).into()).map(|d| d.mac), Some(RANDOM_2));
+}
+
+#[test]
+fn an_address_that_moves_after_a_restart_belongs_to_the_new_one_only() {
+    let mut before = engine();
+    before.hear(START, &lan(), &arp(PHONE, ip(7)));
+    let stored: Vec<Device> = before.iter().cloned().collect();
+    let mut engine = Engine::new(stored, 2, Settings::default(), after(10));
+    engine.hear(after(20), &lan(), &arp(OTHER, ip(7)));
+    let phone = engine.by_mac(PHONE).expect("is a device");
+    assert!(phone.addresses.iter().all(|a| !a.current), "{:?}", phone.addresses);
+    assert!(engine.take_changes().dirty.len() == 2, "and that is stored");
+}
+
+#[test]
+fn nobody_has_the_networks_own_or_its_broadcast_address() {
+    let mut engine = engine();
+    for last in [0, 255] {
+        engine.hear(START, &lan(), &arp(PHONE, ip(last)));
+        engine.neighbour(START, &lan(), ip(last).into(), PHONE);
+    }
+    assert!(engine.by_mac(PHONE).is_none_or(|d| d.addresses.is_empty()));
+}
+
+#[test]
 fn two_that_fight_over_an_address_are_told_once() {
     let mut engine = engine();
     for n in 0..20 {
@@ -313,15 +350,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_order_of_frames_leaves_two_holders_of_an_address(
-        frames in prop::collection::vec((0_u8..6, 2_u8..6, 0_u64..400), 1..120)
+        frames in prop::collection::vec(
+            (0_u8..6, any::<bool>(), any::<bool>(), 2_u8..6, 0_u64..400_000), 1..120
+        )
     ) {
         let mut engine = engine();
-        let mut now = 0;
-        for (station, address, gap) in frames {
-            now += gap;
-            let mac = Mac([0x3c, 0x06, 0x30, 0, 0, station]);
-            engine.hear(after(now), &lan(), &arp(mac, ip(address)));
-            engine.tick(after(now));
+        // Made-up addresses wait to be recognised only once there is one to recognise.
+        engine.hear(START, &lan(), &dhcp(RANDOM_1, "Kims-iPhone", DUID));
+        let mut now = START.plus(Duration::from_secs(3));
+        for (station, made_up, asks, address, gap) in frames {
+            // Half of the gaps are shorter than the wait.
+            now = now.plus(Duration::from_millis(if gap % 2 == 0 { gap } else { gap / 200 }));
+            let mac = Mac([if made_up { 0x3e } else { 0x3c }, 0x06, 0x30, 0, 0, station]);
+            if asks {
+                engine.hear(now, &lan(), &dhcp(mac, "Kims-iPhone", DUID));
+            }
+            engine.hear(now, &lan(), &arp(mac, ip(address)));
+            engine.tick(now);
             for last in 2..6 {
                 let holders = engine
                     .iter()
@@ -329,7 +374,7 @@ proptest! {
                     .count();
                 prop_assert!(holders <= 1, "{last}: {holders}");
             }
-            prop_assert!(engine.by_mac(mac).is_some_and(|d| d.presence.online));
+            prop_assert!(made_up || engine.by_mac(mac).is_some_and(|d| d.presence.online));
         }
     }
 }

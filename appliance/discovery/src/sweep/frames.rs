@@ -40,6 +40,12 @@ const ETHERTYPE_WAKE: EtherType = EtherType(0x0842);
 const SERVICES_QUERY: &[u8] = b"\0\0\0\0\0\x01\0\0\0\0\0\0\
     \x09_services\x07_dns-sd\x04_udp\x05local\0\0\x0c\0\x01";
 
+/// The most service types that are asked for in one message, so that it fits an Ethernet frame.
+pub const MOST_TYPES: usize = 16;
+/// The longest of its questions, in octets. A type is an underscore and 15 characters and `_tcp` or
+/// `_udp`, with a subtype at most twice that (RFC 6763, 7).
+const LONGEST_QUESTION: usize = 80;
+
 /// Answers are spread over two seconds, so that they do not collide.
 const SEARCH: &[u8] = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\
     MAN: \"ssdp:discover\"\r\nMX: 2\r\nST: upnp:rootdevice\r\n\r\n";
@@ -119,15 +125,44 @@ pub fn echo_request(
 
 /// A multicast DNS question for all service types; answers go to the group.
 pub fn services_query(from: Sender<IpAddr>) -> Vec<u8> {
+    multicast_dns(from, SERVICES_QUERY)
+}
+
+/// A multicast DNS question for the instances of service types such as `_ipp._tcp` (RFC 6763, 4);
+/// answers go to the group. Takes [`MOST_TYPES`] and leaves out what is no name; `None` if nothing
+/// remains.
+pub fn browse_query(from: Sender<IpAddr>, types: &[String]) -> Option<Vec<u8>> {
+    let questions: Vec<Vec<u8>> =
+        types.iter().filter_map(|kind| instances_question(kind)).take(MOST_TYPES).collect();
+    let count = u16::try_from(questions.len()).ok().filter(|count| *count > 0)?;
+    let [high, low] = count.to_be_bytes();
+    let header = [0, 0, 0, 0, high, low, 0, 0, 0, 0, 0, 0];
+    Some(multicast_dns(from, &[&header[..], &questions.concat()].concat()))
+}
+
+/// One question of type PTR, class IN, for a name in `local`.
+fn instances_question(kind: &str) -> Option<Vec<u8>> {
+    let mut question = Vec::with_capacity(kind.len() + 12);
+    for label in kind.split('.').chain(["local"]) {
+        // RFC 1035, 2.3.4.
+        let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;
+        question.push(length);
+        question.extend_from_slice(label.as_bytes());
+    }
+    question.extend_from_slice(&[0, 0, 12, 0, 1]);
+    (question.len() <= LONGEST_QUESTION).then_some(question)
+}
+
+fn multicast_dns(from: Sender<IpAddr>, message: &[u8]) -> Vec<u8> {
     let mac = from.mac;
     match from.ip {
         IpAddr::V4(ip) => {
             let to = (group_mac4(MDNS_IPV4), MDNS_IPV4);
-            udp4(Sender { mac, ip }, to, 255, (MDNS_PORT, MDNS_PORT), SERVICES_QUERY)
+            udp4(Sender { mac, ip }, to, 255, (MDNS_PORT, MDNS_PORT), message)
         }
         IpAddr::V6(ip) => {
             let to = (group_mac(MDNS_IPV6), MDNS_IPV6);
-            udp6(Sender { mac, ip }, to, 255, (MDNS_PORT, MDNS_PORT), SERVICES_QUERY)
+            udp6(Sender { mac, ip }, to, 255, (MDNS_PORT, MDNS_PORT), message)
         }
     }
 }
@@ -415,6 +450,30 @@ mod tests {
             assert_eq!(query.questions[0].name, "_services._dns-sd._udp.local");
             assert_eq!((query.questions[0].kind, query.response), (12, false));
         }
+    }
+
+    #[test]
+    fn a_browsing_query_is_decoded_as_built_and_leaves_out_what_is_no_name() {
+        let long = format!("_{}._tcp", "x".repeat(64));
+        let types = ["_ipp._tcp", "_a..b", "", &long, "_companion-link._tcp"].map(str::to_owned);
+        let frame = browse_query(Sender { mac: ROUTER, ip: FROM6.ip.into() }, &types).unwrap();
+        assert_ipv6_sum(&frame);
+        let Fact::Mdns(query) = heard(&frame).fact else { panic!("no mDNS") };
+        let names: Vec<&str> = query.questions.iter().map(|q| q.name.as_str()).collect();
+        assert_eq!(names, ["_ipp._tcp.local", "_companion-link._tcp.local"]);
+        assert!(query.questions.iter().all(|q| q.kind == 12) && !query.response);
+        let nothing = browse_query(Sender { mac: ROUTER, ip: FROM.ip.into() }, &types[1..4]);
+        assert_eq!(nothing, None);
+    }
+
+    #[test]
+    fn the_largest_browsing_query_fits_a_frame() {
+        let longest = format!("_{}.{}._tcp", "x".repeat(32), "y".repeat(22));
+        let types = vec![longest; 50];
+        let frame = browse_query(Sender { mac: ROUTER, ip: FROM6.ip.into() }, &types).unwrap();
+        let Fact::Mdns(query) = heard(&frame).fact else { panic!("no mDNS") };
+        assert_eq!(query.questions.len(), MOST_TYPES);
+        assert!(frame.len() <= 1_514, "{}", frame.len());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What may be written on the command line. The flags follow from the table of settings.
 
-use clap::{Arg, ArgAction, Command, ValueHint};
+use clap::{Arg, ArgAction, ArgGroup, Command, ValueHint};
 
 use crate::config::{DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE};
 use crate::version;
@@ -25,7 +25,33 @@ pub(super) fn command() -> Command {
             Command::new("serve").about("Run the appliance"),
             Command::new("address").about("Show where its pages are served"),
             Command::new("status").about("Show how each part of the running appliance is doing"),
+            Command::new("health")
+                .about("Tell in one line and by the exit code whether it is well"),
             Command::new("devices").about("List the devices that were seen"),
+            Command::new("device").about("Show one device").arg(
+                Arg::new("word")
+                    .value_name("DEVICE")
+                    .required(true)
+                    .help("Its name, an address, its MAC address or its number"),
+            ),
+            Command::new("alerts").about("List the alerts that are not resolved"),
+            Command::new("events")
+                .about("List the latest events")
+                .arg(
+                    Arg::new("follow")
+                        .short('f')
+                        .long("follow")
+                        .action(ArgAction::SetTrue)
+                        .help("Go on with those that come"),
+                )
+                .arg(
+                    Arg::new("number")
+                        .short('n')
+                        .long("number")
+                        .value_name("NUMBER")
+                        .value_parser(clap::value_parser!(u8).range(1..=200))
+                        .help("How many, 1 to 200 [default: 30]"),
+                ),
             Command::new("scan")
                 .about("Look for devices now")
                 .arg(Arg::new("interface").value_name("INTERFACE").help("Only on this interface")),
@@ -41,7 +67,7 @@ pub(super) fn command() -> Command {
                         .help("A backup of this appliance"),
                 ),
             Command::new("reset-auth")
-                .about("Forget all ways of signing in and make a new setup token"),
+                .about("End all sessions and make a new setup token"),
             Command::new("db").about("The database").subcommand_required(true).subcommand(
                 Command::new("reset")
                     .about("Remove all data but the backups; works while stopped, too")
@@ -59,8 +85,21 @@ pub(super) fn command() -> Command {
                 .subcommand(
                     Command::new("verify").about("Find out whether the record was tampered with"),
                 ),
+            Command::new("reload").about(
+                "Let the running appliance read its configuration again, without a restart where it \
+                 can",
+            ),
+            Command::new("support-bundle")
+                .about("Write what helps to find a fault into a file, without secrets")
+                .arg(
+                    Arg::new("folder")
+                        .value_name("FOLDER")
+                        .value_hint(ValueHint::DirPath)
+                        .help("Where to [default: /tmp]"),
+                ),
             Command::new("restart").about("Start the running appliance anew"),
             Command::new("stop").about("End the running appliance"),
+            update(),
             router(),
             vyos(),
             Command::new("check-config").about(
@@ -71,6 +110,41 @@ pub(super) fn command() -> Command {
                 "List what the appliance needs of this machine, what is missing and how to get it",
             ),
         ])
+        .subcommands(for_vyos())
+}
+
+/// What `VyOS` and the package call; of no use to people.
+fn for_vyos() -> [Command; 4] {
+    let root = || {
+        Arg::new("root")
+            .long("root")
+            .value_name("FOLDER")
+            .default_value("/")
+            .value_hint(ValueHint::DirPath)
+            .help("Where the system is")
+    };
+    let flag = |id: &'static str, help: &'static str| {
+        Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
+    };
+    [
+        Command::new("complete")
+            .hide(true)
+            .about("List words for completion")
+            .arg(Arg::new("kind").required(true).value_parser(["devices", "interfaces"])),
+        Command::new("vyos-register")
+            .hide(true)
+            .about("Make the commands known to VyOS's caches")
+            .arg(root()),
+        Command::new("vyos-unregister")
+            .hide(true)
+            .about("Take the commands out of VyOS's caches")
+            .arg(root()),
+        Command::new("vyos-commit")
+            .hide(true)
+            .about("Take over what `service panoptikon` says, as JSON on standard input")
+            .arg(flag("check", "Only find out whether it would be taken"))
+            .arg(flag("booting", "The router starts: what is missing may come later")),
+    ]
 }
 
 fn router() -> Command {
@@ -85,6 +159,22 @@ fn router() -> Command {
         .subcommand(Command::new("keep").about("Keep changes that wait").arg(number()))
         .subcommand(Command::new("undo").about("Undo changes that wait").arg(number()))
         .subcommand(Command::new("save").about("Save what the router runs"))
+}
+
+fn update() -> Command {
+    let flag = |id: &'static str, help: &'static str| {
+        Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
+    };
+    let file = |id: &'static str| Arg::new(id).value_name("FILE").value_hint(ValueHint::FilePath);
+    Command::new("update")
+        .about("Install a newer package; goes back by itself unless the new release is well")
+        .arg(file("file").help("The package; its signature is FILE.minisig beside it"))
+        .arg(file("signature").long("signature").requires("file").help("The signature"))
+        .arg(flag("list", "Show how the last update ended, and what there is to go back to"))
+        .arg(flag("rollback", "Go back to the previous release and its database"))
+        .arg(flag("resume", "Go on with an update that was interrupted"))
+        .arg(flag("force", "Do not ask").short('f').requires("rollback"))
+        .group(ArgGroup::new("deed").args(["file", "list", "rollback", "resume"]).required(true))
 }
 
 fn vyos() -> Command {

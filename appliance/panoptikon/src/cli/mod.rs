@@ -4,16 +4,26 @@
 //! running, or not yet or no longer ready.
 
 mod arguments;
+mod bundle;
+mod follow;
+mod health;
 mod offline;
 mod online;
+mod op_mode;
+mod redact;
+mod report;
 mod sources;
 mod table;
+mod tar;
+mod update;
 mod vyos;
+mod vyos_files;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::config::{Problems, Resolved};
-use crate::control::{AskError, Command, Request};
+use crate::control::{AskError, Command, LATEST_EVENTS, Request};
 
 /// Why a command came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +66,23 @@ const NOT_READY: [&str; 2] = ["starting", "ending"];
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let matches = arguments::command().get_matches();
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == op_mode::WORD) {
+        let typed: Option<Vec<String>> =
+            words.drain(2..).map(|word| word.into_string().ok()).collect();
+        // What an operator typed never meets the parser of flags.
+        match typed.and_then(|typed| op_mode::meant(&typed)) {
+            Some(op_mode::Meaning::Ours(ours)) => {
+                words = words.into_iter().take(1).chain(ours.into_iter().map(Into::into)).collect();
+            }
+            Some(op_mode::Meaning::Log) => return op_mode::watch_log(),
+            None => {
+                eprintln!("Invalid command");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let matches = arguments::command().get_matches_from(words);
     match dispatch(&matches) {
         Ok(code) => code,
         Err(error) => {
@@ -79,6 +105,15 @@ fn router(matches: &clap::ArgMatches) -> Command {
     }
 }
 
+/// Reads the configuration again as it was read at the start.
+fn reread(matches: &clap::ArgMatches) -> crate::serve::Reread {
+    let matches = matches.clone();
+    std::sync::Arc::new(move || {
+        let sources = sources::gather(&matches).map_err(|error| error.to_string())?;
+        crate::config::resolve(&sources).map_err(|problems| problems.to_string())
+    })
+}
+
 fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(CliError::Failed("no command given; see panoptikon --help".to_owned()));
@@ -87,22 +122,50 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         offline::print(&crate::config::reference());
         return Ok(ExitCode::SUCCESS);
     }
-    if name == "vyos" {
-        return vyos::run(matches);
+    match name {
+        "vyos" => return vyos::run(matches),
+        "vyos-register" | "vyos-unregister" => return vyos_files::register(name, matches),
+        _ => {}
     }
     let resolved: Resolved = crate::config::resolve(&sources::gather(matches)?)?;
     let (config, json) = (&resolved.config, matches.get_flag("json"));
     let ask = |request| online::ask(config, &request, json);
     match name {
-        "serve" => match crate::serve::serve(config)? {
+        "serve" => match crate::serve::serve(&resolved, reread(matches))? {
             crate::serve::Ended::Stop => Ok(ExitCode::SUCCESS),
             crate::serve::Ended::Restart => Err(crate::serve::start_anew().into()),
         },
         "check-config" => offline::check_config(&resolved, json),
         "doctor" => offline::doctor(config, json),
         "address" => offline::address(config, json),
+        "health" => health::run(config, json),
         "status" => ask(Request::Status),
         "devices" => ask(Request::Ask(Command::Devices)),
+        "device" => {
+            let word = matches.get_one::<String>("word").cloned().unwrap_or_default();
+            ask(Request::Ask(Command::Device { word }))
+        }
+        "alerts" => ask(Request::Ask(Command::Alerts)),
+        "events" => {
+            let number = matches.get_one::<u8>("number").map(|n| usize::from(*n));
+            let limit = number.unwrap_or(LATEST_EVENTS);
+            if matches.get_flag("follow") {
+                return follow::events(config, limit, json);
+            }
+            ask(Request::Ask(Command::Events { after: None, limit }))
+        }
+        "reload" => ask(Request::Ask(Command::Reload)),
+        "complete" => {
+            let kind = matches.get_one::<String>("kind").map(String::as_str).unwrap_or_default();
+            Ok(online::complete(config, kind))
+        }
+        "support-bundle" => {
+            let folder = matches.get_one::<String>("folder").map_or("/tmp", String::as_str);
+            bundle::write(&resolved, folder, json)
+        }
+        "vyos-commit" => {
+            vyos_files::commit(config, matches.get_flag("check"), matches.get_flag("booting"))
+        }
         "scan" => {
             let interface = matches.get_one::<String>("interface").cloned();
             ask(Request::Ask(Command::Scan { interface }))
@@ -120,6 +183,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         }
         "audit" => ask(Request::Ask(Command::VerifyAudit)),
         "router" => ask(Request::Ask(router(matches))),
+        "update" => update::run(config, matches, json),
         "restart" => ask(Request::Restart),
         "stop" => ask(Request::Stop),
         other => Err(CliError::Failed(format!("no such command: {other}"))),

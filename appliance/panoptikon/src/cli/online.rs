@@ -3,14 +3,15 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use model::{Timestamp, human_age};
+use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::CliError;
 use super::offline::{print, print_json};
+use super::report::{self, age, list, word};
 use super::table::table;
 use crate::config::Config;
-use crate::control::{self, AskError, Command, Request, Socket};
+use crate::control::{self, AskError, Command, Request, Socket, Words};
 use crate::serve;
 
 /// Asks the appliance and prints what it answers. Fails also when the answer is that the audit
@@ -24,6 +25,18 @@ pub(super) fn ask(config: &Config, request: &Request, json: bool) -> Result<Exit
     }
     let fine = *request != Request::Ask(Command::VerifyAudit) || answer["intact"] == true;
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Words for completion. Says nothing when there are none to be had: somebody is typing.
+pub(super) fn complete(config: &Config, kind: &str) -> ExitCode {
+    let words = if kind == "devices" { Words::Devices } else { Words::Interfaces };
+    let request = Request::Ask(Command::Words(words));
+    let Ok(answer) = control::ask(&config.control_socket, &request) else {
+        return ExitCode::FAILURE;
+    };
+    let words: Vec<&str> = list(&answer["words"]).filter_map(Value::as_str).collect();
+    print(&(words.join(" ") + "\n"));
+    ExitCode::SUCCESS
 }
 
 /// Restores a backup: through the appliance if it runs, else here. A damaged database keeps the
@@ -43,7 +56,11 @@ pub(super) fn restore(config: &Config, file: &str, json: bool) -> Result<ExitCod
 
 /// Empties the database: through the appliance if it runs, else here.
 pub(super) fn reset(config: &Config, force: bool, json: bool) -> Result<ExitCode, CliError> {
-    if !force && !confirmed(config)? {
+    let question = format!(
+        "This removes all devices, events, accounts and settings under {}; backups stay.",
+        config.data_dir.display()
+    );
+    if !force && !confirmed(&question)? {
         return Err(CliError::Failed("nothing was removed".to_owned()));
     }
     match ask(config, &Request::ResetDatabase, json) {
@@ -65,17 +82,14 @@ fn done(message: String, json: bool) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn confirmed(config: &Config) -> Result<bool, CliError> {
+/// Asks whether that is what is wanted.
+pub(super) fn confirmed(what: &str) -> Result<bool, CliError> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        let message = "there is nobody to ask whether all data is to be removed; give -f if so";
-        return Err(CliError::Failed(message.to_owned()));
+        let message = format!("{what} There is nobody to ask; give -f if that is wanted.");
+        return Err(CliError::Failed(message));
     }
-    print(&format!(
-        "This removes all devices, events, accounts and settings under {}; backups stay.\n\
-         Type yes to go on: ",
-        config.data_dir.display()
-    ));
+    print(&format!("{what}\nType yes to go on: "));
     let _ = std::io::stdout().flush();
     let mut line = String::new();
     stdin
@@ -90,6 +104,9 @@ fn as_text(request: &Request, answer: &Value, now: Timestamp) -> String {
         Request::Status => status(answer, now),
         Request::Ask(Command::Devices) => devices(answer, now),
         Request::Ask(Command::Router) => router(answer),
+        Request::Ask(Command::Device { .. }) => report::device(answer, now),
+        Request::Ask(Command::Alerts) => report::alerts(answer, now),
+        Request::Ask(Command::Events { .. }) => report::events(answer),
         Request::Ask(Command::SetupToken) => format!("{}\n", word(&answer["token"])),
         Request::Ask(Command::ResetAuth) => {
             format!("{}\n{}\n", word(&answer["message"]), word(&answer["token"]))
@@ -174,25 +191,6 @@ fn router(answer: &Value) -> String {
     }
     let head = ["change", "what for", "by", "undone in", "problem"];
     format!("{text}\n{}", table(&head, &rows))
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-/// A cell. What devices say of themselves must not steer the terminal.
-fn word(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => {
-            text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-        }
-        other => other.to_string(),
-    }
-}
-
-fn age(value: &Value, now: Timestamp) -> String {
-    value.as_i64().map_or_else(|| "-".to_owned(), |ms| human_age(now.since(Timestamp(ms))))
 }
 
 #[cfg(test)]

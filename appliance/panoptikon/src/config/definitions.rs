@@ -30,6 +30,8 @@ pub struct Definition {
     pub accepts: &'static str,
     /// What it does.
     pub help: &'static str,
+    /// Whether a running appliance takes another value without a restart.
+    pub live: bool,
     pub(super) set: fn(&mut Config, &[&str]) -> Result<(), Refusal>,
 }
 
@@ -49,6 +51,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "an absolute path",
         help: "Where the database, its day partitions and the backups are kept. On VyOS this \
                belongs on the persistence partition, outside the image.",
+        live: false,
         set: |config, v| values::path(v).map(|path| config.data_dir = path),
     },
     Definition {
@@ -60,6 +63,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "an absolute path",
         help: "Where keys, certificates and the setup token are kept; VyOS carries /config over \
                into a new image.",
+        live: false,
         set: |config, v| values::path(v).map(|path| config.config_dir = path),
     },
     Definition {
@@ -70,6 +74,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "0.0.0.0:8443,[::]:8443",
         accepts: "one or more ADDRESS:PORT, such as 192.168.1.1:8443 or [::]:8443",
         help: "The addresses at which pages and API are served over HTTPS.",
+        live: false,
         set: |config, v| values::endpoints(v).map(|list| config.listen = list),
     },
     Definition {
@@ -81,6 +86,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "a loopback ADDRESS:PORT, such as 127.0.0.1:8080, or nothing",
         help: "Serves the same over plain HTTP as well, for a proxy or a measurement on the \
                router itself. Off when empty.",
+        live: false,
         set: |config, v| values::loopback(v).map(|endpoint| config.plain_listen = endpoint),
     },
     Definition {
@@ -92,6 +98,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "an absolute path of at most 100 bytes",
         help: "The unix socket by which the command line speaks to the running appliance; only \
                its owner may use it.",
+        live: false,
         set: |config, v| {
             let path = values::path(v)?;
             // sun_path holds 108 bytes, and a lock file of a longer name lies beside the socket.
@@ -111,6 +118,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "error, warn, info, debug or trace",
         help: "The least urgent level that is logged. RUST_LOG, where set, says it by module and \
                wins.",
+        live: true,
         set: |config, v| {
             let words = ["error", "warn", "info", "debug", "trace"].map(|word| (word, word));
             values::choice(v, &words).map(|level| config.log_level = level)
@@ -124,6 +132,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "text",
         accepts: "text or json",
         help: "How a log line on standard error looks: for people, or one JSON object a line.",
+        live: false,
         set: |config, v| {
             let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
             values::choice(v, &words).map(|format| config.log_format = format)
@@ -138,6 +147,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "a host name, such as router.home.arpa, or nothing",
         help: "The name people type to reach the appliance; it stands in the certificate. The \
                system's host name when empty.",
+        live: true,
         set: |config, v| values::host_name(v).map(|name| config.hostname = name),
     },
     Definition {
@@ -149,6 +159,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "loopback, lan or key",
         help: "Who may read /metrics: programs on the router, private addresses as well, or nobody. \
                Whoever has an API key that may read metrics can do so in any case.",
+        live: true,
         set: |config, v| {
             let words = [
                 ("loopback", MetricsAccess::Loopback),
@@ -167,6 +178,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "an absolute path, or nothing",
         help: "A certificate of your own in PEM, followed by those that link it to a root; read \
                again when the file changes. The appliance makes its own when empty.",
+        live: true,
         set: |config, v| values::optional_path(v).map(|path| config.tls_certificate = path),
     },
     Definition {
@@ -177,6 +189,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "",
         accepts: "an absolute path, or nothing",
         help: "The private key of tls_certificate, in PEM.",
+        live: true,
         set: |config, v| values::optional_path(v).map(|path| config.tls_key = path),
     },
     Definition {
@@ -187,6 +200,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "256",
         accepts: "a whole number of MiB from 32 to 1048576",
         help: "The size of all database files together at which the oldest data is removed.",
+        live: true,
         set: |config, v| {
             values::number(v, 32, 1_048_576).map(|megabytes| config.database_max_mb = megabytes)
         },
@@ -199,6 +213,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "24",
         accepts: "a whole number from 1 to 1000",
         help: "How many of the hourly backups are kept.",
+        live: true,
         set: |config, v| values::number(v, 1, 1000).map(|n| config.backup_keep = n as u32),
     },
     Definition {
@@ -211,6 +226,7 @@ pub static DEFINITIONS: &[Definition] = &[
         help: "Who may connect to the pages and the API; the router itself always may. private are \
                private addresses and those of the networks on the LAN interfaces: the Internet \
                stays outside even where the firewall lets it in.",
+        live: true,
         set: |config, v| values::guests(v).map(|list| config.allow_clients = list),
     },
     Definition {
@@ -221,6 +237,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "",
         accepts: "addresses and networks, such as 127.0.0.1 or 10.0.0.0/8, or nothing",
         help: "Proxies whose X-Forwarded-For header is believed; from all others it is ignored.",
+        live: true,
         set: |config, v| values::networks(v).map(|list| config.trusted_proxies = list),
     },
     Definition {
@@ -231,6 +248,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "auto",
         accepts: "auto, or names of interfaces, such as eth1 or eth1.20",
         help: "The interfaces on which devices are discovered; auto takes all that lead to a LAN.",
+        live: true,
         set: |config, v| values::interfaces(v).map(|list| config.interfaces = list),
     },
     Definition {
@@ -241,6 +259,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "",
         accepts: "names of interfaces, such as eth0, or nothing",
         help: "Interfaces that are left alone whatever interfaces says.",
+        live: true,
         set: |config, v| values::interface_names(v).map(|list| config.exclude_interfaces = list),
     },
     Definition {
@@ -252,6 +271,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "an absolute path of a unix socket, or https://ADDRESS or https://ADDRESS:PORT",
         help: "Where the router's HTTP API is. The socket is best; a container reaches the router's \
                web server at https://127.0.0.1 instead.",
+        live: false,
         set: |config, v| values::router_api(v).map(|api| config.router_api = api),
     },
     Definition {
@@ -264,6 +284,7 @@ pub static DEFINITIONS: &[Definition] = &[
         help: "A file that holds the key of the router's API and nothing else, or that the router's \
                API server keeps its own state in. When empty that is /run/http-api-state, which \
                needs root.",
+        live: false,
         set: |config, v| values::optional_path(v).map(|path| config.router_key_file = path),
     },
     Definition {
@@ -275,6 +296,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "the SHA-256 of a certificate in hexadecimal digits, or nothing",
         help: "The certificate of the router's web server, where router_api is an https address. \
                When empty the first one seen is trusted, and no other until the next start.",
+        live: false,
         set: |config, v| values::fingerprint(v).map(|pin| config.router_fingerprint = pin),
     },
     Definition {
@@ -285,6 +307,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "/config/config.boot",
         accepts: "an absolute path, or nothing",
         help: "The file that the router starts with: by it unsaved changes are seen.",
+        live: false,
         set: |config, v| values::optional_path(v).map(|path| config.router_boot_file = path),
     },
     Definition {
@@ -295,6 +318,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "0",
         accepts: "a whole number from 0 to 64",
         help: "Worker threads of the async side; 0 means one a core.",
+        live: false,
         set: |config, v| {
             values::number(v, 0, 64).map(|n| config.threads = (n > 0).then_some(n as usize))
         },

@@ -1,6 +1,7 @@
 //! Configuration: what a person sets before the start.
 //!
-//! In come the text of a TOML file, environment variables and flags; out comes a [`Config`] or the
+//! In come the text of a TOML file, what `VyOS` was told, environment variables and flags; out
+//! comes a [`Config`] or the
 //! list of everything that is wrong, each with its place and the accepted values. Precedence grows
 //! in that order. All of it follows from one table, [`DEFINITIONS`]. Nothing here reads a file or
 //! the clock. What people change while the appliance runs (scan interval, grace, retention) is
@@ -28,6 +29,13 @@ pub const DEFAULT_FILE: &str = "/config/panoptikon/panoptikon.toml";
 
 /// The environment variable that names the configuration file.
 pub const FILE_VARIABLE: &str = "PANOPTIKON_CONFIG";
+
+/// What `set service panoptikon` says, written by `panoptikon vyos-commit`; absent where nothing is
+/// set, and elsewhere than on `VyOS`.
+pub const VYOS_FILE: &str = "/run/panoptikon/vyos.toml";
+
+/// The environment variable that names another one.
+pub const VYOS_FILE_VARIABLE: &str = "PANOPTIKON_VYOS_FILE";
 
 /// What every environment variable of ours begins with.
 pub const VARIABLE_PREFIX: &str = "PANOPTIKON_";

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::definitions::{DEFINITIONS, Definition, Shape};
-use super::{DEFAULT_FILE, FILE_VARIABLE};
+use super::{DEFAULT_FILE, FILE_VARIABLE, VYOS_FILE, VYOS_FILE_VARIABLE};
 
 /// The whole page as Markdown. `panoptikon config-reference` prints it, and a test holds
 /// `docs/configuration.md` against it.
@@ -12,13 +12,17 @@ pub fn reference() -> String {
         "# Configuration\n\n\
          Written by `panoptikon config-reference`; change `appliance/panoptikon/src/config/`, not \
          this page.\n\n\
-         What is set before the start comes from a TOML file, from environment variables and from \
-         flags; a later one of these three wins over an earlier one. The file is the one named by \
-         `--config` or `{FILE_VARIABLE}`, else `{DEFAULT_FILE}` if it exists. An unknown key, an \
+         What is set before the start comes from a TOML file, on VyOS from `set service panoptikon`, \
+         from environment variables and from flags; a later one of these wins over an earlier one. \
+         The file is the one named by `--config` or `{FILE_VARIABLE}`, else `{DEFAULT_FILE}` if it \
+         exists. What VyOS says is in `{VYOS_FILE}`, or where `{VYOS_FILE_VARIABLE}` says; \
+         [vyos-commands.md](vyos-commands.md) lists its nodes. An unknown key, an \
          unknown variable that begins with `PANOPTIKON_`, or a value that is not accepted stops \
          the start and is shown with its place and with what would be accepted. `panoptikon \
          check-config` does all of this without starting and shows where each value comes from; \
-         it exits with 2 if anything is wrong. A change takes effect at the next start. What \
+         it exits with 2 if anything is wrong. `panoptikon reload` makes the running appliance read \
+         all of it again: it applies the settings that are marked *live* at once and names those \
+         that need a restart. What \
          people change while the appliance runs, such as scan interval and retention, is on the \
          settings page instead.\n\n\
          In variables and flags the entries of a list are separated by commas.\n\n\
@@ -31,7 +35,7 @@ pub fn reference() -> String {
     for d in DEFINITIONS {
         let _ = write!(
             page,
-            "\n## {}\n\n{}\n\n- Accepted: {}.\n- Default: {}.\n- Variable `{}`, flag `--{}`.\n\n\
+            "\n## {}\n\n{}\n\n- Accepted: {}.\n- Default: {}.\n- Variable `{}`, flag `--{}`.\n{}\n\
              ```toml\n{} = {}\n```\n",
             d.key,
             d.help,
@@ -39,6 +43,7 @@ pub fn reference() -> String {
             shown(d),
             d.variable,
             d.flag,
+            if d.live { "- Live.\n" } else { "" },
             d.key,
             in_toml(d),
         );

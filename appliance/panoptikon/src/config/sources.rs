@@ -1,4 +1,4 @@
-//! From file, environment and flags to one configuration, with every mistake and its place.
+//! From files, environment and flags to one configuration, with every mistake and its place.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::definitions::{DEFINITIONS, Definition, Shape, definition};
 use super::near::nearest;
-use super::{Config, FILE_VARIABLE, VARIABLE_PREFIX};
+use super::{Config, FILE_VARIABLE, VARIABLE_PREFIX, VYOS_FILE_VARIABLE};
 
 /// A configuration file that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct FileText {
 pub struct Sources {
     /// The file, if there is one.
     pub file: Option<FileText>,
+    /// What `set service panoptikon` says on `VyOS`, if it says anything.
+    pub vyos: Option<FileText>,
     /// Environment variables; those without our prefix are passed over.
     pub environment: Vec<(String, String)>,
     /// Flags: key and value.
@@ -43,6 +45,13 @@ pub enum Place {
         /// The line.
         line: usize,
     },
+    /// A line of what `service panoptikon` says on `VyOS`, counted from 1.
+    Vyos {
+        /// The file's name.
+        name: String,
+        /// The line.
+        line: usize,
+    },
     /// An environment variable.
     Environment(String),
     /// A flag.
@@ -54,6 +63,7 @@ impl fmt::Display for Place {
         match self {
             Self::Default => f.write_str("default"),
             Self::File { name, line } => write!(f, "{name}:{line}"),
+            Self::Vyos { name, line } => write!(f, "service panoptikon ({name}:{line})"),
             Self::Environment(variable) => f.write_str(variable),
             Self::Flag(flag) => write!(f, "--{flag}"),
         }
@@ -126,7 +136,12 @@ pub fn resolve(sources: &Sources) -> Result<Resolved, Problems> {
         .map(|d| Given { definition: d, values: split(d, d.default), place: Place::Default })
         .collect();
     if let Some(file) = &sources.file {
-        from_file(file, &mut given, &mut problems);
+        let place = |line| Place::File { name: file.name.clone(), line };
+        from_file(file, &place, &mut given, &mut problems);
+    }
+    if let Some(file) = &sources.vyos {
+        let place = |line| Place::Vyos { name: file.name.clone(), line };
+        from_file(file, &place, &mut given, &mut problems);
     }
     from_environment(&sources.environment, &mut given, &mut problems);
     for (key, text) in &sources.flags {
@@ -193,14 +208,17 @@ fn from_environment(
     problems: &mut Vec<Problem>,
 ) {
     for (name, text) in environment {
-        if !name.starts_with(VARIABLE_PREFIX) || name == FILE_VARIABLE {
+        if !name.starts_with(VARIABLE_PREFIX)
+            || [FILE_VARIABLE, VYOS_FILE_VARIABLE].contains(&name.as_str())
+        {
             continue;
         }
         let place = Place::Environment(name.clone());
         if let Some(d) = DEFINITIONS.iter().find(|d| d.variable == name) {
             given.push(Given { definition: d, values: split(d, text), place });
         } else {
-            let known = DEFINITIONS.iter().map(|d| d.variable).chain([FILE_VARIABLE]);
+            let known =
+                DEFINITIONS.iter().map(|d| d.variable).chain([FILE_VARIABLE, VYOS_FILE_VARIABLE]);
             problems.push(Problem { place, message: unknown("variable", name, known) });
         }
     }
@@ -214,9 +232,13 @@ fn unknown<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Cl
     format!("unknown {what} `{name}`;{hint} accepted: {}", all.join(", "))
 }
 
-fn from_file(file: &FileText, given: &mut Vec<Given>, problems: &mut Vec<Problem>) {
-    let place =
-        |offset: usize| Place::File { name: file.name.clone(), line: line_of(&file.text, offset) };
+fn from_file(
+    file: &FileText,
+    place: &dyn Fn(usize) -> Place,
+    given: &mut Vec<Given>,
+    problems: &mut Vec<Problem>,
+) {
+    let place = |offset: usize| place(line_of(&file.text, offset));
     let table = match DeTable::parse(&file.text) {
         Ok(table) => table,
         Err(error) => {

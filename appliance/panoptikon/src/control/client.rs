@@ -48,6 +48,11 @@ pub enum AskError {
 
 /// Sends a request to the appliance behind a socket and waits for its answer.
 pub fn ask(socket: &Path, request: &Request) -> Result<Value, AskError> {
+    ask_within(socket, request, request.time_out() + PATIENCE)
+}
+
+/// The same, with as much patience as is given.
+pub fn ask_within(socket: &Path, request: &Request, limit: Duration) -> Result<Value, AskError> {
     let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
             AskError::NotRunning(socket.to_owned())
@@ -55,17 +60,20 @@ pub fn ask(socket: &Path, request: &Request) -> Result<Value, AskError> {
         io::ErrorKind::PermissionDenied => AskError::NoPermission(socket.to_owned()),
         _ => broken(socket, &error),
     })?;
-    exchange(&mut stream, request).map_err(|error| broken(socket, &error)).and_then(|answer| {
-        let (status, body) =
-            parse(&answer).ok_or_else(|| broken(socket, &"the answer makes no sense"))?;
-        let body: Value = serde_json::from_slice(body).map_err(|error| broken(socket, &error))?;
-        if status == 200 {
-            return Ok(body);
-        }
-        let refusal: Refusal =
-            serde_json::from_value(body).map_err(|error| broken(socket, &error))?;
-        Err(AskError::Refused { code: refusal.code, message: refusal.message })
-    })
+    exchange(&mut stream, request, limit).map_err(|error| broken(socket, &error)).and_then(
+        |answer| {
+            let (status, body) =
+                parse(&answer).ok_or_else(|| broken(socket, &"the answer makes no sense"))?;
+            let body: Value =
+                serde_json::from_slice(body).map_err(|error| broken(socket, &error))?;
+            if status == 200 {
+                return Ok(body);
+            }
+            let refusal: Refusal =
+                serde_json::from_value(body).map_err(|error| broken(socket, &error))?;
+            Err(AskError::Refused { code: refusal.code, message: refusal.message })
+        },
+    )
 }
 
 #[derive(Deserialize)]
@@ -78,9 +86,9 @@ fn broken(socket: &Path, detail: &dyn ToString) -> AskError {
     AskError::Broken { path: socket.to_owned(), detail: detail.to_string() }
 }
 
-fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(request.time_out() + PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+fn exchange(stream: &mut UnixStream, request: &Request, limit: Duration) -> io::Result<Vec<u8>> {
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(PATIENCE.min(limit)))?;
     let (method, path, body) = request.to_http();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let head = format!(

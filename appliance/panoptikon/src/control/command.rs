@@ -1,10 +1,16 @@
 //! What can be asked, and how each is written as an HTTP request.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use model::Explained;
 use serde_json::{Value, json};
+
+use crate::update::Ended;
+
+/// Events that are given when nobody says how many.
+pub const LATEST_EVENTS: usize = 30;
 
 /// What the rooms answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +20,27 @@ pub enum Command {
     /// All devices: `{devices: [{name, mac, vendor, addresses, online, last_seen}]}`, the time in
     /// milliseconds since 1970.
     Devices,
+    /// One device with its open alerts and latest events: `{device, addresses, alerts, events}`.
+    Device {
+        /// Its name, an address, its MAC address or its number.
+        word: String,
+    },
+    /// Alerts that are not resolved: `{alerts: [..], open}`, the latest first, at most 200.
+    Alerts,
+    /// Events, the latest last: `{events: [..], cursor, cut}`, at most 200; cut when there were more
+    /// after the one that was given.
+    Events {
+        /// Only those after this event.
+        after: Option<i64>,
+        /// The most of them.
+        limit: usize,
+    },
+    /// What may be typed where a device or an interface is asked for: `{words: [..]}`.
+    Words(Words),
+    /// How often what happened and was done: `{events: {kind: n}, audit: {action: n}}`.
+    Counts,
+    /// Read the configuration again: `{applied: [..], restart: [..], message}`.
+    Reload,
     /// Sweep now, on one interface or on all: `{message}`.
     Scan {
         /// The interface; all of them if absent.
@@ -21,8 +48,7 @@ pub enum Command {
     },
     /// Back up the database now: `{path, bytes, message}`.
     Backup,
-    /// Forget all ways of signing in, end all sessions and make a new setup token:
-    /// `{token, message}`.
+    /// End all sessions and make a new setup token: `{token, message}`.
     ResetAuth,
     /// Go through the audit chain: `{intact, message}`.
     VerifyAudit,
@@ -38,6 +64,17 @@ pub enum Command {
     },
     /// Make what the router runs what it starts with: `{message}`.
     SaveRouter,
+    /// Write down how an update ended: `{message}`.
+    Updated(Ended),
+}
+
+/// What words are wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Devices.
+    Devices,
+    /// LAN interfaces.
+    Interfaces,
 }
 
 /// All that the socket understands.
@@ -64,7 +101,17 @@ impl Command {
     /// How long the answer may take.
     pub fn time_out(&self) -> Duration {
         Duration::from_secs(match self {
-            Self::SetupToken | Self::Devices | Self::ResetAuth | Self::Router => 10,
+            Self::SetupToken
+            | Self::Devices
+            | Self::Device { .. }
+            | Self::Alerts
+            | Self::Events { .. }
+            | Self::ResetAuth
+            | Self::Router
+            | Self::Updated(_) => 10,
+            // Somebody has pressed Tab and waits.
+            Self::Words(_) => 2,
+            Self::Counts | Self::Reload => 30,
             // The kernel asks 64 addresses a second; both others read the whole database.
             Self::Scan { .. } | Self::Backup | Self::VerifyAudit => 300,
             // Commits of large routers.
@@ -93,6 +140,18 @@ impl Request {
             Self::ResetDatabase => ("POST", "/reset-database", Value::Null),
             Self::Ask(Command::SetupToken) => ("GET", "/setup-token", Value::Null),
             Self::Ask(Command::Devices) => ("GET", "/devices", Value::Null),
+            Self::Ask(Command::Device { word }) => ("POST", "/device", json!({ "word": word })),
+            Self::Ask(Command::Alerts) => ("GET", "/alerts", Value::Null),
+            Self::Ask(Command::Events { after, limit }) => {
+                let after = after.map(|id| id.to_string());
+                ("POST", "/events", json!({ "after": after, "limit": limit.to_string() }))
+            }
+            Self::Ask(Command::Words(Words::Devices)) => ("GET", "/words/devices", Value::Null),
+            Self::Ask(Command::Words(Words::Interfaces)) => {
+                ("GET", "/words/interfaces", Value::Null)
+            }
+            Self::Ask(Command::Counts) => ("GET", "/counts", Value::Null),
+            Self::Ask(Command::Reload) => ("POST", "/reload", Value::Null),
             Self::Ask(Command::Scan { interface }) => {
                 ("POST", "/scan", json!({ "interface": interface }))
             }
@@ -105,6 +164,7 @@ impl Request {
                 ("POST", path, json!({ "number": number.map(|n| n.to_string()) }))
             }
             Self::Ask(Command::SaveRouter) => ("POST", "/router/save", Value::Null),
+            Self::Ask(Command::Updated(ended)) => ("POST", "/updated", json!(ended)),
         }
     }
 
@@ -137,21 +197,39 @@ impl Request {
             ("POST", "/reset-database") => Self::ResetDatabase,
             ("GET", "/setup-token") => Self::Ask(Command::SetupToken),
             ("GET", "/devices") => Self::Ask(Command::Devices),
+            ("POST", "/device") => {
+                let word = text("word")?.ok_or_else(|| {
+                    Explained::new("bad_request", "/device needs `word`, which names a device")
+                })?;
+                Self::Ask(Command::Device { word })
+            }
+            ("GET", "/alerts") => Self::Ask(Command::Alerts),
+            ("POST", "/events") => {
+                let after = text("after")?.map(|text| number(&text)).transpose()?;
+                let limit = text("limit")?.map(|text| number(&text)).transpose()?;
+                Self::Ask(Command::Events { after, limit: limit.unwrap_or(LATEST_EVENTS) })
+            }
+            ("GET", "/words/devices") => Self::Ask(Command::Words(Words::Devices)),
+            ("GET", "/words/interfaces") => Self::Ask(Command::Words(Words::Interfaces)),
+            ("GET", "/counts") => Self::Ask(Command::Counts),
+            ("POST", "/reload") => Self::Ask(Command::Reload),
             ("POST", "/scan") => Self::Ask(Command::Scan { interface: text("interface")? }),
             ("POST", "/backup") => Self::Ask(Command::Backup),
             ("POST", "/reset-auth") => Self::Ask(Command::ResetAuth),
             ("POST", "/verify-audit") => Self::Ask(Command::VerifyAudit),
             ("GET", "/router") => Self::Ask(Command::Router),
             ("POST", "/router/keep" | "/router/undo") => {
-                let number = text("number")?.map(|text| {
-                    let refused =
-                        || Explained::new("bad_request", format!("`{text}` is no number"));
-                    text.parse::<i64>().map_err(|_| refused())
-                });
+                let number = text("number")?.map(|text| number(&text)).transpose()?;
                 let keep = path == "/router/keep";
-                Self::Ask(Command::Settle { keep, number: number.transpose()? })
+                Self::Ask(Command::Settle { keep, number })
             }
             ("POST", "/router/save") => Self::Ask(Command::SaveRouter),
+            ("POST", "/updated") => {
+                let ended = serde_json::from_slice(body).map_err(|error| {
+                    Explained::new("bad_request", format!("the body of {path}: {error}"))
+                })?;
+                Self::Ask(Command::Updated(ended))
+            }
             _ => {
                 let message = format!("the control socket knows no {method} {path}");
                 return Err(Explained::new("not_found", message));
@@ -160,11 +238,22 @@ impl Request {
     }
 }
 
+fn number<T: FromStr>(text: &str) -> Result<T, Explained> {
+    text.parse().map_err(|_| Explained::new("bad_request", format!("`{text}` is no number")))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::update::machine::Outcome;
+
+    fn any_ended() -> impl Strategy<Value = Ended> {
+        let outcome = prop_oneof![Just(Outcome::Updated), Just(Outcome::RolledBack)];
+        ("[0-9.]{1,9}", "[0-9.]{1,9}", outcome, proptest::option::of(".{0,30}"), "[0-9TZ:-]{0,30}")
+            .prop_map(|(from, to, outcome, why, at)| Ended { from, to, outcome, why, at })
+    }
 
     fn any_request() -> impl Strategy<Value = Request> {
         prop_oneof![
@@ -177,6 +266,14 @@ mod tests {
             Just(Request::Ask(Command::Devices)),
             proptest::option::of("[a-z0-9.]{1,15}")
                 .prop_map(|interface| Request::Ask(Command::Scan { interface })),
+            "[ -~]{0,30}".prop_map(|word| Request::Ask(Command::Device { word })),
+            Just(Request::Ask(Command::Alerts)),
+            (proptest::option::of(any::<i64>()), 0_usize..1000)
+                .prop_map(|(after, limit)| Request::Ask(Command::Events { after, limit })),
+            Just(Request::Ask(Command::Words(Words::Devices))),
+            Just(Request::Ask(Command::Words(Words::Interfaces))),
+            Just(Request::Ask(Command::Counts)),
+            Just(Request::Ask(Command::Reload)),
             Just(Request::Ask(Command::Backup)),
             Just(Request::Ask(Command::ResetAuth)),
             Just(Request::Ask(Command::VerifyAudit)),
@@ -184,6 +281,7 @@ mod tests {
             (any::<bool>(), proptest::option::of(any::<i64>()))
                 .prop_map(|(keep, number)| Request::Ask(Command::Settle { keep, number })),
             Just(Request::Ask(Command::SaveRouter)),
+            any_ended().prop_map(|ended| Request::Ask(Command::Updated(ended))),
         ]
     }
 

@@ -15,8 +15,8 @@ use std::pin::Pin;
 use model::Explained;
 use serde_json::Value;
 
-pub use client::{AskError, ask};
-pub use command::{Command, Request};
+pub use client::{AskError, ask, ask_within};
+pub use command::{Command, LATEST_EVENTS, Request, Words};
 pub use desk::{Desk, Heartbeat};
 pub use socket::{Control, ControlError, Socket};
 

@@ -1,20 +1,36 @@
 //! What the rooms answer to the control socket.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use access::audit::Verdict;
-use model::{Explained, Timestamp};
+use access::audit::{self, Verdict};
+use model::{Explained, Severity, Timestamp};
 use serde_json::{Value, json};
 use vyos::{Link, State};
 
+use super::reload::Reload;
 use super::rooms::{House, console};
 use crate::control::{Answer, Appliance, Command};
+use crate::update::Ended;
+use crate::update::machine::Outcome;
 
-impl Appliance for House {
+/// The rooms, and what reloads their configuration.
+pub(super) struct Served {
+    pub(super) house: House,
+    pub(super) reload: Arc<Reload>,
+}
+
+impl Appliance for Served {
     fn answer(&self, command: Command) -> Answer {
-        let house = self.clone();
+        let (house, reload) = (self.house.clone(), Arc::clone(&self.reload));
         Box::pin(async move {
             match command {
+                Command::Reload => reload.run().await,
+                Command::Device { word } => house.device(&word).await,
+                Command::Alerts => house.open_alerts().await,
+                Command::Events { after, limit } => house.latest_events(after, limit).await,
+                Command::Words(words) => Ok(house.words(words)),
+                Command::Counts => house.counts().await,
                 Command::SetupToken => house.setup_token().await,
                 Command::Devices => Ok(house.devices()),
                 Command::Scan { interface } => house.scan(interface).await,
@@ -24,6 +40,7 @@ impl Appliance for House {
                 Command::Router => Ok(house.router_state()),
                 Command::Settle { keep, number } => house.settle(keep, number).await,
                 Command::SaveRouter => house.save_router().await,
+                Command::Updated(ended) => house.updated(ended).await,
             }
         })
     }
@@ -84,6 +101,24 @@ impl House {
         let saved = self.router.save(&console()).await;
         saved.map_err(|error| Explained::new("router", error.to_string()))?;
         Ok(json!({ "message": "The router starts with what it runs now." }))
+    }
+
+    /// Writes an update down, for those who look later.
+    async fn updated(&self, ended: Ended) -> Result<Value, Explained> {
+        let sentence = ended.sentence();
+        let (kind, severity, outcome) = match ended.outcome {
+            Outcome::Updated => ("appliance_updated", Severity::Info, audit::Outcome::Ok),
+            _ if ended.was_wanted() => ("appliance_updated", Severity::Info, audit::Outcome::Ok),
+            _ => ("update_failed", Severity::High, audit::Outcome::Failed),
+        };
+        let line = audit::Entry::new(&console(), "panoptikon.update", &*ended.to, Timestamp::now())
+            .with(json!({ "from": ended.from, "to": ended.to, "why": ended.why }))
+            .ended(outcome);
+        self.access.audit().append(line).await.map_err(failed)?;
+        self.tell(kind, severity, sentence.clone(), "version", &ended.to)
+            .await
+            .map_err(|error| Explained::new("failed", format!("{error:#}")))?;
+        Ok(json!({ "message": sentence }))
     }
 
     fn devices(&self) -> Value {
@@ -170,6 +205,6 @@ impl House {
     }
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Explained {
+pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Explained {
     Explained::new("failed", format!("{:#}", anyhow::Error::new(error)))
 }

@@ -1,18 +1,19 @@
 //! Opens the front door over the rooms: certificates, routes, listeners, live pages.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::{Context as _, Result};
 use discovery::Discovery;
 use model::Timestamp;
-use web::http::{Front, FrontOptions, Hosts, Network, Proxies};
+use web::http::{Front, FrontOptions, Guests, Hosts, Network, Proxies};
 use web::live::Live;
 use web::server::{Admits, Limits, Listen, Server};
-use web::site::{Capability, Component, Facts, Rooms, Site};
+use web::site::{Capability, Component, Facts, HostName, Rooms, Site};
 use web::tls::{Source, Subject, Tls};
 
 use super::host_name;
+use super::reload::Current;
 use super::rooms::House;
 use crate::config::{Config, MetricsAccess};
 use crate::health::{Health, Status};
@@ -25,22 +26,17 @@ const REQUESTS_PER_MINUTE: u32 = 1_000;
 /// Opens the door and starts the rooms that serve it.
 pub(super) fn open(
     house: &House,
-    config: &Config,
+    current: &Current,
     supervisor: &mut Supervisor,
     health: &Health,
-) -> Result<()> {
-    let host = host_name(config);
+) -> Result<Door> {
+    let config = &current.config();
+    let host = HostName::new(host_name(config));
     let subject = {
         let (host, discovery) = (host.clone(), house.discovery.clone());
         move || subject(&host, &discovery)
     };
-    let source = match (&config.tls_certificate, &config.tls_key) {
-        (Some(certificate), Some(key)) => {
-            Source::Files { certificate: certificate.clone(), key: key.clone() }
-        }
-        _ => Source::Own { folder: config.config_dir.join("tls") },
-    };
-    let tls = Arc::new(Tls::open(source, &subject(), Timestamp::now())?);
+    let tls = Arc::new(Tls::open(source(config), &subject(), Timestamp::now())?);
     let hosts = Arc::new(Hosts::new(subject().tidy().names));
     let proxies = Arc::new(Proxies::new(config.trusted_proxies.clone()));
     let front = Front::new(FrontOptions {
@@ -63,9 +59,9 @@ pub(super) fn open(
         system: house.system.clone(),
         live: live.clone(),
         tls: Some(Arc::clone(&tls)),
-        facts: facts(host),
+        facts: facts(host.clone()),
         components: components(health.clone()),
-        capabilities: capabilities(config.clone()),
+        capabilities: capabilities(current.clone()),
     });
     let listen: Vec<Listen> = config
         .listen
@@ -73,24 +69,28 @@ pub(super) fn open(
         .map(|address| Listen { address: *address, plain: false })
         .chain(config.plain_listen.map(|address| Listen { address, plain: true }))
         .collect();
-    let admits = admits(config, &house.discovery);
-    let server = Server::bind(&listen, Arc::clone(&tls), hosts, proxies, Limits::default())?
-        .admitting(Arc::clone(&admits));
+    let guests = Arc::new(RwLock::new(config.allow_clients.clone()));
+    let door = Door {
+        listen,
+        tls: Arc::clone(&tls),
+        hosts,
+        proxies,
+        front: front.clone(),
+        host,
+        admits: admits(Arc::clone(&guests), &house.discovery),
+        guests,
+        subject: Arc::new(subject),
+    };
+    let server = door.bind()?;
     let router = web::router(&site, &front, vec![front.metrics(), server.metrics()]);
 
     // The listeners are bound here, so that a taken port stops the start. Should serving ever
     // break, the supervisor binds anew.
     let first = Arc::new(Mutex::new(Some(server)));
-    let door = Door {
-        listen,
-        tls: Arc::clone(&tls),
-        front: front.clone(),
-        config: config.clone(),
-        admits,
-    };
+    let again = door.clone();
     supervisor.room("web", move |lifecycle| {
         let bound = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let server = bound.map_or_else(|| door.bind(), Ok);
+        let server = bound.map_or_else(|| again.bind().context("listening again"), Ok);
         let router = router.clone();
         let live = live.clone();
         async move {
@@ -110,52 +110,85 @@ pub(super) fn open(
             Ok(())
         }
     });
+    let subject = Arc::clone(&door.subject);
     supervisor.room("certificates", move |lifecycle| {
-        let (tls, subject) = (Arc::clone(&tls), subject.clone());
+        let (tls, subject) = (Arc::clone(&tls), Arc::clone(&subject));
         async move {
             tokio::select! {
                 () = lifecycle.ended() => {}
-                () = tls.keep_fresh(subject) => {}
+                () = tls.keep_fresh(move || subject()) => {}
             }
             Ok(())
         }
     });
-    Ok(())
+    Ok(door)
 }
 
-struct Door {
+/// What the front door was made of, for binding it anew and for what may change while it is open.
+#[derive(Clone)]
+pub(super) struct Door {
     listen: Vec<Listen>,
     tls: Arc<Tls>,
+    hosts: Arc<Hosts>,
+    proxies: Arc<Proxies>,
     front: Front,
-    config: Config,
+    host: HostName,
     admits: Admits,
+    guests: Arc<RwLock<Guests>>,
+    subject: Arc<dyn Fn() -> Subject + Send + Sync>,
 }
 
 impl Door {
     fn bind(&self) -> Result<Server> {
-        let proxies = Arc::new(Proxies::new(self.config.trusted_proxies.clone()));
-        let hosts = self.front.hosts();
-        let server =
-            Server::bind(&self.listen, Arc::clone(&self.tls), hosts, proxies, Limits::default());
-        Ok(server.context("listening again")?.admitting(Arc::clone(&self.admits)))
+        let (tls, hosts) = (Arc::clone(&self.tls), Arc::clone(&self.hosts));
+        let proxies = Arc::clone(&self.proxies);
+        let server = Server::bind(&self.listen, tls, hosts, proxies, Limits::default())?;
+        Ok(server.admitting(Arc::clone(&self.admits)))
+    }
+
+    /// Takes over what may change while connections are open; all or nothing. Reads files.
+    pub(super) fn apply(&self, config: &Config) -> Result<()> {
+        let before = self.host.get();
+        self.host.set(host_name(config));
+        let subject = (self.subject)();
+        if let Err(error) = self.tls.set_source(source(config), &subject, Timestamp::now()) {
+            self.host.set(before);
+            return Err(error.into());
+        }
+        self.hosts.set(subject.tidy().names);
+        self.proxies.set(config.trusted_proxies.clone());
+        self.front.set_scrapers(scrapers(config.metrics_access));
+        *self.guests.write().unwrap_or_else(PoisonError::into_inner) = config.allow_clients.clone();
+        Ok(())
+    }
+}
+
+/// Where the certificate comes from.
+fn source(config: &Config) -> Source {
+    match (&config.tls_certificate, &config.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Source::Files { certificate: certificate.clone(), key: key.clone() }
+        }
+        _ => Source::Own { folder: config.config_dir.join("tls") },
     }
 }
 
 /// The names and addresses that lead here, for the certificate.
-fn subject(host: &str, discovery: &Discovery) -> Subject {
+fn subject(host: &HostName, discovery: &Discovery) -> Subject {
     let addresses = discovery
         .segments()
         .iter()
         .flat_map(|segment| segment.networks.iter().map(|n| n.own))
         .filter(|own| !matches!(own, IpAddr::V6(ip) if ip.is_unicast_link_local()))
         .collect();
-    Subject { names: vec![host.to_owned()], addresses }
+    Subject { names: vec![host.get()], addresses }
 }
 
 /// Whose connections are taken: what the configuration says, and the LAN as it is just then.
-fn admits(config: &Config, discovery: &Discovery) -> Admits {
-    let (guests, discovery) = (config.allow_clients.clone(), discovery.clone());
+fn admits(guests: Arc<RwLock<Guests>>, discovery: &Discovery) -> Admits {
+    let discovery = discovery.clone();
     Arc::new(move |address| {
+        let guests = guests.read().unwrap_or_else(PoisonError::into_inner);
         guests.admit(address, |ip| discovery.segments().iter().any(|lan| lan.is_on_link(ip)))
     })
 }
@@ -172,7 +205,7 @@ fn scrapers(who: MetricsAccess) -> Vec<Network> {
     named.into_iter().filter_map(|text| text.parse().ok()).collect()
 }
 
-fn facts(host: String) -> Facts {
+fn facts(host: HostName) -> Facts {
     Facts {
         version: version::VERSION,
         git: version::GIT_HASH,
@@ -203,9 +236,9 @@ fn components(health: Health) -> Box<dyn Fn() -> Vec<Component> + Send + Sync> {
     })
 }
 
-fn capabilities(config: Config) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
+fn capabilities(current: Current) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
     Box::new(move || {
-        let checks = doctor::examine(&config).into_iter();
+        let checks = doctor::examine(&current.config()).into_iter();
         checks
             .map(|check| Capability {
                 name: check.name.to_owned(),

@@ -4,10 +4,14 @@
 //! then the database, then the rooms from the lowest floor up. The end runs the other way, within
 //! [`LIMIT`], and a thread of its own sees to that when something hangs.
 
+mod alive;
 mod answers;
 mod data;
 mod front;
+mod log;
 mod process;
+mod questions;
+mod reload;
 mod rooms;
 mod upkeep;
 
@@ -17,22 +21,32 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use model::Explained;
 use serde_json::json;
+use store::Store;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Resolved};
 use crate::control::{Control, Desk, Heartbeat, Socket};
 use crate::health::Health;
-use crate::lifecycle::{Ending, Lifecycle};
+use crate::lifecycle::{Ending, Lifecycle, Next};
+use crate::notify::Notifier;
 use crate::supervisor::Supervisor;
 use crate::{doctor, version};
 
 pub use data::{reset, restore};
+pub use reload::Reread;
+
+use answers::Served;
+use reload::{Current, Reload};
 
 /// The longest that a stop may take.
 const LIMIT: Duration = Duration::from_millis(4_800);
 
 /// What rooms get of that to end by themselves.
 const ROOMS_LIMIT: Duration = Duration::from_secs(3);
+
+/// What restoring or resetting may take before the service manager loses patience.
+const SLOW_ENDING: Duration = Duration::from_secs(900);
 
 /// What is left behind once the appliance has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +57,20 @@ pub enum Ended {
     Restart,
 }
 
-/// Runs the appliance until it is told to end.
-pub fn serve(config: &Config) -> Result<Ended> {
+/// Runs the appliance until it is told to end. `reread` reads its configuration again.
+pub fn serve(resolved: &Resolved, reread: Reread) -> Result<Ended> {
+    let config = &resolved.config;
     process::private_files();
-    start_log(config);
+    let log = log::start(config);
     tracing::info!(version = version::LINE, data = %config.data_dir.display(), "starting");
     process::raise_file_limit();
+    let notifier = Notifier::from_environment().unwrap_or_else(|error| {
+        tracing::warn!("{error}; it hears nothing of this start");
+        Notifier::default()
+    });
     let lifecycle = Lifecycle::default();
-    process::end_on_signals(&lifecycle, LIMIT)?;
+    let hung_up = Arc::new(Notify::new());
+    process::heed_signals(&lifecycle, &hung_up, LIMIT)?;
     let socket = Socket::bind(&config.control_socket)?;
     let runtime = runtime(config)?;
     let health = Health::default();
@@ -63,28 +83,63 @@ pub fn serve(config: &Config) -> Result<Ended> {
         tracing::warn!("{}. {means} To change that: {remedy}", check.found);
     }
 
-    let outcome = runtime.block_on(run(config, &desk, &health, &lifecycle));
+    let outcome = runtime.block_on(async {
+        let mut supervisor = Supervisor::new(health.clone(), lifecycle.clone());
+        let current = Current::new(resolved.clone());
+        let (house, door, lan) = rooms::open(&current, &mut supervisor, &health).await?;
+        let (store, busy) = (house.store.clone(), tokio::sync::Mutex::default());
+        let reload =
+            Arc::new(Reload { reread, current, log, store: store.clone(), lan, door, busy });
+        desk.open(Arc::new(Served { house, reload: Arc::clone(&reload) }));
+        tracing::info!("all rooms are open");
+        notifier.ready(&alive::status(&health));
+        let signs = alive::keep_telling(notifier.clone(), store.clone(), health.clone());
+        let signs = tokio::spawn(signs);
+        run(&lifecycle, &hung_up, &reload).await;
+        tracing::info!("ending");
+        signs.abort();
+        tell_the_end(&lifecycle, &notifier);
+        close(supervisor, store).await
+    });
     runtime.shutdown_timeout(Duration::from_millis(500));
     let ended = finish(config, outcome, &lifecycle);
     drop(control);
     ended
 }
 
-/// Opens everything, waits for the end, closes everything.
-async fn run(config: &Config, desk: &Desk, health: &Health, lifecycle: &Lifecycle) -> Result<()> {
-    let mut supervisor = Supervisor::new(health.clone(), lifecycle.clone());
-    let house = rooms::open(config, &mut supervisor, health).await?;
-    let store = house.store.clone();
-    desk.open(Arc::new(house));
-    tracing::info!("all rooms are open");
-    lifecycle.ended().await;
-    tracing::info!("ending");
+/// Reloads whenever somebody hangs up, until the end is asked for.
+async fn run(lifecycle: &Lifecycle, hung_up: &Notify, reload: &Arc<Reload>) {
+    loop {
+        tokio::select! {
+            () = lifecycle.ended() => return,
+            () = hung_up.notified() => {
+                // The log has heard how it went.
+                let _ = reload.run().await;
+            }
+        }
+    }
+}
+
+/// Closes everything.
+async fn close(supervisor: Supervisor, store: Store) -> Result<()> {
     let aborted = supervisor.finish(ROOMS_LIMIT).await;
     if aborted > 0 {
         tracing::warn!(aborted, "rooms did not end in time");
     }
     tokio::task::spawn_blocking(move || store.close()).await.context("closing the database")?;
     Ok(())
+}
+
+/// A stop, or a pause before the same process starts anew.
+fn tell_the_end(lifecycle: &Lifecycle, notifier: &Notifier) {
+    match lifecycle.next() {
+        Next::Nothing => notifier.stopping(),
+        Next::Start => notifier.reloading(),
+        Next::WorkThenStart => {
+            notifier.reloading();
+            notifier.busy_for(SLOW_ENDING, "Replacing the database");
+        }
+    }
 }
 
 /// Does what the one who asked for the end wants done while everything is closed.
@@ -150,22 +205,4 @@ fn runtime(config: &Config) -> Result<Runtime> {
         builder.worker_threads(threads);
     }
     builder.build().context("starting the async side")
-}
-
-/// Logs to standard error, panics included.
-fn start_log(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config.log_level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let set = match config.log_format {
-        LogFormat::Text => builder.with_ansi(colour).try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
-    if let Err(error) = set {
-        eprintln!("logging as configured is not possible: {error}");
-    }
-    std::panic::set_hook(Box::new(|panic| {
-        tracing::error!("{panic}");
-    }));
 }

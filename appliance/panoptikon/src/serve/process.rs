@@ -1,10 +1,12 @@
 //! What the process asks of the system: limits, signals, private files, a new start.
 
 use std::fs::DirBuilder;
+use std::io::IsTerminal as _;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use anyhow::{Context as _, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
+use tokio::sync::Notify;
 
 use crate::lifecycle::{Ending, Lifecycle};
 
@@ -41,12 +44,17 @@ pub(super) fn raise_file_limit() {
     }
 }
 
-/// Ends the appliance on SIGTERM, SIGINT or SIGHUP, at once when one comes again; and ends the process
-/// in any case when a stop takes longer than `limit`.
+/// Ends the appliance on SIGTERM or SIGINT, at once when one comes again; and ends the process in any
+/// case when a stop takes longer than `limit`. SIGHUP tells `hung_up`; where a person started it in a
+/// terminal it ends the appliance, because it means that the terminal is gone.
 ///
 /// Waits on a thread of its own, so that it works when the async side is stuck. Must be called
 /// before any other thread starts, because threads inherit which signals are blocked.
-pub(super) fn end_on_signals(lifecycle: &Lifecycle, limit: Duration) -> Result<()> {
+pub(super) fn heed_signals(
+    lifecycle: &Lifecycle,
+    hung_up: &Arc<Notify>,
+    limit: Duration,
+) -> Result<()> {
     let mut signals = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         signals.add(signal);
@@ -55,11 +63,16 @@ pub(super) fn end_on_signals(lifecycle: &Lifecycle, limit: Duration) -> Result<(
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn({
-            let lifecycle = lifecycle.clone();
+            let (lifecycle, hung_up) = (lifecycle.clone(), Arc::clone(hung_up));
+            let has_terminal = std::io::stdin().is_terminal();
             move || {
                 let mut first: Option<Instant> = None;
                 while let Ok(signal) = signals.wait() {
                     tracing::info!(%signal, "signal received");
+                    if signal == Signal::SIGHUP && !has_terminal {
+                        hung_up.notify_one();
+                        continue;
+                    }
                     if first.is_some_and(|first| first.elapsed() > ONE_PRESS) {
                         std::process::exit(130);
                     }

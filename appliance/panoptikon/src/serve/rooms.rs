@@ -1,6 +1,7 @@
 //! Opens the rooms, lowest floor first, and hands each what it needs of the others.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use access::{Access, Caller};
@@ -17,7 +18,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use vyos::Router;
 use vyos::client::KeySource;
 
-use super::{front, upkeep};
+use super::front::{self, Door};
+use super::reload::{Current, lan_options};
+use super::upkeep;
 use crate::config::Config;
 use crate::health::Health;
 use crate::lifecycle::Lifecycle;
@@ -25,7 +28,7 @@ use crate::supervisor::Supervisor;
 use crate::version;
 
 /// Bytes of a MiB.
-const MIB: u64 = 1024 * 1024;
+pub(super) const MIB: u64 = 1024 * 1024;
 /// Free space, in bytes, under which the disk counts as nearly full; less on a small one.
 const LITTLE_SPACE: u64 = 64 * MIB;
 /// How often free space is looked at.
@@ -63,12 +66,13 @@ pub(super) fn built() -> Timestamp {
     Timestamp::parse_rfc3339(&day).unwrap_or_default()
 }
 
-/// Opens everything.
+/// Opens everything. Gives back what a reload reaches, besides the rooms.
 pub(super) async fn open(
-    config: &Config,
+    current: &Current,
     supervisor: &mut Supervisor,
     health: &Health,
-) -> Result<House> {
+) -> Result<(House, Door, watch::Sender<LanOptions>)> {
+    let config = &current.config();
     let store = Store::open(Options {
         dir: config.data_dir.clone(),
         rooms: tables(),
@@ -93,9 +97,11 @@ pub(super) async fn open(
     let system = System::open(store.clone(), events.clone(), system::Options::default())
         .context("opening the room system")?;
     let house = House { store, access, events, discovery, alerts, router, system };
-    house.start(config, supervisor, health);
-    front::open(&house, config, supervisor, health).context("opening the front door")?;
-    Ok(house)
+    let (lan, options) = watch::channel(lan_options(config));
+    house.start(options, supervisor, health);
+    let door =
+        front::open(&house, current, supervisor, health).context("opening the front door")?;
+    Ok((house, door, lan))
 }
 
 /// How the router is reached.
@@ -115,7 +121,12 @@ fn router(config: &Config) -> vyos::Settings {
 }
 
 impl House {
-    fn start(&self, config: &Config, supervisor: &mut Supervisor, health: &Health) {
+    fn start(
+        &self,
+        lan: watch::Receiver<LanOptions>,
+        supervisor: &mut Supervisor,
+        health: &Health,
+    ) {
         let access = self.access.clone();
         supervisor.room("access", move |lifecycle| keep_access(access.clone(), lifecycle));
 
@@ -128,14 +139,9 @@ impl House {
             }
         });
 
-        let options = LanOptions {
-            interfaces: config.interfaces.clone().unwrap_or_default(),
-            exclude: config.exclude_interfaces.clone(),
-        };
         let discovery = self.discovery.clone();
         supervisor.room("discovery", move |lifecycle| {
-            let (discovery, options) = (discovery.clone(), options.clone());
-            async move { Ok(discovery.run(options, until_ended(&lifecycle)).await?) }
+            discover(discovery.clone(), lan.clone(), lifecycle)
         });
         let router = self.router.clone();
         supervisor.room("router", move |lifecycle| {
@@ -158,7 +164,7 @@ impl House {
         supervisor.room("space", move |lifecycle| watch_space(house.clone(), lifecycle));
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
         kind: &'static str,
         severity: Severity,
@@ -172,6 +178,30 @@ impl House {
             .publish(NewEvent { at, source, kind, severity, device: None, summary, data })
             .await?;
         Ok(())
+    }
+}
+
+/// Discovers, and begins again when the interfaces to do so on have changed.
+async fn discover(
+    discovery: Discovery,
+    mut lan: watch::Receiver<LanOptions>,
+    lifecycle: Lifecycle,
+) -> Result<()> {
+    loop {
+        let options = lan.borrow_and_update().clone();
+        let (stop, stopped) = watch::channel(false);
+        let mut run = pin!(discovery.run(options, stopped));
+        let is_end = tokio::select! {
+            outcome = &mut run => return Ok(outcome?),
+            () = lifecycle.ended() => true,
+            // The sender lives as long as the control socket is answered.
+            changed = lan.changed() => changed.is_err(),
+        };
+        stop.send_replace(true);
+        run.await?;
+        if is_end {
+            return Ok(());
+        }
     }
 }
 

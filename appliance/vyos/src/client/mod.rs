@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 
 pub use keys::KeySource;
-pub use pin::{Fingerprint, NoFingerprint};
+pub use pin::{Fingerprint, NoFingerprint, any_certificate};
 pub use probe::Abilities;
 pub use transport::{Address, TransportError};
 

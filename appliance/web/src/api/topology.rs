@@ -54,7 +54,7 @@ async fn map(
     Params(query): Params<MapQuery>,
 ) -> Result<Response, Failure> {
     let expanded: BTreeSet<String> = words(query.expand.as_deref()).into_iter().collect();
-    answer(&site.discovery.topology(&site.facts.host, &expanded).await?)
+    answer(&site.discovery.topology(&site.facts.host.get(), &expanded).await?)
 }
 
 async fn list(State(site): State<Site>) -> Result<Response, Failure> {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::{PoisonError, RwLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -88,19 +89,25 @@ impl fmt::Display for Network {
     }
 }
 
-/// The proxies whose word about the client counts. Empty by default.
-#[derive(Debug, Clone, Default)]
-pub struct Proxies(Vec<Network>);
+/// The proxies whose word about the client counts, which may change while the program runs. Empty by
+/// default.
+#[derive(Debug, Default)]
+pub struct Proxies(RwLock<Vec<Network>>);
 
 impl Proxies {
     /// Trusts these.
     pub fn new(networks: Vec<Network>) -> Self {
-        Self(networks)
+        Self(RwLock::new(networks))
+    }
+
+    /// Trusts these from now on, and no others.
+    pub fn set(&self, networks: Vec<Network>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = networks;
     }
 
     /// Whether this peer's headers count.
     pub fn trusts(&self, peer: IpAddr) -> bool {
-        self.0.iter().any(|n| n.contains(peer))
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|n| n.contains(peer))
     }
 
     /// Whom a request is from. Only a trusted peer's `X-Forwarded-For` is read, from the right,

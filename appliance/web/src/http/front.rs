@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use access::{Limiter, Rate, Verdict, address_group};
@@ -50,7 +50,7 @@ struct Inner {
     access: access::Access,
     hosts: Arc<Hosts>,
     proxies: Arc<Proxies>,
-    scrapers: Vec<Network>,
+    scrapers: RwLock<Vec<Network>>,
     rate: Option<Mutex<Limiter<IpAddr>>>,
     trusted_certificate: Arc<AtomicBool>,
     error_page: fn(&Failure) -> String,
@@ -69,7 +69,7 @@ impl Front {
             access: options.access,
             hosts: options.hosts,
             proxies: options.proxies,
-            scrapers: options.scrapers,
+            scrapers: RwLock::new(options.scrapers),
             rate,
             trusted_certificate: options.trusted_certificate,
             error_page: options.error_page.unwrap_or(bare_page),
@@ -92,7 +92,13 @@ impl Front {
     }
 
     pub(crate) fn may_scrape(&self, address: IpAddr) -> bool {
-        self.0.scrapers.iter().any(|n| n.contains(address))
+        let scrapers = self.0.scrapers.read().unwrap_or_else(PoisonError::into_inner);
+        scrapers.iter().any(|n| n.contains(address))
+    }
+
+    /// Lets these read `/metrics` without a key from now on, and no others.
+    pub fn set_scrapers(&self, networks: Vec<Network>) {
+        *self.0.scrapers.write().unwrap_or_else(PoisonError::into_inner) = networks;
     }
 
     /// Puts the door around a router; `inside` wraps it first, its answers to unknown paths too.

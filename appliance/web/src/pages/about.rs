@@ -43,7 +43,7 @@ async fn about(ask: Ask) -> Result<Response, Failure> {
         ("Commit", told.git.to_owned()),
         ("Built", told.built.to_owned()),
         ("VyOS", told.vyos.clone().unwrap_or_else(|| "not on VyOS".to_owned())),
-        ("Name", told.host.clone()),
+        ("Name", told.host.get()),
         ("Running for", span(ask.now.since(told.started))),
         ("Devices", count(ask.site.discovery.tally().devices as u64)),
         ("Database", bytes(sizes.main + sizes.days)),

@@ -12,7 +12,7 @@ use crate::site::Site;
 use crate::view::{Empty, EventsPage, Filter, Pager, Place, Query};
 
 /// Kinds to filter by. Counting those in the table would read all of it.
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 21] = [
     "new_device",
     "device_online",
     "device_offline",
@@ -32,6 +32,8 @@ const KINDS: [&str; 19] = [
     "discovery_recovered",
     "wan_degraded",
     "wan_recovered",
+    "appliance_updated",
+    "update_failed",
 ];
 
 /// Rooms that tell events.

@@ -96,7 +96,7 @@ fn router_card(site: &Site, interfaces: &[InterfaceLine], now: Timestamp) -> Sta
     };
     StatCard {
         key: "router",
-        title: site.facts.host.clone(),
+        title: site.facts.host.get(),
         icon: "router",
         href: "/about".to_owned(),
         value: format!("{well} of {}", interfaces.len()),

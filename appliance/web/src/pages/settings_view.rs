@@ -252,7 +252,7 @@ async fn storage(ask: &Ask) -> Result<StorageView, Failure> {
 }
 
 fn names(ask: &Ask) -> NamesView {
-    let host = ask.site.facts.host.clone();
+    let host = ask.site.facts.host.get();
     let segments = ask.site.discovery.segments();
     let own = segments.iter().flat_map(|s| s.networks.iter().map(|n| n.own.to_string()));
     let mut covered = vec![host.clone()];

@@ -137,7 +137,7 @@ impl Ask {
             expires: session.map(|s| s.ends_at.0),
             live: session.is_some(),
             refresh: here.and_then(|place| self.refresh(place)),
-            site: self.site.facts.host.clone(),
+            site: self.site.facts.host.get(),
             build: build(&self.site),
         }
     }
@@ -256,7 +256,7 @@ impl Guest {
             expires: None,
             live: false,
             refresh: None,
-            site: self.site.facts.host.clone(),
+            site: self.site.facts.host.get(),
             build: build(&self.site),
         }
     }

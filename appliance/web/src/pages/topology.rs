@@ -23,7 +23,7 @@ pub(super) fn routes() -> Routes<Site> {
 
 /// The whole graph: groups that discovery would draw as one node are opened.
 async fn graph(site: &Site) -> Result<Graph, Failure> {
-    let router = &site.facts.host;
+    let router = &site.facts.host.get();
     let graph = site.discovery.topology(router, &BTreeSet::new()).await?;
     let more: BTreeSet<&str> =
         graph.nodes.iter().filter(|n| n.kind == NodeKind::More).map(|n| n.id.as_str()).collect();
@@ -49,7 +49,7 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
     let nothing = groups.is_empty() || router.is_none();
     let text = "The map fills itself as devices appear.";
     let empty = nothing.then(|| Empty::new("topology", "Nothing to draw yet", text));
-    let router = router.unwrap_or_else(|| spot(ROUTER, &ask.site.facts.host));
+    let router = router.unwrap_or_else(|| spot(ROUTER, &ask.site.facts.host.get()));
     ask.page(&TopologyPage {
         shell,
         map: arrange(&router, &groups, &saved),

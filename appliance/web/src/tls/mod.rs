@@ -6,10 +6,11 @@
 
 pub mod authority;
 mod files;
+mod pair;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,7 @@ use tracing::{info, warn};
 
 use self::authority::{CaFacts, Issued, LeafFacts, make_ca, make_leaf};
 pub use self::authority::{FALLBACK_NAME, Subject};
+pub use self::pair::{Names, check, names};
 
 /// How often files, names, addresses and age are looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -69,7 +71,7 @@ pub enum TlsError {
 }
 
 /// Where certificates come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// Made by the appliance and kept in this folder.
     Own {
@@ -87,7 +89,7 @@ pub enum Source {
 
 /// The certificates in use. Share it in an [`Arc`].
 pub struct Tls {
-    source: Source,
+    source: RwLock<Source>,
     config: Arc<ServerConfig>,
     current: Arc<Current>,
     trusted: Arc<AtomicBool>,
@@ -107,7 +109,7 @@ impl Tls {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // One is enough for a client that keeps its connection; each costs a write.
         config.send_tls13_tickets = 1;
-        Ok(Self { source, config: Arc::new(config), current, trusted })
+        Ok(Self { source: RwLock::new(source), config: Arc::new(config), current, trusted })
     }
 
     /// For accepting connections.
@@ -141,16 +143,32 @@ impl Tls {
     pub fn refresh(&self, subject: &Subject, now: Timestamp) -> Result<bool, TlsError> {
         let subject = subject.clone().tidy();
         let loaded = self.current.get();
-        let due = match &self.source {
+        let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let due = match &source {
             Source::Own { .. } => loaded.leaf.as_ref().is_none_or(|leaf| leaf.stale(&subject, now)),
             Source::Files { certificate, key } => loaded.stamp != stamp(certificate, key),
         };
         if !due {
             return Ok(false);
         }
-        let fresh = load(&self.source, &subject, now)?;
+        let fresh = load(&source, &subject, now)?;
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
+    }
+
+    /// Takes certificates from elsewhere from now on; those in use stay when that fails. Reads
+    /// files, so not for an async worker.
+    pub fn set_source(
+        &self,
+        source: Source,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<(), TlsError> {
+        let fresh = load(&source, &subject.clone().tidy(), now)?;
+        self.trusted.store(matches!(source, Source::Files { .. }), Ordering::Relaxed);
+        *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
+        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
     }
 
     /// Looks again every half minute, for ever. `subject` tells names and addresses as they are.

@@ -101,7 +101,7 @@ impl Bed {
                 git: "0123456789abcdef",
                 built: "2026-11-21",
                 vyos: None,
-                host: NAME.to_owned(),
+                host: web::site::HostName::new(NAME.to_owned()),
                 started: now,
             },
             components: Box::new(move || told.lock().unwrap().clone()),

@@ -188,11 +188,12 @@ export const shortenGrace = page => shortened ??= (async () => {
   await page.locator('.flash.ok').waitFor();
   assert.equal(await section.getByLabel('Seconds until offline').inputValue(), '60');
   // It must have said its name before it leaves, or nobody finds it by that.
-  for (let tries = 0; tries < 60; tries++) {
-    await page.goto('/devices?q=Bens-iPhone');
-    if (await page.locator('tbody .st').count()) break;
+  await page.goto('/devices?q=Bens-iPhone');
+  for (let tries = 0; tries < 60 && !await page.locator('tbody .st').count(); tries++) {
     await page.waitForTimeout(1_000);
+    await page.reload();
   }
+  assert.ok(await page.locator('tbody .st').count(), 'the iPhone has not said its name within a minute');
   await page.goto('/settings#presence');
   await lab('host', 'leave', 'ben-iphone');
   return 'Bens-iPhone';

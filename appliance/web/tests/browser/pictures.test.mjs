@@ -59,7 +59,7 @@ function evenOut() {
   const data = 'time, [data-list] :is(td, th, h2, p, small, span), .log :is(summary, small, span), .list tbody :is(td, th), .feed :is(span, li), '
     + '.hits span, .story span, .bars :is(span, b), dl.facts :is(dd, dt), ul.plain li, .big strong, .parts :is(small, strong, span), .parts a, .figures strong, '
     + '.dev-head h1, .st, .tabs a span, .pager span, .brand small, .caps p, .caps .st, .card.stat .name, .verdict, #scanning, .ask :is(li, h1), '
-    + '.said, .do span, .meta > *, .mapbox ~ details summary :is(h2, small), .note';
+    + '.said, .do span, .card > p:not([class]), .meta > *, .mapbox ~ details summary :is(h2, small), .note';
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const text = walk.currentNode;
