@@ -32,5 +32,47 @@ export const places = {
   'search-none': '/search?q=no-such-thing',
 };
 
+/** The router's pages; they have no pictures, for their figures never stand still. */
+export const routerPlaces = {
+  router: '/router',
+  quality: '/router/quality',
+  interfaces: '/router/interfaces',
+  interface: '/router/interfaces/lan1',
+  routes: '/router/routes',
+  'static routes': '/router/routes/static',
+  'a static route': '/router/routes/static/edit',
+  dhcp: '/router/dhcp',
+  'a dhcp network': '/router/dhcp/new',
+  'a dhcp pool': '/router/dhcp/pool?network=HOME&subnet=192.168.50.0/24',
+  leases: '/router/dhcp/leases',
+  'fixed addresses': '/router/dhcp/fixed',
+  'a fixed address': '/router/dhcp/fixed/edit',
+  dns: '/router/dns',
+  'dns forwarder': '/router/dns/forwarder',
+  firewall: '/router/firewall',
+  chain: '/router/firewall/ipv4/forward/filter',
+  'a rule': '/router/firewall/ipv4/forward/filter/20',
+  groups: '/router/firewall/groups',
+  zones: '/router/firewall/zones',
+  'firewall log': '/router/firewall/log',
+  nat: '/router/nat',
+  'a port forward': '/router/nat/forward/new',
+  policy: '/router/policy',
+  vpn: '/router/vpn',
+  'a vpn client': '/router/vpn/client?interface=wg0',
+  services: '/router/services',
+  ssh: '/router/services/ssh',
+  containers: '/router/containers',
+  tools: '/router/tools',
+  connections: '/router/tools/connections',
+  speed: '/router/tools/speed',
+  configuration: '/router/config',
+  'raw configuration': '/router/config/raw',
+  commands: '/router/config/commands',
+  snapshots: '/router/config/snapshots',
+  'what is not saved': '/router/config/diff?from=saved&to=running',
+  changes: '/router/changes',
+};
+
 /** The address of a place. */
 export const find = async (place, api) => typeof place === 'function' ? place(api) : place;
