@@ -88,13 +88,11 @@ impl Desk {
             Request::Stop => self.end(Ending::Stop, "The appliance is stopping."),
             Request::Restart => self.end(Ending::Restart, "The appliance is starting anew."),
             Request::Restore { file } => {
-                let message = format!("{} is in place; the appliance starts anew.", file.display());
-                self.end_and_wait(limit, message, |reply| Ending::Restore { file, reply })
+                // Looked at before anything ends: a wrong file must not cost a new start.
+                crate::serve::check_backup(&file)?;
+                self.end_and_wait(limit, |reply| Ending::Restore { file, reply })
             }
-            Request::ResetDatabase => {
-                let message = "The database is empty; the appliance starts anew.".to_owned();
-                self.end_and_wait(limit, message, |reply| Ending::Reset { reply })
-            }
+            Request::ResetDatabase => self.end_and_wait(limit, |reply| Ending::Reset { reply }),
             Request::Ask(command) => self.ask(command, limit),
         }
     }
@@ -131,15 +129,14 @@ impl Desk {
     fn end_and_wait(
         &self,
         limit: Duration,
-        message: String,
-        ending: impl FnOnce(std::sync::mpsc::SyncSender<Result<(), Explained>>) -> Ending,
+        ending: impl FnOnce(std::sync::mpsc::SyncSender<Result<String, Explained>>) -> Ending,
     ) -> Result<Value, Explained> {
         let (reply, outcome) = sync_channel(1);
         if !self.lifecycle.end(ending(reply)) {
             return Err(already_ending());
         }
         match outcome.recv_timeout(limit) {
-            Ok(outcome) => outcome.map(|()| json!({ "message": message })),
+            Ok(outcome) => outcome.map(|message| json!({ "message": message })),
             Err(_) => Err(Explained::new("timeout", "closing the database takes too long")),
         }
     }

@@ -61,7 +61,7 @@ pub(super) fn open(
         tls: Some(Arc::clone(&tls)),
         facts: facts(host.clone()),
         components: components(health.clone()),
-        capabilities: capabilities(current.clone()),
+        capabilities: capabilities(current.clone(), house.router.clone()),
     });
     let listen: Vec<Listen> = config
         .listen
@@ -236,9 +236,14 @@ fn components(health: Health) -> Box<dyn Fn() -> Vec<Component> + Send + Sync> {
     })
 }
 
-fn capabilities(current: Current) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
+fn capabilities(
+    current: Current,
+    router: vyos::Router,
+) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
     Box::new(move || {
-        let checks = doctor::examine(&current.config()).into_iter();
+        let config = current.config();
+        let router = doctor::RouterApi::known(&config, &router.status().borrow());
+        let checks = doctor::examine(&config, &router).into_iter();
         checks
             .map(|check| Capability {
                 name: check.name.to_owned(),

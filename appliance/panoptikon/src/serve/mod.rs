@@ -33,8 +33,9 @@ use crate::notify::Notifier;
 use crate::supervisor::Supervisor;
 use crate::{doctor, version};
 
-pub use data::{reset, restore};
+pub use data::{check_backup, reset, restore};
 pub use reload::Reread;
+pub use rooms::router_settings;
 
 use answers::Served;
 use reload::{Current, Reload};

@@ -43,6 +43,28 @@ fn another_address_renews_the_certificate_under_the_same_ca() {
 }
 
 #[test]
+fn a_start_that_does_not_know_the_addresses_yet_keeps_the_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap();
+    let early = Subject { addresses: Vec::new(), ..subject("router.lan") };
+    let later = NOW.plus(Duration::from_secs(86_400));
+    let second = Tls::open(own(dir.path()), &early, later).unwrap();
+    assert_eq!(first.fingerprint(), second.fingerprint());
+    assert!(!second.refresh(&subject("router.lan"), later).unwrap());
+}
+
+#[test]
+fn an_address_that_goes_or_that_the_ca_may_not_sign_for_renews_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut both = subject("router.lan");
+    both.addresses.push("10.1.1.1".parse().unwrap());
+    let tls = Tls::open(own(dir.path()), &both, NOW).unwrap();
+    assert!(!tls.refresh(&subject("router.lan"), NOW).unwrap());
+    both.addresses.push("2001:db8::1".parse().unwrap());
+    assert!(!tls.refresh(&both, NOW).unwrap());
+}
+
+#[test]
 fn another_name_makes_another_ca() {
     let dir = tempfile::tempdir().unwrap();
     let tls = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap();

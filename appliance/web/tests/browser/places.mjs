@@ -72,6 +72,15 @@ export const routerPlaces = {
   snapshots: '/router/config/snapshots',
   'what is not saved': '/router/config/diff?from=saved&to=running',
   changes: '/router/changes',
+  'interface more': '/router/interfaces/lan0',
+  'chain rule': '/router/firewall/ipv4/forward/filter/new',
+  group: '/router/firewall/groups/address/PRINTERS',
+  'group new': '/router/firewall/groups/new',
+  'firewall services': '/router/firewall/services',
+  'policy new': '/router/policy/new',
+  'vpn interface': '/router/vpn/interface?interface=wg0',
+  'vpn peer': '/router/vpn/peer?interface=wg0&peer=mia',
+  archive: '/router/config/archive',
 };
 
 /** The address of a place. */
