@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use model::Timestamp;
 use panoptikon_store::{
-    DATABASE, DayKind, Migration, Options, Retention, Room, Store, StoreError, read_setting,
-    write_setting,
+    Bounds, DATABASE, DayKind, Migration, Options, Retention, Room, Store, StoreError,
+    read_setting, write_setting,
 };
 
 const NOTES: Room = Room {
@@ -368,4 +368,18 @@ async fn a_reader_never_sees_a_day_without_its_tables() {
             .unwrap();
         reading.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn bounds_may_change_while_it_is_open() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path());
+    for hour in 0..4 {
+        store.back_up(NOW.plus(Duration::from_secs(hour * 3_600))).await.expect("backed up");
+    }
+    let before = store.backups().expect("listed").len();
+    store.set_bounds(Bounds { max_bytes: 128 << 20, keep_backups: 1 });
+    assert_eq!(store.sizes().cap, 128 << 20);
+    store.back_up(NOW.plus(Duration::from_secs(5 * 3_600))).await.expect("backed up");
+    assert!(store.backups().expect("listed").len() < before);
 }

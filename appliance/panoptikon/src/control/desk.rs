@@ -51,6 +51,9 @@ impl Heartbeat {
     }
 }
 
+/// What the status shows besides how parts are doing.
+pub type Facts = Box<dyn Fn() -> Value + Send + Sync>;
+
 /// Everything that is needed to answer.
 pub struct Desk {
     health: Health,
@@ -58,18 +61,18 @@ pub struct Desk {
     heartbeat: Heartbeat,
     runtime: Handle,
     started: Timestamp,
-    facts: Value,
+    facts: Facts,
     rooms: OnceLock<Arc<dyn Appliance>>,
 }
 
 impl Desk {
-    /// A desk that knows no rooms yet. `facts` are shown in the status as they are.
+    /// A desk that knows no rooms yet. `facts` are shown in the status as they are just then.
     pub fn new(
         health: Health,
         lifecycle: Lifecycle,
         heartbeat: Heartbeat,
         runtime: Handle,
-        facts: Value,
+        facts: Facts,
     ) -> Self {
         let (started, rooms) = (Timestamp::now(), OnceLock::new());
         Self { health, lifecycle, heartbeat, runtime, started, facts, rooms }
@@ -114,7 +117,7 @@ impl Desk {
                 "running".to_owned()
             },
             "components": self.health.components(),
-            "facts": self.facts,
+            "facts": (self.facts)(),
         })
     }
 

@@ -140,3 +140,24 @@ fn apples_profile_holds_the_ca_and_two_different_ids() {
     assert!(profile.contains("<data>MII"));
     assert!(!profile.contains("PRIVATE"));
 }
+
+#[test]
+fn certificates_may_come_from_elsewhere_while_it_serves_and_a_bad_place_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let tls = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap();
+    let before = tls.fingerprint();
+    let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
+    let files = Source::Files { certificate: certificate.clone(), key: key.clone() };
+    assert!(tls.set_source(files.clone(), &subject("router.lan"), NOW).is_err());
+    assert_eq!(tls.fingerprint(), before);
+    assert!(!tls.trusted().load(Ordering::Relaxed));
+
+    let pair = rcgen::generate_simple_self_signed(["router.example".to_owned()]).unwrap();
+    std::fs::write(&certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    tls.set_source(files, &subject("router.lan"), NOW).unwrap();
+    assert_ne!(tls.fingerprint(), before);
+    assert!(tls.trusted().load(Ordering::Relaxed));
+    tls.set_source(own(dir.path()), &subject("router.lan"), NOW).unwrap();
+    assert_eq!(tls.fingerprint(), before, "its own were kept");
+}
