@@ -110,8 +110,7 @@ const connect = () => {
     clearTimeout(live);
     socket = null;
     // Too many live pages: this one loads anew each time that it asks for a place.
-    const full = e.code == 1013;
-    if (full) wait = 30;
+    const full = e.code == 1013 && (wait = 30);
     state('quiet', document.hidden ? 'Paused' : full ? 'Too many live pages' : 'Reconnecting');
     setTimeout(connect, wait * (750 + Math.random() * 500));
     wait = Math.min(wait * 2, 60);
