@@ -103,13 +103,28 @@ case_a_copy_is_built_again_where_dpkg_does_not_name_it() {
         expect "$field" "$(dpkg-deb -f "$built" "$field")" "$(dpkg-deb -f "$OLD_DEB" "$field")"
     done
     local part
-    for part in conffiles md5sums preinst postinst prerm postrm; do
+    for part in conffiles md5sums triggers preinst postinst prerm postrm; do
         expect "$part" "$(dpkg-deb -I "$built" "$part")" "$(dpkg-deb -I "$OLD_DEB" "$part")"
     done
     files() { dpkg-deb -c "$1" | awk '{ print $1, $2, $3, $6 }' | LC_ALL=C sort; }
     diff <(files "$OLD_DEB") <(files "$built") || fail 'other files, modes or owners'
     expect "no edits" "$(dpkg-deb --fsys-tarfile "$built" | tar -xO ./etc/default/panoptikon | md5sum)" \
         "$(dpkg-deb --fsys-tarfile "$OLD_DEB" | tar -xO ./etc/default/panoptikon | md5sum)"
+}
+
+case_a_machine_made_from_an_image_gets_the_hook_and_a_copy_at_its_first_start() {
+    vyos a
+    install_old a
+    # Its /config is new.
+    local config=$BED/a/root/opt/vyatta/etc/config
+    rm -rf "$config/panoptikon" "$config/scripts"
+    in_image a /usr/lib/panoptikon/prepare first
+    in_image a sh -c "cd $KEPT && sha256sum --status -c current" || fail 'no copy was kept'
+    expect "hooks" "$(in_image a grep -c '^# BEGIN panoptikon' $HOOK)" 1
+    # What the owner takes out later stays out.
+    in_image a sh -c "echo '#!/bin/sh' >$HOOK"
+    in_image a /usr/lib/panoptikon/prepare first
+    expect "hooks" "$(in_image a cat $HOOK)" '#!/bin/sh'
 }
 
 case_a_truncated_package_changes_nothing() {

@@ -5,7 +5,9 @@
 
 mod judge;
 mod probe;
+mod rights;
 
+use rights::Rights;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -54,13 +56,16 @@ impl Check {
     }
 }
 
-/// Looks at everything.
+/// Looks at everything; at the rights of the running appliance, if one runs.
 pub fn examine(config: &Config) -> Vec<Check> {
     let program = std::env::current_exe()
         .map_or_else(|_| "panoptikon".to_owned(), |path| path.display().to_string());
     let running = probe::answers(&config.control_socket);
+    let service = Rights::of_running(&config.control_socket);
+    let rights = service.unwrap_or_else(Rights::own);
     let mut checks = vec![
-        judge::raw_sockets(probe::raw_socket(), &program),
+        judge::raw_sockets(service.map_or_else(probe::raw_socket, Rights::packets), &program),
+        rights::administration(rights),
         judge::neighbours(probe::neighbour_socket()),
         judge::interfaces(config, &probe::interfaces()),
         judge::vyos(&probe::vyos()),
@@ -78,6 +83,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
         .extend(endpoints.map(|endpoint| judge::port(*endpoint, probe::port(*endpoint), running)));
     checks.push(judge::open_files(probe::open_files()));
     checks.push(judge::memory(probe::memory()));
+    checks.extend(rights::containers(rights));
     checks
 }
 
