@@ -21,7 +21,7 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Answer as JSON instead of as text for people"),
         )
-        .subcommands([
+        .subcommands(vec![
             Command::new("serve").about("Run the appliance"),
             Command::new("address").about("Show where its pages are served"),
             Command::new("status").about("Show how each part of the running appliance is doing"),
