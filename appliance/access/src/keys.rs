@@ -255,6 +255,6 @@ fn subject(id: i64) -> String {
     format!("api_key:{id}")
 }
 
-fn starts(prefix: &str) -> String {
+pub(crate) fn starts(prefix: &str) -> String {
     format!("{MARK}{prefix}_")
 }

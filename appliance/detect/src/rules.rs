@@ -254,6 +254,7 @@ pub(crate) fn word(data: &Value, field: &str) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(LONGEST_WORD).collect();
+    let text: String =
+        text.trim().chars().filter(|c| !model::is_hidden(*c)).take(LONGEST_WORD).collect();
     (!text.is_empty()).then_some(text)
 }

@@ -1,6 +1,6 @@
 //! What a person changes about a device: checked here, before anything is stored.
 
-use model::Mac;
+use model::{Mac, is_hidden};
 use serde::{Deserialize, Serialize};
 
 use crate::device::{Correction, Personal};
@@ -92,7 +92,12 @@ impl DevicePatch {
         }
         if let Some(notes) = self.notes {
             bounded("notes", &notes, MAX_NOTES)?;
-            notes.replace("\r\n", "\n").trim().clone_into(&mut changed.notes);
+            let notes = notes.replace("\r\n", "\n");
+            if notes.chars().any(|c| is_hidden(c) && !matches!(c, '\n' | '\t')) {
+                let problem = "give text without control or invisible characters".to_owned();
+                return Err(Invalid { field: "notes", problem });
+            }
+            notes.trim().clone_into(&mut changed.notes);
         }
         if let Some(tags) = self.tags {
             changed.tags = clean_tags(&tags)?;
@@ -151,11 +156,11 @@ fn clean_tags(tags: &[String]) -> Result<Vec<String>, Invalid> {
     Ok(clean)
 }
 
-/// One line of text without control characters, or nothing.
+/// One line of text without characters that could deceive a reader, or nothing.
 fn line(field: &'static str, text: &str, most: usize) -> Result<Option<String>, Invalid> {
     bounded(field, text, most)?;
-    if text.chars().any(char::is_control) {
-        let problem = "give one line without control characters".to_owned();
+    if text.chars().any(is_hidden) {
+        let problem = "give one line without control or invisible characters".to_owned();
         return Err(Invalid { field, problem });
     }
     let text = text.trim();
@@ -196,6 +201,27 @@ mod tests {
         };
         assert_eq!(patch.apply(&mut person).expect_err("too much").field, "criticality");
         assert_eq!(person, Personal::default());
+    }
+
+    #[test]
+    fn what_makes_one_name_look_like_another_is_refused() {
+        for text in ["gnp.\u{202e}exe", "rou\u{200b}ter", "a\u{2066}b", "\u{feff}a", "a\nb"] {
+            let text = Some(text.to_owned());
+            let patches = [
+                DevicePatch { name: text.clone(), ..DevicePatch::default() },
+                DevicePatch { tags: text.clone().map(|t| vec![t]), ..DevicePatch::default() },
+            ];
+            for patch in patches {
+                patch.apply(&mut Personal::default()).expect_err("deceives");
+            }
+            let patch = EnrichmentPatch { brand: text, ..EnrichmentPatch::default() };
+            assert_eq!(patch.correction().expect_err("deceives").field, "brand");
+        }
+        let notes = |text: &str| {
+            let patch = DevicePatch { notes: Some(text.to_owned()), ..DevicePatch::default() };
+            patch.apply(&mut Personal::default()).is_ok()
+        };
+        assert!(notes("two\r\nlines") && !notes("\u{202e}backwards"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use crate::browse::keep_browsing;
 use crate::decode::Protocol;
 use crate::discovery::Discovery;
+use crate::edge::neighbours::interfaces;
 use crate::edge::{Listener, NeighbourState, NetworkChange, Overheard, Watcher};
 use crate::error::DiscoveryError;
 use crate::lan::{self, LanOptions};
@@ -68,6 +69,10 @@ pub struct Status {
     pub dropped: u64,
     /// Frames that broke their protocol's rules, by protocol; only those that occurred.
     pub malformed: BTreeMap<&'static str, u64>,
+    /// Times that a new station was not taken in because there were too many at once.
+    pub refused: u64,
+    /// When that was the last time.
+    pub refused_at: Option<Timestamp>,
 }
 
 impl Discovery {
@@ -136,6 +141,40 @@ impl Discovery {
         self.engine().finish(Timestamp::now());
         room.store().await;
         Ok(())
+    }
+
+    /// Looks at once which interfaces there are, so that whoever needs the LANs need not wait until
+    /// [`run`](Self::run) has been told of them.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::Network`] where the kernel does not tell.
+    pub fn look_at_interfaces(&self, options: &LanOptions) -> Result<(), DiscoveryError> {
+        let all = interfaces().map_err(|e| network("read the interfaces", &e.to_string()))?;
+        self.inner.interfaces.send_replace(Arc::new(all));
+        self.choose_lans(ways_out(), options);
+        Ok(())
+    }
+
+    /// Chooses the LANs among the interfaces by the routes as they are.
+    fn choose_lans(&self, ways_out: [Option<IpAddr>; 2], options: &LanOptions) -> Vec<Segment> {
+        let all = Arc::clone(&self.inner.interfaces.borrow());
+        let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+        let mut routes = lan::default_routes(&routes);
+        let leads_out = |ip: &IpAddr| all.iter().find(|i| i.addresses.iter().any(|a| a.0 == *ip));
+        routes.extend(ways_out.iter().flatten().filter_map(leads_out).map(|i| i.name.clone()));
+        let forward = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward");
+        let is_router = forward.is_ok_and(|text| text.trim() == "1");
+        let chosen = lan::choose(&all, &routes, is_router, options);
+        self.inner.segments.send_if_modified(|old| {
+            let changed = **old != chosen;
+            if changed {
+                let names: Vec<_> = chosen.iter().map(|s| s.name.as_str()).collect();
+                tracing::info!(interfaces = ?names, "looking for devices");
+                *old = Arc::new(chosen.clone());
+            }
+            changed
+        });
+        chosen
     }
 
     /// How it is doing, and word whenever that changes.
@@ -225,27 +264,10 @@ impl Room {
         }
     }
 
-    /// Chooses the LANs among the interfaces by the routes as they are.
     fn choose(&mut self) {
-        let all = Arc::clone(&self.discovery.inner.interfaces.borrow());
-        let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
-        let mut routes = lan::default_routes(&routes);
-        let leads_out = |ip: &IpAddr| all.iter().find(|i| i.addresses.iter().any(|a| a.0 == *ip));
-        routes.extend(self.ways_out.iter().flatten().filter_map(leads_out).map(|i| i.name.clone()));
-        let forward = std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward");
-        let is_router = forward.is_ok_and(|text| text.trim() == "1");
-        let chosen = lan::choose(&all, &routes, is_router, &self.options);
+        let chosen = self.discovery.choose_lans(self.ways_out, &self.options);
         self.listener.watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
-        self.segments = chosen.iter().map(|s| (s.index, s.clone())).collect();
-        self.discovery.inner.segments.send_if_modified(|old| {
-            let changed = **old != chosen;
-            if changed {
-                let names: Vec<_> = chosen.iter().map(|s| s.name.as_str()).collect();
-                tracing::info!(interfaces = ?names, "looking for devices");
-                *old = Arc::new(chosen);
-            }
-            changed
-        });
+        self.segments = chosen.into_iter().map(|s| (s.index, s)).collect();
     }
 
     /// What nobody tells of: a route that comes after its address, a DHCP server that starts later.
@@ -292,6 +314,7 @@ impl Room {
             engine.clock_stepped(now);
         }
         engine.tick(now);
+        let tally = engine.tally();
         drop(engine);
         self.look_around(moment);
         let counters = self.listener.counters();
@@ -311,9 +334,11 @@ impl Room {
                 frames: counters.frames,
                 dropped: counters.kernel_drops + counters.queue_drops,
                 malformed,
+                refused: tally.refused,
+                refused_at: tally.refused_at,
                 ..status.clone()
             };
-            let news = fresh.failures != status.failures;
+            let news = (&fresh.failures, fresh.refused) != (&status.failures, status.refused);
             *status = fresh;
             news
         });

@@ -9,6 +9,7 @@ mod explained;
 mod id;
 mod mac;
 mod severity;
+mod text;
 
 pub use clock::{Timestamp, human_age};
 pub use event::{Event, EventId, NewEvent};
@@ -16,3 +17,4 @@ pub use explained::Explained;
 pub use id::{AlertId, DeviceId, PersonId};
 pub use mac::{Mac, ParseMacError};
 pub use severity::{ParseSeverityError, Severity};
+pub use text::is_hidden;

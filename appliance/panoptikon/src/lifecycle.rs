@@ -18,12 +18,12 @@ pub enum Ending {
         /// The backup.
         file: PathBuf,
         /// Hears how it went, just before the new start.
-        reply: mpsc::SyncSender<Result<(), Explained>>,
+        reply: mpsc::SyncSender<Result<String, Explained>>,
     },
     /// Remove all data but the backups, then start anew.
     Reset {
         /// Hears how it went, just before the new start.
-        reply: mpsc::SyncSender<Result<(), Explained>>,
+        reply: mpsc::SyncSender<Result<String, Explained>>,
     },
 }
 

@@ -186,6 +186,16 @@ fn an_unknown_variable_of_ours_is_an_error_with_its_near_miss() {
 }
 
 #[test]
+fn a_key_that_is_given_twice_is_named() {
+    let text = "data_dir = \"/a\"\nthreads = 1\nthreads = 2\n";
+    let message = messages(&Sources { file: Some(file(text)), ..Sources::default() });
+    assert_eq!(
+        message,
+        "panoptikon.toml:3: `threads` is given a second time; keep one of the two lines"
+    );
+}
+
+#[test]
 fn what_is_no_toml_is_shown_with_its_line() {
     let text = "data_dir = \"/a\"\nlisten = [\n";
     let message = messages(&Sources { file: Some(file(text)), ..Sources::default() });

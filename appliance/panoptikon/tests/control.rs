@@ -51,7 +51,7 @@ fn run(path: &Path) -> Running {
     let heartbeat = Heartbeat::default();
     runtime.spawn(heartbeat.clone().beat());
     let handle = runtime.handle().clone();
-    let facts = json!({ "hostname": "router" });
+    let facts = Box::new(|| json!({ "hostname": "router" }));
     let desk = Arc::new(Desk::new(health, lifecycle.clone(), heartbeat, handle, facts));
     let control = Socket::bind(path).expect("bound").serve(Arc::clone(&desk)).expect("served");
     Running { runtime, lifecycle, desk, _control: control }

@@ -3,15 +3,27 @@
 mod site;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use self::site::{PROGRAM, Site, json, text};
+
+/// The lines of the audit log, each as its actor and action.
+fn audited(site: &Site) -> Vec<String> {
+    let path = site.path("data/panoptikon.db");
+    let database = rusqlite::Connection::open(path).expect("opens");
+    let mut lines =
+        database.prepare("SELECT actor || ' ' || action FROM audit ORDER BY seq").expect("SQL");
+    let lines = lines.query_map([], |row| row.get(0)).expect("rows");
+    lines.collect::<Result<_, _>>().expect("texts")
+}
 
 #[test]
 fn the_version_names_commit_and_day() {
@@ -38,6 +50,11 @@ fn a_wrong_configuration_stops_start_and_check_with_code_2() {
         assert!(complaint.starts_with(&expected), "{complaint}");
     }
     assert!(!site.path("data").exists(), "nothing was touched");
+    fs::write(&file, b"threads = 1\nhostname = \"b\xf6x\"\n").expect("written");
+    let output = site.run(&["check-config", "--config", &file]);
+    assert_eq!(output.status.code(), Some(2));
+    let complaint = text(&output.stderr);
+    assert!(complaint.starts_with(&format!("{file}:2: this is no UTF-8")), "{complaint}");
     let missing = site.run(&["check-config", "--config", "/nowhere/x.toml"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(text(&missing.stderr).contains("/nowhere/x.toml"));
@@ -73,6 +90,36 @@ fn it_starts_answers_and_stops_within_five_seconds() {
     assert_eq!(code, Some(0), "{}", fs::read_to_string(site.path("log")).expect("a log"));
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(!site.path("control.sock").exists());
+}
+
+#[test]
+fn the_first_certificate_has_the_lans_address_and_the_next_start_keeps_it() {
+    if std::env::var("PANOPTIKON_NO_NETNS").is_ok_and(|value| value == "1") {
+        eprintln!("skipped: PANOPTIKON_NO_NETNS=1");
+        return;
+    }
+    let site = Site::new();
+    let lan = "ip link add lan0 type veth peer name host0 && ip link set host0 up && \
+               ip address add 192.168.50.1/24 dev lan0 && ip link set lan0 up && exec \"$0\" serve";
+    let mut certificates = Vec::new();
+    for _ in 0..2 {
+        let mut running = site.start_with(|serve| {
+            let mut inside = Command::new("unshare");
+            inside.args(["--net", "sh", "-c", lan, PROGRAM]).env_clear();
+            inside.envs(serve.get_envs().filter_map(|(key, value)| Some((key, value?))));
+            inside.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+            inside.env("PANOPTIKON_INTERFACES", "lan0").stdin(Stdio::null());
+            *serve = inside;
+        });
+        let kept = fs::read(site.path("config/tls/server.json")).expect("a certificate");
+        certificates.push(serde_json::from_slice::<Value>(&kept).expect("JSON"));
+        running.signal(Signal::SIGTERM);
+        assert_eq!(running.wait().0, Some(0));
+    }
+    let addresses = &certificates[0]["facts"]["subject"]["addresses"];
+    let has_it = addresses.as_array().expect("a list").iter().any(|a| a == "192.168.50.1");
+    assert!(has_it, "{addresses}");
+    assert!(certificates[0] == certificates[1], "another one for the same names and addresses");
 }
 
 #[test]
@@ -154,6 +201,7 @@ fn a_restart_keeps_the_process_and_starts_anew() {
 fn a_backup_comes_back_while_running_and_while_stopped() {
     let site = Site::new();
     let mut running = site.start();
+    let before = json(&site.run(&["status", "--json"]))["started"].clone();
     let made = json(&site.run(&["backup", "--json"]));
     let backup = made["path"].as_str().expect("a path").to_owned();
     assert!(Path::new(&backup).exists());
@@ -163,12 +211,16 @@ fn a_backup_comes_back_while_running_and_while_stopped() {
     let refused = site.run(&["restore", &bad.display().to_string()]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("not a backup"), "{}", text(&refused.stderr));
-    running.wait_until_open();
+    let started = |site: &Site| json(&site.run(&["status", "--json"]))["started"].clone();
+    assert_eq!(started(&site), before, "a wrong file stops nothing");
 
     let restored = site.run(&["restore", &backup]);
     assert!(restored.status.success(), "{}", text(&restored.stderr));
+    let said = text(&restored.stdout);
+    assert!(said.contains("All sessions are ended.") && said.contains("before-restore"), "{said}");
     running.wait_until_open();
     assert!(site.path("data/panoptikon.db.before-restore").exists());
+    assert!(audited(&site).iter().any(|line| line == "console database.restore"));
 
     running.signal(Signal::SIGINT);
     assert_eq!(running.wait().0, Some(0));
@@ -179,6 +231,82 @@ fn a_backup_comes_back_while_running_and_while_stopped() {
     let restored = site.run(&["restore", &backup]);
     assert!(restored.status.success(), "{}", text(&restored.stderr));
     site.start();
+}
+
+#[test]
+fn promtool_accepts_what_a_running_appliance_gives() {
+    let site = Site::new();
+    let _running = site.start_with(|serve| {
+        serve.env("PANOPTIKON_PLAIN_LISTEN", "127.0.0.1:0");
+    });
+    let log = fs::read_to_string(site.path("log")).expect("a log");
+    let line = log.lines().find(|l| l.contains("serving") && l.contains("plain=true"));
+    let address = line.and_then(|l| l.split("address=").nth(1)?.split(' ').next()).expect("told");
+    let mut stream = TcpStream::connect(address).expect("listens");
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(body.contains("# TYPE panoptikon_devices_online_total untyped\n"), "{body}");
+    let mut tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool comes with Debian's package prometheus");
+    tool.stdin.take().expect("piped").write_all(body.as_bytes()).expect("read");
+    let output = tool.wait_with_output().expect("ends");
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{}: {said}", output.status);
+}
+
+#[test]
+fn doctor_asks_the_routers_api_where_it_is_configured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let config = include_str!("../../../scripts/vyos-sim/tests/transcript/sagitta.config.boot");
+    let place = folder.path().join("router");
+    let mut options = vyos_sim::Options::new(vyos_sim::Release::Sagitta, config.to_owned(), place);
+    let (socket, key) = (folder.path().join("api.sock"), folder.path().join("state"));
+    options.socket = Some(socket.clone());
+    options.key_file = Some(key.clone());
+    options.bare_socket = true;
+    let sim = runtime.block_on(vyos_sim::Sim::start(options)).expect("a router");
+    let site = Site::new();
+    let looked = |socket: &Path| {
+        let mut doctor = site.command(&["doctor", "--json"]);
+        doctor.env("PANOPTIKON_ROUTER_API", socket).env("PANOPTIKON_ROUTER_KEY_FILE", &key);
+        let output = doctor.output().expect("the program runs");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let checks = report["checks"].as_array().expect("a list").clone();
+        checks.into_iter().find(|check| check["name"] == "VyOS API").expect("looked at")
+    };
+    let up = looked(&socket);
+    assert_eq!(up["state"], "ok", "{up}");
+    let found = up["found"].as_str().expect("a text");
+    assert!(
+        found.contains("VyOS TESTBED-sagitta") && found.contains("api.sock answers"),
+        "{found}"
+    );
+    let nowhere = folder.path().join("other.sock");
+    let down = looked(&nowhere);
+    assert_eq!(down["state"], "degraded", "{down}");
+    assert!(down["found"].as_str().is_some_and(|text| text.contains("other.sock")), "{down}");
+    drop(sim);
+}
+
+#[test]
+fn a_scan_and_a_backup_from_the_console_are_in_the_audit_log() {
+    let site = Site::new();
+    let _running = site.start();
+    site.run(&["scan"]);
+    assert!(site.run(&["backup"]).status.success());
+    let lines = audited(&site);
+    for line in ["console device.scan", "console backup.create"] {
+        assert!(lines.iter().any(|l| l == line), "{line}: {lines:?}");
+    }
 }
 
 #[test]
@@ -193,6 +321,7 @@ fn a_reset_asks_first_and_empties_the_database() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     running.wait_until_open();
     assert!(Path::new(made["path"].as_str().expect("a path")).exists(), "backups stay");
+    assert_eq!(audited(&site)[0], "console database.reset");
 }
 
 #[test]

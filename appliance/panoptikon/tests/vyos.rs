@@ -1,11 +1,9 @@
-//! The program as `VyOS` runs it: commits of `service panoptikon`, words of its command line, the
-//! owner script, and the bundle for support.
+//! Commits of `service panoptikon`: what is refused, what is in force at once, and the owner script.
 
 mod site;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -20,7 +18,7 @@ use self::site::{PROGRAM, Running, Site, json, text};
 /// Hands a node over as the owner script does.
 fn commit(site: &Site, words: &[&str], node: &Value) -> Output {
     let mut command = site.command(&[&["vyos-commit"], words].concat());
-    command.env("PATH", path(site)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.env("PATH", site.search_path()).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.stderr(Stdio::piped()).spawn().expect("the program runs");
     let mut input = child.stdin.take().expect("an input");
     input.write_all(node.to_string().as_bytes()).expect("written");
@@ -39,25 +37,12 @@ fn refused(site: &Site, node: &Value) -> String {
     text(&output.stderr)
 }
 
-/// A path with the site's own programs before those of the system.
-fn path(site: &Site) -> String {
-    format!("{}:{}", site.path("bin").display(), std::env::var("PATH").unwrap_or_default())
-}
-
-/// Puts a shell script in the place of a program.
-fn fake(site: &Site, name: &str, script: &str) {
-    let program = site.path("bin").join(name);
-    fs::create_dir_all(site.path("bin")).expect("made");
-    fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("written");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
-}
-
 /// Notes what `systemctl` is told; says that the unit has not failed.
 fn fake_systemctl(site: &Site) {
     let notes = site.path("systemctl");
     let script =
         format!("case \"$*\" in *is-failed*) exit 1;; esac\necho \"$*\" >> {}", notes.display());
-    fake(site, "systemctl", &script);
+    site.fake("systemctl", &script);
 }
 
 fn told_systemctl(site: &Site) -> String {
@@ -158,28 +143,67 @@ fn a_commit_is_in_force_at_once_and_open_connections_stay() {
 }
 
 #[test]
-fn only_another_address_or_port_restarts_the_unit() {
-    let site = Site::new();
+fn another_address_or_port_is_listened_at_at_once_and_open_connections_stay() {
+    let (site, plain) = (Site::new(), free_port());
     fake_systemctl(&site);
-    let file = config_file(&site);
+    let (before, after) = (free_port(), free_port());
+    let file = config_file(&site, &format!("listen = \"127.0.0.1:{before}\"\n"));
     // A variable would win over VyOS.
-    let running = site.start_with(|command| {
+    let _running = site.start_with(|command| {
         command.args(["--config", &file]).env_remove("PANOPTIKON_LISTEN");
+        command.env("PANOPTIKON_PLAIN_LISTEN", format!("127.0.0.1:{plain}"));
     });
-    committed(&site, &json!({ "log-level": "warn" }));
-    assert_eq!(told_systemctl(&site), "");
-    let node = json!({ "log-level": "warn", "port": free_port().to_string(),
-                       "listen-address": ["127.0.0.1"] });
-    committed(&site, &node);
-    assert_eq!(told_systemctl(&site), "--no-block restart panoptikon.service\n");
-    let answer = json(&site.run(&["reload", "--json"]));
-    assert_eq!(answer["restart"], json!(["listen"]), "it is named until the restart is done");
-    drop(running);
+    let mut kept = Kept::to(plain);
+    assert_eq!(kept.get("/metrics"), 200);
+    let is_open = |port: u16| TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(is_open(before) && !is_open(after));
+
+    let node = |port: u16| json!({ "port": port.to_string(), "listen-address": ["127.0.0.1"] });
+    committed(&site, &node(after));
+    assert!(is_open(after) && !is_open(before));
+    assert_eq!(kept.get("/metrics"), 200);
+    let status = json(&site.run(&["status", "--json"]));
+    assert_eq!(status["facts"]["listen"], json!([format!("127.0.0.1:{after}")]));
+    // The same port on all addresses takes up the place of the one on a single address.
+    committed(&site, &json!({ "port": after.to_string() }));
+    assert!(is_open(after));
+
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = held.local_addr().expect("an address").port();
+    let layer = fs::read_to_string(site.path("run/vyos.toml")).expect("written");
+    let output = commit(&site, &[], &node(taken));
+    assert_eq!(output.status.code(), Some(1), "somebody was faster than the commit");
+    let why = text(&output.stderr);
+    assert!(why.contains(&format!("cannot listen on 127.0.0.1:{taken}")), "{why}");
+    assert!(is_open(after), "nobody is locked out");
+    assert_eq!(fs::read_to_string(site.path("run/vyos.toml")).expect("there"), layer);
+
+    committed(&site, &Value::Null);
+    assert!(is_open(before) && !is_open(after));
+    assert_eq!(told_systemctl(&site), "", "nothing took a restart");
 }
 
-fn config_file(site: &Site) -> String {
+#[test]
+fn what_takes_a_restart_is_named_until_it_is_done() {
+    let site = Site::new();
+    let file = config_file(&site, "");
+    let _running = site.start_with(|command| {
+        command.args(["--config", &file]);
+    });
+    fs::write(&file, "threads = 3\nbackup_keep = 7\n").expect("written");
+    let reload = || {
+        let answer = json(&site.run(&["reload", "--json"]));
+        (answer["applied"].clone(), answer["restart"].clone())
+    };
+    assert_eq!(reload(), (json!(["backup_keep"]), json!(["threads"])));
+    assert_eq!(reload(), (json!([]), json!(["threads"])));
+    let output = commit(&site, &[], &json!({}));
+    assert!(text(&output.stdout).contains("WARNING: These take a restart: threads."));
+}
+
+fn config_file(site: &Site, content: &str) -> String {
     let file = site.path("panoptikon.toml");
-    fs::write(&file, "listen = \"127.0.0.1:0\"\n").expect("written");
+    fs::write(&file, content).expect("written");
     file.display().to_string()
 }
 
@@ -191,7 +215,7 @@ fn a_service_that_does_not_run_reads_it_at_its_start_and_one_that_gave_up_is_sta
     assert_eq!(told_systemctl(&site), "");
     assert!(text(&site.run(&["check-config"]).stdout).contains("service panoptikon ("));
     let script = format!("echo \"$*\" >> {}", site.path("systemctl").display());
-    fake(&site, "systemctl", &script);
+    site.fake("systemctl", &script);
     committed(&site, &json!({ "backup-keep": "9" }));
     assert!(told_systemctl(&site).ends_with("--no-block restart panoptikon.service\n"));
 }
@@ -199,7 +223,7 @@ fn a_service_that_does_not_run_reads_it_at_its_start_and_one_that_gave_up_is_sta
 #[test]
 fn hanging_up_reloads_and_a_wrong_file_changes_nothing() {
     let (site, plain) = (Site::new(), free_port());
-    let file = config_file(&site);
+    let file = config_file(&site, "");
     let running = site.start_with(|command| {
         command
             .args(["--config", &file])
@@ -319,158 +343,6 @@ fn a_certificate_of_pki_is_taken_and_a_wrong_one_refused_without_telling_the_key
     drop(running);
 }
 
-#[test]
-fn words_of_vyos_reach_questions_and_nothing_else() {
-    let site = Site::new();
-    let stopped = site.run(&["op-mode", "show", "devices"]);
-    assert_eq!(stopped.status.code(), Some(3));
-    assert!(text(&stopped.stderr).contains("the appliance is not running"));
-    let silent = site.run(&["op-mode", "complete", "devices"]);
-    assert_eq!((silent.status.code(), text(&silent.stderr)), (Some(1), String::new()));
-
-    let _running = site.start();
-    for words in ["show status", "show devices json", "show alerts", "show events", "show version"]
-    {
-        let words: Vec<&str> = ["op-mode"].into_iter().chain(words.split(' ')).collect();
-        let output = site.run(&words);
-        assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
-        assert!(!output.stdout.is_empty(), "{words:?}");
-    }
-    let absent = site.run(&["op-mode", "show", "device", "nas"]);
-    assert_eq!(absent.status.code(), Some(1));
-    assert!(
-        text(&absent.stderr).contains("no device is called \"nas\""),
-        "{}",
-        text(&absent.stderr)
-    );
-    for wrong in [&["reset-auth"][..], &["show", "status", "--config=/etc/shadow"], &[]] {
-        let output = site.run(&[&["op-mode"], wrong].concat());
-        assert_eq!(output.status.code(), Some(2));
-        assert_eq!(text(&output.stderr), "Invalid command\n");
-    }
-}
-
-/// Writes events into the tables of an appliance that does not run.
-fn plant(site: &Site, summaries: &[&str]) {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let store = store::Store::open(store::Options {
-            dir: site.path("data"),
-            rooms: vec![events::ROOM],
-            built: model::Timestamp::default(),
-            max_bytes: 64 << 20,
-            keep_backups: 1,
-        });
-        let store = store.expect("opened");
-        let log = events::Events::new(store.clone());
-        for summary in summaries {
-            let event = model::NewEvent {
-                at: model::Timestamp::now(),
-                source: "test",
-                kind: "planted",
-                severity: model::Severity::Medium,
-                device: None,
-                summary: (*summary).to_owned(),
-                data: json!({}),
-            };
-            log.publish(event).await.expect("written");
-        }
-        tokio::task::spawn_blocking(move || store.close()).await.expect("closed");
-    });
-}
-
-#[test]
-fn events_are_shown_oldest_first_and_followed() {
-    let site = Site::new();
-    plant(&site, &["the first", "the second", "the third"]);
-    let _running = site.start();
-    let planted = |text: &str| -> Vec<String> {
-        text.lines().filter(|l| l.contains("the ")).map(str::to_owned).collect()
-    };
-    let shown = planted(&text(&site.run(&["events"]).stdout));
-    assert_eq!(shown.len(), 3, "{shown:?}");
-    assert!(shown[0].ends_with("  medium    the first"), "{shown:?}");
-    let counts = site.run(&["events", "--json", "-n", "200"]);
-    assert_eq!(json(&counts)["events"][0]["summary"], "the first");
-
-    let mut command = site.command(&["op-mode", "monitor", "events"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("it follows");
-    let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
-    for expected in &shown {
-        let line =
-            lines.by_ref().find(|line| line.as_ref().is_ok_and(|line| line.contains("the ")));
-        assert_eq!(&line.expect("a line").expect("text"), expected);
-    }
-    assert!(child.try_wait().expect("it can be asked").is_none(), "it goes on");
-    child.kill().expect("ended");
-    child.wait().expect("ended");
-}
-
-#[test]
-fn a_support_bundle_says_what_is_in_it_and_holds_no_secret() {
-    let site = Site::new();
-    let planted = "2026-11-22T00:00:00 panoptikon: new device 203.0.113.9 00:11:22:33:44:55 \
-                   api_key=hunter2 pnk_9f8e7d6c5b4a39281706f5e4d3c2b1a0";
-    fake(&site, "journalctl", &format!("echo '{planted}'"));
-    let _running = site.start();
-    let token = text(&site.run(&["setup-token"]).stdout).trim().to_owned();
-    assert!(!token.is_empty());
-    let folder = site.path("out");
-    fs::create_dir(&folder).expect("made");
-    let output = site
-        .command(&["support-bundle", "--json", &folder.display().to_string()])
-        .env("PATH", path(&site))
-        .output()
-        .expect("it runs");
-    let path = json(&output)["path"].as_str().expect("a path").to_owned();
-    assert_eq!(fs::metadata(&path).expect("written").permissions().mode() & 0o777, 0o600);
-
-    let files = unpacked(Path::new(&path), &site.path("unpacked"));
-    let names: Vec<&str> = files.keys().map(String::as_str).collect();
-    let expected = [
-        "README.txt",
-        "configuration.txt",
-        "counts.json",
-        "doctor.json",
-        "events.json",
-        "log.txt",
-        "status.json",
-        "version.txt",
-    ];
-    assert_eq!(names, expected);
-    for name in &expected[1..] {
-        assert!(files["README.txt"].contains(name), "{name} is listed");
-    }
-    let all: String = files.values().cloned().collect();
-    for secret in [&token, "hunter2", "9f8e7d6c", "203.0.113.9", "00:11:22:33:44:55"] {
-        assert!(!all.contains(secret), "{secret}");
-    }
-    assert!(files["log.txt"].contains("new device <address"), "{}", files["log.txt"]);
-    assert!(
-        files["configuration.txt"].contains("backup_keep = 24"),
-        "{}",
-        files["configuration.txt"]
-    );
-    assert!(files["status.json"].contains("\"components\""));
-}
-
-/// The files of an archive, by their name without its folder; by the system's own tar.
-fn unpacked(archive: &Path, into: &Path) -> BTreeMap<String, String> {
-    fs::create_dir(into).expect("made");
-    let tar = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(into).output();
-    let tar = tar.expect("tar runs");
-    assert!(tar.status.success() && tar.stderr.is_empty(), "{}", text(&tar.stderr));
-    let folder = fs::read_dir(into).expect("listed").next().expect("a folder").expect("a folder");
-    fs::read_dir(folder.path())
-        .expect("listed")
-        .map(|file| {
-            let file = file.expect("a file");
-            let name = file.file_name().to_string_lossy().into_owned();
-            (name, fs::read_to_string(file.path()).expect("text"))
-        })
-        .collect()
-}
-
 /// Runs the owner script of `VyOS` with a stand-in for its library.
 fn owner(site: &Site, tree: &Value, booting: bool) -> Output {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -490,7 +362,7 @@ fn owner(site: &Site, tree: &Value, booting: bool) -> Output {
         .collect();
     command = Command::new("python3");
     command.args(["-B", "-c", run]).arg(script).arg(PROGRAM).env_clear().envs(variables);
-    command.env("PYTHONPATH", here.join("tests/vyos_stub")).env("PATH", path(site));
+    command.env("PYTHONPATH", here.join("tests/vyos_stub")).env("PATH", site.search_path());
     command.env("VYOS_STUB", site.path("tree.json"));
     if booting {
         command.env("VYOS_STUB_BOOTING", "1");
@@ -529,18 +401,4 @@ fn the_owner_script_hands_over_node_and_certificate_and_tells_of_refusals() {
     let done = owner(&site, &json!({ "service": {} }), false);
     assert!(done.status.success(), "{}{}", text(&done.stdout), text(&done.stderr));
     assert!(!site.path("run/vyos.toml").exists());
-}
-
-#[test]
-fn completion_is_quick() {
-    let site = Site::new();
-    let _running = site.start();
-    let mut fastest = Duration::MAX;
-    for _ in 0..20 {
-        let begun = Instant::now();
-        assert!(site.run(&["op-mode", "complete", "devices"]).status.success());
-        fastest = fastest.min(begun.elapsed());
-    }
-    // The machine may be busy; the quickest of many shows what it takes.
-    assert!(fastest < Duration::from_millis(50), "{fastest:?}");
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
 use crate::store::APPLICATION_ID;
-use crate::{DATABASE, Room, Store, StoreError, days, schema};
+use crate::{Room, Store, StoreError, days, schema};
 
 /// The ending of a copy that is not complete.
 const UNFINISHED: &str = ".unfinished";
@@ -96,32 +96,11 @@ impl Store {
     }
 }
 
-/// Puts a backup in the place of the main database. The store must be closed. What was there is kept
-/// beside it with the ending `.before-restore`.
+/// Looks whether a file is a backup that this release can restore.
 ///
 /// # Errors
-/// [`StoreError::NotABackup`] for a file that is damaged, of another program or of a newer release;
-/// nothing is changed then.
-pub fn restore(dir: &Path, backup: &Path, rooms: &[Room]) -> Result<(), StoreError> {
-    check(backup, rooms)?;
-    let database = dir.join(DATABASE);
-    let incoming = days::sibling(&database, ".incoming");
-    std::fs::copy(backup, &incoming).map_err(StoreError::io("copy", backup))?;
-    std::fs::set_permissions(&incoming, std::fs::Permissions::from_mode(0o600))
-        .and_then(|()| std::fs::File::open(&incoming)?.sync_all())
-        .map_err(StoreError::io("write", &incoming))?;
-    let aside = days::sibling(&database, ".before-restore");
-    for tail in ["", "-wal", "-shm"] {
-        let from = days::sibling(&database, tail);
-        if from.exists() {
-            let to = days::sibling(&aside, tail);
-            std::fs::rename(&from, &to).map_err(StoreError::io("put aside", &from))?;
-        }
-    }
-    std::fs::rename(&incoming, &database).map_err(StoreError::io("replace", &database))
-}
-
-fn check(path: &Path, rooms: &[Room]) -> Result<(), StoreError> {
+/// [`StoreError::NotABackup`] for a file that is damaged, of another program or of a newer release.
+pub fn check_backup(path: &Path, rooms: &[Room]) -> Result<(), StoreError> {
     let refuse = |detail: String| StoreError::NotABackup { path: path.to_owned(), detail };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|e| refuse(e.to_string()))?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use model::Timestamp;
 use panoptikon_store::{
-    DATABASE, DayKind, Migration, Options, Retention, Room, Store, StoreError, read_setting,
-    write_setting,
+    Bounds, DATABASE, DayKind, Migration, Options, Retention, Room, Store, StoreError,
+    read_setting, write_setting,
 };
 
 const NOTES: Room = Room {
@@ -219,7 +219,7 @@ async fn a_backup_brings_back_what_was_there() {
     let backup = store.back_up(NOW).await.unwrap();
     note(&store, NOW, "after").await;
     store.close();
-    panoptikon_store::restore(dir.path(), &backup.path, &[NOTES]).unwrap();
+    panoptikon_store::restore(dir.path(), &backup.path, &[NOTES], |_, _| Ok(())).unwrap();
     assert_eq!(count(&open(dir.path())).await, 1);
 }
 
@@ -229,9 +229,44 @@ fn a_foreign_file_is_not_restored() {
     open(dir.path()).close();
     let file = dir.path().join("holiday.jpg");
     std::fs::write(&file, "not a database at all, but long enough to be looked at").unwrap();
-    let refused = panoptikon_store::restore(dir.path(), &file, &[NOTES]);
+    let refused = panoptikon_store::restore(dir.path(), &file, &[NOTES], |_, _| Ok(()));
     assert!(matches!(refused, Err(StoreError::NotABackup { .. })));
     open(dir.path()).close();
+}
+
+#[tokio::test]
+async fn a_restore_that_cannot_be_settled_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let backup = store.back_up(NOW).await.unwrap();
+    note(&store, NOW, "after").await;
+    store.close();
+    let refused: Result<(), _> =
+        panoptikon_store::restore(dir.path(), &backup.path, &[NOTES], |incoming, before| {
+            let count = |conn: &rusqlite::Connection| {
+                conn.query_row("SELECT count(*) FROM notes", [], |r| r.get::<_, i64>(0)).unwrap()
+            };
+            assert_eq!((count(incoming), before.map(count)), (0, Some(1)));
+            Err(StoreError::Closed)
+        });
+    assert!(refused.is_err());
+    assert_eq!(count(&open(dir.path())).await, 1);
+}
+
+#[tokio::test]
+async fn a_reset_leaves_an_empty_database_backups_and_strangers() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    note(&store, NOW, "before").await;
+    let backup = store.back_up(NOW).await.unwrap();
+    store.close();
+    std::fs::write(dir.path().join("photo.jpg"), "x").unwrap();
+    for _ in 0..2 {
+        panoptikon_store::reset(dir.path(), &[NOTES], |_, _| Ok(())).unwrap();
+        assert!(!dir.path().join("days").exists());
+    }
+    assert!(backup.path.exists() && dir.path().join("photo.jpg").exists());
+    assert_eq!(count(&open(dir.path())).await, 0);
 }
 
 #[tokio::test]
@@ -333,4 +368,18 @@ async fn a_reader_never_sees_a_day_without_its_tables() {
             .unwrap();
         reading.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn bounds_may_change_while_it_is_open() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = open(dir.path());
+    for hour in 0..4 {
+        store.back_up(NOW.plus(Duration::from_secs(hour * 3_600))).await.expect("backed up");
+    }
+    let before = store.backups().expect("listed").len();
+    store.set_bounds(Bounds { max_bytes: 128 << 20, keep_backups: 1 });
+    assert_eq!(store.sizes().cap, 128 << 20);
+    store.back_up(NOW.plus(Duration::from_secs(5 * 3_600))).await.expect("backed up");
+    assert!(store.backups().expect("listed").len() < before);
 }

@@ -95,6 +95,7 @@ const apply = m => {
   if (m.resync || m.v != 1) resync();
   kept ? kept.push(m) : update(m);
 };
+let live;
 const connect = () => {
   if (!set.live || socket || document.hidden) return;
   const s = socket = new WebSocket(new URL(set.live, location.href.replace(/^http/, 'ws')));
@@ -102,12 +103,16 @@ const connect = () => {
     s.send(JSON.stringify({ v: 1, page: path }));
     if (wait > 1) resync();
     wait = 1;
-    state('ok', 'Live');
+    live = setTimeout(state, 100, 'ok', 'Live');
   };
   s.onmessage = m => apply(JSON.parse(m.data));
-  s.onclose = () => {
+  s.onclose = e => {
+    clearTimeout(live);
     socket = null;
-    state('quiet', document.hidden ? 'Paused' : 'Reconnecting');
+    // Too many live pages: this one loads anew each time that it asks for a place.
+    const full = e.code == 1013;
+    if (full) wait = 30;
+    state('quiet', document.hidden ? 'Paused' : full ? 'Too many live pages' : 'Reconnecting');
     setTimeout(connect, wait * (750 + Math.random() * 500));
     wait = Math.min(wait * 2, 60);
   };

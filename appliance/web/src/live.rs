@@ -5,8 +5,10 @@
 //! behind by more than its length misses patches, is told `{"resync":true}` and loads what it shows
 //! anew. It is not dropped for that. A tab says which page it shows, and gets what concerns that.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use access::Permission;
@@ -28,6 +30,11 @@ const QUEUE: usize = 512;
 
 /// Open tabs altogether; each costs about 20 kB.
 const MOST_TABS: usize = 256;
+
+/// Of one session, and of one address: half of the connections that an address may hold, so that
+/// its other requests are answered however many tabs are open.
+const MOST_OF_SESSION: usize = 12;
+const MOST_OF_ADDRESS: usize = 16;
 
 /// How often a tab is pinged and its session checked.
 const PING: Duration = Duration::from_secs(20);
@@ -72,7 +79,7 @@ pub struct Live(Arc<Hub>);
 #[derive(Debug)]
 struct Hub {
     push: broadcast::Sender<(Patch, Utf8Bytes)>,
-    tabs: AtomicUsize,
+    tabs: Mutex<Tabs>,
     published: AtomicU64,
     resyncs: AtomicU64,
     arrivals: watch::Sender<u64>,
@@ -92,7 +99,7 @@ impl Live {
         let stop = watch::Sender::new(false);
         Self(Arc::new(Hub {
             push,
-            tabs: AtomicUsize::default(),
+            tabs: Mutex::default(),
             published: AtomicU64::default(),
             resyncs: AtomicU64::default(),
             arrivals: watch::Sender::new(0),
@@ -110,7 +117,7 @@ impl Live {
 
     /// Open tabs; nobody needs to prepare patches while it is zero.
     pub fn tabs(&self) -> usize {
-        self.0.tabs.load(Ordering::Relaxed)
+        self.0.tabs().all
     }
 
     /// A number that changes whenever a tab has said which page it shows. What happened while that
@@ -134,10 +141,8 @@ impl Live {
         topics: Option<&str>,
         access: access::Access,
     ) -> Result<Response, Failure> {
-        let seat = Seat::take(&self.0).ok_or_else(|| {
-            Failure::unavailable("Too many live pages are open; close some and load again.")
-        })?;
-        visitor.browser()?;
+        let session = visitor.browser()?.session;
+        let seat = Seat::take(&self.0, session, access::address_group(client.address));
         let cookie = cookie(headers, SESSION_COOKIE).map(str::to_owned);
         let topics: Option<Vec<String>> =
             topics.map(|t| t.split(',').map(str::to_owned).take(32).collect());
@@ -151,28 +156,77 @@ impl Live {
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(4 * MAX_MESSAGE)
-            .on_upgrade(move |socket| async move {
-                tab.run(socket, &seat.0).await;
-                drop(seat);
+            .on_upgrade(move |mut socket| async move {
+                match seat {
+                    Some(seat) => {
+                        tab.run(socket, &seat.hub).await;
+                        drop(seat);
+                    }
+                    // Told over the channel, since scripts do not learn why an upgrade was refused.
+                    None => close(&mut socket, close_code::AGAIN, "too many live pages").await,
+                }
             }))
     }
 }
 
+/// How many tabs are open, and whose.
+#[derive(Debug, Default)]
+struct Tabs {
+    all: usize,
+    of_session: HashMap<i64, usize>,
+    of_address: HashMap<IpAddr, usize>,
+}
+
+impl Hub {
+    fn tabs(&self) -> std::sync::MutexGuard<'_, Tabs> {
+        self.tabs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A place among the open tabs, given back on drop.
-struct Seat(Arc<Hub>);
+struct Seat {
+    hub: Arc<Hub>,
+    session: i64,
+    address: IpAddr,
+}
 
 impl Seat {
-    fn take(hub: &Arc<Hub>) -> Option<Self> {
-        let more = |n: usize| (n < MOST_TABS).then_some(n + 1);
-        hub.tabs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Self(Arc::clone(hub)))
+    fn take(hub: &Arc<Hub>, session: i64, address: IpAddr) -> Option<Self> {
+        let mut tabs = hub.tabs();
+        let of_session = tabs.of_session.get(&session).copied().unwrap_or_default();
+        let of_address = tabs.of_address.get(&address).copied().unwrap_or_default();
+        if tabs.all >= MOST_TABS || of_session >= MOST_OF_SESSION || of_address >= MOST_OF_ADDRESS {
+            return None;
+        }
+        tabs.all += 1;
+        tabs.of_session.insert(session, of_session + 1);
+        tabs.of_address.insert(address, of_address + 1);
+        drop(tabs);
+        Some(Self { hub: Arc::clone(hub), session, address })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.tabs.fetch_sub(1, Ordering::Relaxed);
+        let mut tabs = self.hub.tabs();
+        tabs.all -= 1;
+        give_back(&mut tabs.of_session, self.session);
+        give_back(&mut tabs.of_address, self.address);
     }
+}
+
+fn give_back<K: std::hash::Hash + Eq>(held: &mut HashMap<K, usize>, key: K) {
+    if let Some(count) = held.get_mut(&key) {
+        *count -= 1;
+        if *count == 0 {
+            held.remove(&key);
+        }
+    }
+}
+
+async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
+    let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+    let _ = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await;
 }
 
 /// What a tab says once it is connected: `{"v":1,"page":"/devices?status=online"}`.
@@ -201,8 +255,7 @@ impl Tab {
             End::SignedOut => (close_code::POLICY, "signed out"),
             End::Stopping => (close_code::RESTART, "the appliance stops"),
         };
-        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
-        let _ = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await;
+        close(&mut socket, code, reason).await;
     }
 
     async fn talk(&mut self, socket: &mut WebSocket, hub: &Hub) -> End {

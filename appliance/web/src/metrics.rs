@@ -99,6 +99,9 @@ impl Family {
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
+            // Some gauges have names that are given and end as counters do. Strict parsers refuse
+            // that of a gauge and take it of what has no type.
+            Kind::Gauge if self.name.ends_with("_total") => "untyped",
             Kind::Gauge => "gauge",
             Kind::Counter => "counter",
             Kind::Histogram => "histogram",
@@ -201,10 +204,7 @@ mod tests {
         tool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let output = tool.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        // A gauge with the ending of a counter is what the metric's given name demands.
-        let complaint = |l: &&str| !l.contains("non-counter metrics should not have \"_total\"");
-        let complaints: Vec<_> = said.lines().filter(complaint).collect();
-        assert!(complaints.is_empty(), "{complaints:?}\n{text}");
+        assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
     }
 
     #[test]

@@ -73,6 +73,10 @@ fn operation(route: &Declared) -> Value {
         "parameters": parameters,
         "responses": {"2XX": good, "4XX": bad, "5XX": bad},
     });
+    if let Some(deprecated) = route.deprecated {
+        operation["deprecated"] = json!(true);
+        operation["summary"] = json!(format!("{}; use {}", route.summary, deprecated.instead));
+    }
     if let Some(schema) = &route.takes {
         operation["requestBody"] = json!({
             "required": true,

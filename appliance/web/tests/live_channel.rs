@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Permission;
+use access::{Permission, Secret, SignIn};
 use common::{Door, Options, open};
 use model::Timestamp;
 use panoptikon_web::http::SESSION_COOKIE;
@@ -150,6 +150,49 @@ async fn the_end_of_a_session_closes_its_tabs_at_once() {
     door.app.access.end_session(&by, session.signed_in.session, Timestamp::now()).await.unwrap();
     assert_eq!(tab.close_code().await, Some(1008));
     wait_for_tabs(&door, 0).await;
+}
+
+#[tokio::test]
+async fn more_tabs_than_a_session_may_have_are_told_so_and_block_nothing() {
+    let door = open(Options::default()).await;
+    let session = door.administrator().await;
+    let cookie = format!("{SESSION_COOKIE}={}", session.cookie.expose());
+    let mut tabs = Vec::new();
+    for _ in 0..12 {
+        tabs.push(Tab::open(&door, &cookie, "/live", OURS).await.unwrap());
+    }
+    wait_for_tabs(&door, 12).await;
+    for _ in 0..20 {
+        let mut refused = Tab::open(&door, &cookie, "/live", OURS).await.unwrap();
+        assert_eq!(refused.close_code().await, Some(1013));
+    }
+    tabs.pop();
+    wait_for_tabs(&door, 11).await;
+    let mut again = Tab::open(&door, &cookie, "/live", OURS).await.unwrap();
+    wait_for_tabs(&door, 12).await;
+    door.app.live.publish(patch("devices", "{}"));
+    assert_eq!(again.text().await, "{}");
+}
+
+#[tokio::test]
+async fn the_tabs_of_one_address_leave_half_of_its_connections_to_requests() {
+    let door = open(Options::default()).await;
+    door.administrator().await;
+    let mut tabs = Vec::new();
+    for round in 0..3 {
+        let again = SignIn {
+            name: "ada".to_owned(),
+            password: Secret::new("correct horse battery staple"),
+            address: [127, 0, 0, 1].into(),
+            user_agent: "test".to_owned(),
+        };
+        let session = door.app.access.sign_in(again, Timestamp::now()).await.unwrap();
+        let cookie = format!("{SESSION_COOKIE}={}", session.cookie.expose());
+        for _ in 0..12 {
+            tabs.push(Tab::open(&door, &cookie, "/live", OURS).await.unwrap());
+        }
+        wait_for_tabs(&door, [12, 16, 16][round]).await;
+    }
 }
 
 #[tokio::test]

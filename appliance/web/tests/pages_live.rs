@@ -226,22 +226,16 @@ fn announcement(last: u8) -> Vec<u8> {
 }
 
 async fn a_heard_device_appears() {
-    let (bed, ada) = seeded([]).await;
+    let (bed, mut ada) = seeded([]).await;
     let served = serve(&bed);
     let options = LanOptions { interfaces: vec!["lan0".to_owned()], ..LanOptions::default() };
     let (stop, stopped) = watch::channel(false);
     let listening = bed.site.discovery.clone();
     let room = tokio::spawn(async move { listening.run(options, stopped).await });
-    for _ in 0..500 {
-        if !bed.site.discovery.segments().is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_listening(&bed).await;
     let mut tab = Tab::on(&served, &ada, "/devices").await;
     let mut filtered = Tab::on(&served, &ada, "/devices?type=tv").await;
-    let index =
-        ip("-o link show host0").split(':').next().and_then(|n| n.parse().ok()).expect("an index");
+    let index = host_index();
     let mut worst = Duration::ZERO;
     for last in 2..=11 {
         tokio::time::sleep(Duration::from_millis(120)).await;
@@ -266,14 +260,73 @@ async fn a_heard_device_appears() {
     assert_eq!(new.count(), 0, "a filtered list does not take in what may not pass the filter");
     let toasts: Vec<_> = all.iter().filter_map(|p| p["toasts"].as_array()).flatten().collect();
     assert!(toasts.iter().any(|t| t["tone"] == "new"), "{all:?}");
+    let heard = bed.site.discovery.by_ip([10, 9, 0, 2].into()).expect("is a device").0;
+    let woken = ada.post(&format!("/api/v1/devices/{heard}/wake"), &[]).await.expect(204);
+    assert!(woken.body.is_empty());
     stop.send_replace(true);
     room.await.expect("no panic").expect("no failure");
 }
 
-/// Discovery on a pair of interfaces in a network namespace of the test's own, which goes away with
-/// its last socket.
 #[test]
 fn a_device_that_is_heard_appears_on_an_open_page_within_a_second() {
+    in_namespace(a_heard_device_appears);
+}
+
+async fn a_flood_is_told_of() {
+    let (bed, mut ada) = seeded([]).await;
+    let options = LanOptions { interfaces: vec!["lan0".to_owned()], ..LanOptions::default() };
+    let (stop, stopped) = watch::channel(false);
+    let listening = bed.site.discovery.clone();
+    let room = tokio::spawn(async move { listening.run(options, stopped).await });
+    until_listening(&bed).await;
+    let calm = ada.get("/devices").await.expect(200).body;
+    assert!(!calm.contains("than can be true"), "{calm}");
+    // Frames get lost where the engine falls behind: as many as it takes.
+    let mut number = 0_u32;
+    while bed.site.discovery.tally().refused == 0 {
+        let frames: Vec<Vec<u8>> = (0..100)
+            .map(|_| {
+                number += 1;
+                let mut frame = announcement(2);
+                frame[8..12].copy_from_slice(&number.to_be_bytes());
+                frame[24..28].copy_from_slice(&number.to_be_bytes());
+                frame
+            })
+            .collect();
+        prober::send_once(host_index(), &frames).expect("sent");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(number < 1_000_000, "{:?}", bed.site.discovery.tally());
+    }
+    let page = ada.get("/devices").await.expect(200).body;
+    assert!(page.contains("More new devices appear than can be true"), "{page}");
+    let about = ada.get("/about").await.expect(200).body;
+    assert!(about.contains("New devices not taken in"), "{about}");
+    stop.send_replace(true);
+    room.await.expect("no panic").expect("no failure");
+}
+
+#[test]
+fn a_flood_of_made_up_devices_is_told_of_on_the_pages() {
+    in_namespace(a_flood_is_told_of);
+}
+
+fn host_index() -> u32 {
+    ip("-o link show host0").split(':').next().and_then(|n| n.parse().ok()).expect("an index")
+}
+
+async fn until_listening(bed: &Bed) {
+    for _ in 0..500 {
+        if !bed.site.discovery.segments().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the interface is not known");
+}
+
+/// Runs a test with a pair of interfaces in a network namespace of its own, which goes away with
+/// its last socket.
+fn in_namespace<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'static) {
     if std::env::var("PANOPTIKON_NO_NETNS").is_ok_and(|value| value == "1") {
         eprintln!("skipped: PANOPTIKON_NO_NETNS=1");
         return;
@@ -289,7 +342,7 @@ fn a_device_that_is_heard_appears_on_an_open_page_within_a_second() {
         // Threads made from here on are in the namespace too.
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(a_heard_device_appears());
+        runtime.block_on(test());
     });
     if let Err(panic) = run.join() {
         std::panic::resume_unwind(panic);

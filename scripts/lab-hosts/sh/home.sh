@@ -312,10 +312,10 @@ token_told() {
     (($? != 3))
 }
 
-# lab_cli COMMAND...: the appliance's command line, speaking to the one in the lab.
+# lab_cli COMMAND...: the appliance's command line where the appliance is: `doctor` looks at that machine.
 lab_cli() {
     [[ -s $STATE/run/appliance ]] || die 'no appliance runs in this lab; start it with scripts/lab serve'
-    "${SETTINGS[@]}" "$(<"$STATE/run/appliance")" "$@"
+    in_ns router "${SETTINGS[@]}" "$(<"$STATE/run/appliance")" "$@"
 }
 
 appliance_answers() {

@@ -38,8 +38,8 @@ A commit is refused, with the reason, when a port is taken (with the name of the
 it), when an interface does not exist, or when a certificate has no key, does not match it or is \
 encrypted. An address that the router does not have is a warning, since it may come later.
 
-A commit applies to the running service at once, without a restart and without losing connections. \
-Only another `listen-address` or `port` restarts it, which takes about a second.
+A commit applies to the running service at once, another `listen-address` or `port` too, without a \
+restart: connections that are open stay open.
 
 A certificate that is renewed under `pki` is read at the next commit that changes `service \
 panoptikon`.

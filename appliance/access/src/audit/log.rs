@@ -18,7 +18,11 @@ const PRUNE_BATCH: i64 = 1_000;
 
 /// Writes a line, in the transaction of the change that it describes. Returns the row's place.
 pub fn record(w: &Writing<'_>, entry: Entry) -> Result<i64, StoreError> {
-    let conn = w.main();
+    record_in(w.main(), entry)
+}
+
+/// As [`record`], into a database that is not in use.
+pub(crate) fn record_in(conn: &Connection, entry: Entry) -> Result<i64, StoreError> {
     let (head, last) = ends(conn)?;
     // Somebody who deletes the head or adds a row must not stop the log: the check finds it.
     let before = head.map_or(last, |(head, _)| head);
@@ -77,6 +81,11 @@ fn ends(conn: &Connection) -> Result<(Option<(Head, Head)>, Head), rusqlite::Err
     Ok((noted, last.unwrap_or(Head::EMPTY)))
 }
 
+/// The newest row's place and hash as noted.
+pub(crate) fn head_of(conn: &Connection) -> Result<Head, rusqlite::Error> {
+    Ok(ends(conn)?.0.map_or(Head::EMPTY, |(head, _)| head))
+}
+
 /// The audit log. Cheap to clone.
 #[derive(Clone)]
 pub struct AuditLog {
@@ -120,7 +129,7 @@ impl AuditLog {
 
     /// The newest row's place and hash.
     pub async fn head(&self) -> Result<Head, AccessError> {
-        self.store.read(|r| Ok(ends(r.main())?.0.map_or(Head::EMPTY, |(head, _)| head))).await
+        self.store.read(|r| Ok(head_of(r.main())?)).await
     }
 
     /// Writes the head to the system log, where the appliance's database cannot change it any

@@ -15,4 +15,5 @@ pub use chain::{Fault, Head, Verdict};
 pub use entry::{Entry, Outcome, Row};
 pub use export::{Export, Format};
 pub use log::{AuditLog, record};
+pub(crate) use log::{head_of, record_in};
 pub use query::{Filter, Page};

@@ -166,6 +166,16 @@ async fn filters_find_what_they_say() {
 }
 
 #[tokio::test]
+async fn counts_say_how_often_and_nothing_else() {
+    let house = with_lines(3).await;
+    let counts = house.access.audit().counts().await.unwrap();
+    let lines: u64 = counts.iter().map(|(_, n)| n).sum();
+    let page = house.access.audit().page(&Caller::console(), Filter::default()).await.unwrap();
+    assert_eq!(lines, page.rows.len() as u64, "{counts:?}");
+    assert!(counts.iter().any(|(_, n)| *n == 3), "{counts:?}");
+}
+
+#[tokio::test]
 async fn pages_follow_each_other_without_gap_or_overlap() {
     let house = with_lines(50).await;
     let mut filter = Filter { limit: 7, ..Filter::default() };

@@ -55,6 +55,12 @@ impl House {
         Self { dir, store, access }
     }
 
+    /// On a folder that is there already.
+    pub(crate) async fn open(dir: TempDir, now: Timestamp) -> Self {
+        let (store, access) = open(dir.path(), now).await;
+        Self { dir, store, access }
+    }
+
     pub(crate) async fn claim(&self, name: &str) -> Setup {
         let token = self.access.setup_token(T0).await.unwrap();
         Setup {

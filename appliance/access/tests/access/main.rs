@@ -9,6 +9,7 @@ mod audit;
 mod house;
 mod keys;
 mod people;
+mod restore;
 mod sessions;
 mod setup;
 mod sign_in;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use model::Mac;
+use model::{Mac, is_hidden};
 
 use super::Why;
 
@@ -83,13 +83,6 @@ pub(super) fn text(bytes: &[u8], most: usize) -> Option<String> {
 
 fn is_junk(c: char) -> bool {
     c.is_whitespace() || is_hidden(c)
-}
-
-/// Control characters, and format characters with which one name can be made to look like another.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

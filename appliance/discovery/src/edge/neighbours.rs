@@ -195,24 +195,43 @@ impl Watcher {
 
 /// The kernel's neighbour table as it is now.
 pub(super) fn table() -> io::Result<Vec<Neighbour>> {
-    let mut netlink = Netlink::open()?;
-    let awaited = netlink.ask_for(Table::Neighbours)?;
-    let (mut picture, mut changes, mut is_whole) = (Picture::default(), Vec::new(), false);
-    while !is_whole {
-        let mut fds = [PollFd::new(netlink.fd(), PollFlags::POLLIN)];
-        if poll(&mut fds, PollTimeout::from(1_000_u16))? == 0 {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        while netlink.receive(|message| match message {
-            Incoming::Message(message) => picture.apply(message, &mut changes),
-            Incoming::End { sequence, .. } => is_whole |= sequence == awaited,
-        })? {}
-    }
     let neighbour = |change| match change {
         NetworkChange::Neighbour(neighbour) => Some(neighbour),
         _ => None,
     };
-    Ok(changes.into_iter().filter_map(neighbour).collect())
+    Ok(read(&[Table::Neighbours])?.into_iter().filter_map(neighbour).collect())
+}
+
+/// All interfaces as they are now, for whoever cannot wait until the thread has told of them.
+pub(crate) fn interfaces() -> io::Result<Vec<Interface>> {
+    let list = |change| match change {
+        NetworkChange::Interfaces(all) => Some(all),
+        _ => None,
+    };
+    let mut lists = read(&[Table::Links, Table::Addresses])?.into_iter().filter_map(list);
+    Ok(lists.next_back().unwrap_or_default())
+}
+
+/// Reads tables once, one after the other.
+fn read(tables: &[Table]) -> io::Result<Vec<NetworkChange>> {
+    let mut netlink = Netlink::open()?;
+    let mut picture = Picture::default();
+    let mut changes = Vec::new();
+    for table in tables {
+        let awaited = netlink.ask_for(*table)?;
+        let mut is_whole = false;
+        while !is_whole {
+            let mut fds = [PollFd::new(netlink.fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PollTimeout::from(1_000_u16))? == 0 {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            while netlink.receive(|message| match message {
+                Incoming::Message(message) => picture.apply(message, &mut changes),
+                Incoming::End { sequence, .. } => is_whole |= sequence == awaited,
+            })? {}
+        }
+    }
+    Ok(changes)
 }
 
 impl Drop for Watcher {

@@ -59,6 +59,7 @@ impl Engine {
     pub fn clock_stepped(&mut self, now: Timestamp) {
         self.listening_since = now;
         self.nothing_to_let_go = None;
+        self.refused_at = self.refused_at.map(|at| at.min(now));
         let of_the_future = std::mem::take(&mut self.of_the_future);
         for (id, presence) in of_the_future {
             let Some(device) = self.devices.get_mut(&id) else { continue };

@@ -37,6 +37,8 @@ pub const MAX_DEVICES: usize = 16_384;
 /// New devices taken in at once, and how many more each minute.
 const NEW_BURST: u32 = 6_000;
 const NEW_A_MINUTE: u32 = 600;
+/// A refusal is shown for this time.
+const TELL_OF_REFUSALS: Duration = Duration::from_secs(3_600);
 /// A device keeps the address that it was heard from within this time.
 const ADDRESS_IN_USE: Duration = Duration::from_secs(60);
 /// A new device is shown at once and told of after this time: by then it has asked for an address
@@ -68,6 +70,21 @@ pub struct Changes {
     pub events: Vec<NewEvent>,
 }
 
+impl Tally {
+    /// What to tell people while new stations are being refused: within an hour of the last.
+    pub fn flood(&self, now: Timestamp) -> Option<String> {
+        let at = self.refused_at.filter(|at| now.since(*at) < TELL_OF_REFUSALS)?;
+        let (times, ago) = (self.refused, model::human_age(now.since(at)));
+        Some(format!(
+            "More new devices appear than can be true: {times} times since the start, last {ago} \
+             ago, a new one was not taken in. Somebody may be making addresses up, or a large \
+             network was just connected. Up to {NEW_BURST} are taken in at once and {NEW_A_MINUTE} \
+             more each minute, {MAX_DEVICES} altogether; a real device is taken in as soon as it \
+             is heard again after that"
+        ))
+    }
+}
+
 impl Changes {
     /// True when there is nothing to store.
     pub fn is_empty(&self) -> bool {
@@ -96,8 +113,10 @@ pub struct Tally {
     pub devices: usize,
     /// Devices online.
     pub online: usize,
-    /// Stations not taken in because there were too many at once.
+    /// Times that a new station was not taken in because there were too many at once.
     pub refused: u64,
+    /// When that was the last time.
+    pub refused_at: Option<Timestamp>,
     /// Events not told: there were too many, or the disk could not be written for long.
     pub events_lost: u64,
     /// Devices let go because they were silent for very long, or for lack of room.
@@ -142,6 +161,7 @@ pub struct Engine {
     /// When nobody was found who could be let go.
     nothing_to_let_go: Option<Timestamp>,
     refused: u64,
+    refused_at: Option<Timestamp>,
     events_lost: u64,
     evicted: u64,
     changes: Changes,
@@ -182,6 +202,7 @@ impl Engine {
             of_the_future: HashMap::new(),
             nothing_to_let_go: None,
             refused: 0,
+            refused_at: None,
             events_lost: 0,
             evicted: 0,
             changes: Changes::default(),
@@ -266,6 +287,7 @@ impl Engine {
             devices: self.devices.len(),
             online,
             refused: self.refused,
+            refused_at: self.refused_at,
             events_lost: self.events_lost,
             evicted: self.evicted,
         }
@@ -425,6 +447,7 @@ impl Engine {
         }
         if !self.new_budget.take(now) || !self.make_room(now) {
             self.refused += 1;
+            self.refused_at = Some(now);
             return;
         }
         let device = Device::first_heard(DeviceId(0), mac, &segment.name, now);

@@ -317,6 +317,8 @@ fn a_flood_of_made_up_addresses_is_bounded_and_counted() {
     let tally = engine.tally();
     assert!(tally.devices <= 6_000, "{tally:?}");
     assert_eq!(tally.devices as u64 + tally.refused, 30_000);
+    assert!(tally.flood(START).is_some_and(|text| text.contains("24000 times")), "{tally:?}");
+    assert_eq!(tally.flood(after(3_601)), None);
 }
 
 #[test]

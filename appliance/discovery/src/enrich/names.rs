@@ -56,7 +56,7 @@ const MAX_HOSTNAME: usize = 253;
 /// `None` for what names nothing: `localhost`, `(none)`, `*`, numbers, addresses, and names that
 /// only repeat a MAC address.
 pub fn clean_hostname(name: &str) -> Option<String> {
-    let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
+    let mut name: String = name.chars().filter(|c| !model::is_hidden(*c)).collect();
     loop {
         let before = name.len();
         let bare = name.trim().trim_matches(['"', '\'', '`']).trim_end_matches('.');

@@ -18,8 +18,10 @@
 //! | 3 each | where each name ends within the names |
 //! | rest | the names, UTF-8; name 0 is empty: registered, but to nobody who is named |
 
+use std::io::Read as _;
 use std::sync::LazyLock;
 
+use flate2::read::DeflateDecoder;
 use model::Mac;
 
 pub mod build;
@@ -28,9 +30,20 @@ mod name;
 
 pub use name::shorten;
 
-static COMPILED_IN: &[u8] = include_bytes!("../../data/oui.bin");
+/// Packed by `build.rs`.
+static COMPILED_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/oui.bin.deflate"));
+/// The most that the table may be.
+const LARGEST: u64 = 1 << 20;
 
-static TABLE: LazyLock<Option<Table<'static>>> = LazyLock::new(|| Table::parse(COMPILED_IN).ok());
+static UNPACKED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut bytes = Vec::new();
+    // What is cut short or damaged does not parse.
+    let _ = DeflateDecoder::new(COMPILED_IN).take(LARGEST).read_to_end(&mut bytes);
+    bytes.shrink_to_fit();
+    bytes
+});
+
+static TABLE: LazyLock<Option<Table<'static>>> = LazyLock::new(|| Table::parse(&UNPACKED).ok());
 
 const MAGIC: &[u8; 4] = b"POUI";
 const LAYOUT: u32 = 1;

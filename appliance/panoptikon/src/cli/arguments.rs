@@ -21,7 +21,7 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Answer as JSON instead of as text for people"),
         )
-        .subcommands([
+        .subcommands(vec![
             Command::new("serve").about("Run the appliance"),
             Command::new("address").about("Show where its pages are served"),
             Command::new("status").about("Show how each part of the running appliance is doing"),
@@ -66,8 +66,7 @@ pub(super) fn command() -> Command {
                         .value_hint(ValueHint::FilePath)
                         .help("A backup of this appliance"),
                 ),
-            Command::new("reset-auth")
-                .about("End all sessions and make a new setup token"),
+            Command::new("reset-auth").about("End all sessions and make a new setup token"),
             Command::new("db").about("The database").subcommand_required(true).subcommand(
                 Command::new("reset")
                     .about("Remove all data but the backups; works while stopped, too")

@@ -99,7 +99,7 @@ fn content(file: &str, resolved: &Resolved, now: Timestamp) -> String {
             let line = |s: &Setting| format!("{} = {}    # {}", s.key, s.value, s.place);
             resolved.settings.iter().map(line).collect::<Vec<_>>().join("\n")
         }
-        "doctor.json" => pretty(&json!(doctor::examine(config))),
+        "doctor.json" => pretty(&json!(doctor::examine(config, &doctor::RouterApi::ask(config)))),
         "status.json" => pretty(&asked(Request::Status)),
         "events.json" => {
             let answer = asked(Request::Ask(Command::Events { after: None, limit: EVENTS }));

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::CliError;
 use super::table::table;
 use crate::config::{Config, Resolved};
-use crate::doctor::{self, Check, State};
+use crate::doctor::{self, Check, RouterApi, State};
 
 /// Writes to standard output; a reader that went away (`| head`) is no failure.
 pub(super) fn print(text: &str) {
@@ -38,7 +38,7 @@ pub(super) fn check_config(resolved: &Resolved, json: bool) -> Result<ExitCode, 
 }
 
 pub(super) fn doctor(config: &Config, json: bool) -> Result<ExitCode, CliError> {
-    let checks = doctor::examine(config);
+    let checks = doctor::examine(config, &RouterApi::ask(config));
     let verdict = doctor::verdict(&checks);
     if json {
         print_json(&serde_json::json!({ "verdict": verdict, "checks": checks }))?;

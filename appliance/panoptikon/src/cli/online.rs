@@ -47,8 +47,7 @@ pub(super) fn restore(config: &Config, file: &str, json: bool) -> Result<ExitCod
     match ask(config, &Request::Restore { file: file.clone() }, json) {
         Err(CliError::Ask(AskError::NotRunning(_))) => {
             let _place = Socket::bind(&config.control_socket).map_err(anyhow::Error::new)?;
-            serve::restore(&config.data_dir, &file)?;
-            done(format!("{} is in place.", file.display()), json)
+            done(serve::restore(&config.data_dir, &file)?, json)
         }
         outcome => outcome,
     }
@@ -66,8 +65,7 @@ pub(super) fn reset(config: &Config, force: bool, json: bool) -> Result<ExitCode
     match ask(config, &Request::ResetDatabase, json) {
         Err(CliError::Ask(AskError::NotRunning(_))) => {
             let _place = Socket::bind(&config.control_socket).map_err(anyhow::Error::new)?;
-            serve::reset(&config.data_dir)?;
-            done("The database is empty.".to_owned(), json)
+            done(serve::reset(&config.data_dir)?, json)
         }
         outcome => outcome,
     }

@@ -138,7 +138,7 @@ pub(super) fn word(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => {
-            text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+            text.chars().map(|c| if model::is_hidden(c) { '\u{fffd}' } else { c }).collect()
         }
         other => other.to_string(),
     }

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::config::{
-    DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE, FileText, Sources, VYOS_FILE, VYOS_FILE_VARIABLE,
+    DEFAULT_FILE, DEFINITIONS, FILE_VARIABLE, FileText, Place, Problem, Problems, Sources,
+    VYOS_FILE, VYOS_FILE_VARIABLE,
 };
 
 use super::CliError;
@@ -43,8 +44,8 @@ pub(super) fn vyos_file() -> String {
 }
 
 fn read_if_there(name: &str) -> Result<Option<FileText>, CliError> {
-    match std::fs::read_to_string(name) {
-        Ok(text) => Ok(Some(FileText { name: name.to_owned(), text })),
+    match std::fs::read(name) {
+        Ok(bytes) => as_text(name, bytes).map(Some),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             Err(CliError::Failed(format!("no permission to read {name}: run this as root")))
@@ -58,6 +59,17 @@ fn unreadable(name: &str, source: std::io::Error) -> CliError {
 }
 
 fn read(name: &str) -> Result<FileText, CliError> {
-    let text = std::fs::read_to_string(name).map_err(|source| unreadable(name, source))?;
+    let bytes = std::fs::read(name).map_err(|source| unreadable(name, source))?;
+    as_text(name, bytes)
+}
+
+fn as_text(name: &str, bytes: Vec<u8>) -> Result<FileText, CliError> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let sound = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = sound.filter(|byte| **byte == b'\n').count() + 1;
+        let place = Place::File { name: name.to_owned(), line };
+        let message = "this is no UTF-8: save the file with that encoding".to_owned();
+        Problems(vec![Problem { place, message }])
+    })?;
     Ok(FileText { name: name.to_owned(), text })
 }

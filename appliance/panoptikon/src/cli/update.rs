@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::control::{self, Request};
 use crate::update::machine::{Outcome, State, Which};
 use crate::update::tools::Tools;
-use crate::update::{Ended, Host, KEY, Shelf, ShelfError, drive, stage, stage_return};
+use crate::update::{Ended, FOLDER, Host, KEY, Shelf, ShelfError, drive, stage, stage_return};
 
 /// There where systemd runs.
 const SYSTEMD: &str = "/run/systemd/system";
@@ -38,14 +38,14 @@ pub(super) fn run(
     json: bool,
 ) -> Result<ExitCode, CliError> {
     let file = matches.get_one::<String>("file").map(PathBuf::from);
-    if matches.get_flag("list") {
-        return list(config, json);
-    }
     if !nix::unistd::geteuid().is_root() {
-        return Err(CliError::Failed("an update installs a package: run this as root".to_owned()));
+        return Err(CliError::Failed("an update is root's business: run this as root".to_owned()));
     }
-    let shelf = Shelf::open(&config.config_dir).map_err(wrong)?;
+    let shelf = Shelf::open(&config.config_dir, Path::new(FOLDER)).map_err(wrong)?;
     let tools = Tools::new(shelf.log());
+    if matches.get_flag("list") {
+        return list(&shelf, json);
+    }
     if matches.get_flag("resume") {
         return resume(config, &shelf, &tools, json);
     }
@@ -84,7 +84,9 @@ fn wrong(error: impl std::fmt::Display) -> CliError {
 /// stop takes along.
 fn hand_over(shelf: &Shelf) -> Result<(), CliError> {
     let unit = format!("--unit={UNIT}");
-    let words = ["--quiet", "--collect", &unit, "--description=Update of panoptikon"];
+    // The service's own surroundings.
+    let settings = "--property=EnvironmentFile=-/etc/default/panoptikon";
+    let words = ["--quiet", "--collect", &unit, "--description=Update of panoptikon", settings];
     let output = Command::new("systemd-run")
         .args(words)
         .arg(shelf.updater())
@@ -190,8 +192,7 @@ fn show(ended: &Ended, json: bool) -> Result<ExitCode, CliError> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn list(config: &Config, json: bool) -> Result<ExitCode, CliError> {
-    let shelf = Shelf::open(&config.config_dir).map_err(wrong)?;
+fn list(shelf: &Shelf, json: bool) -> Result<ExitCode, CliError> {
     let (state, last) = (shelf.state().map_err(wrong)?, shelf.last().map_err(wrong)?);
     let previous = shelf.package(Which::Previous);
     if json {

@@ -45,9 +45,9 @@ pub(super) fn commit(config: &Config, check: bool, booting: bool) -> Result<Exit
     let placed = vyos_commit::place(layer, wanted.as_ref()).map_err(failed)?;
     match control::ask(&config.control_socket, &Request::Ask(Command::Reload)) {
         Ok(answer) => {
-            let restart = answer["restart"].as_array().is_some_and(|list| !list.is_empty());
-            if restart {
-                systemctl(&["--no-block", "restart", UNIT])?;
+            // Nothing of the node does; somebody has changed the file as well.
+            if answer["restart"].as_array().is_some_and(|list| !list.is_empty()) {
+                print(&format!("WARNING: {}\n", answer["message"].as_str().unwrap_or_default()));
             }
         }
         // It reads the layer when it starts; one that has given up needs a push.

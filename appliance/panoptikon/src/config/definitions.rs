@@ -74,7 +74,7 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "0.0.0.0:8443,[::]:8443",
         accepts: "one or more ADDRESS:PORT, such as 192.168.1.1:8443 or [::]:8443",
         help: "The addresses at which pages and API are served over HTTPS.",
-        live: false,
+        live: true,
         set: |config, v| values::endpoints(v).map(|list| config.listen = list),
     },
     Definition {
@@ -86,7 +86,7 @@ pub static DEFINITIONS: &[Definition] = &[
         accepts: "a loopback ADDRESS:PORT, such as 127.0.0.1:8080, or nothing",
         help: "Serves the same over plain HTTP as well, for a proxy or a measurement on the \
                router itself. Off when empty.",
-        live: false,
+        live: true,
         set: |config, v| values::loopback(v).map(|endpoint| config.plain_listen = endpoint),
     },
     Definition {

@@ -243,7 +243,13 @@ fn from_file(
         Ok(table) => table,
         Err(error) => {
             let offset = error.span().map_or(0, |span| span.start);
-            let message = format!("this is no TOML: {}", error.message().replace('\n', ", "));
+            let why = error.message().replace('\n', ", ");
+            let twice = error.span().filter(|_| why.contains("duplicate key"));
+            let key = twice.and_then(|span| file.text.get(span));
+            let message = match key {
+                Some(key) => format!("`{key}` is given a second time; keep one of the two lines"),
+                None => format!("this is no TOML: {why}"),
+            };
             problems.push(Problem { place: place(offset), message });
             return;
         }

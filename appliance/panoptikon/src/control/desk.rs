@@ -51,6 +51,9 @@ impl Heartbeat {
     }
 }
 
+/// What the status shows besides how parts are doing.
+pub type Facts = Box<dyn Fn() -> Value + Send + Sync>;
+
 /// Everything that is needed to answer.
 pub struct Desk {
     health: Health,
@@ -58,18 +61,18 @@ pub struct Desk {
     heartbeat: Heartbeat,
     runtime: Handle,
     started: Timestamp,
-    facts: Value,
+    facts: Facts,
     rooms: OnceLock<Arc<dyn Appliance>>,
 }
 
 impl Desk {
-    /// A desk that knows no rooms yet. `facts` are shown in the status as they are.
+    /// A desk that knows no rooms yet. `facts` are shown in the status as they are just then.
     pub fn new(
         health: Health,
         lifecycle: Lifecycle,
         heartbeat: Heartbeat,
         runtime: Handle,
-        facts: Value,
+        facts: Facts,
     ) -> Self {
         let (started, rooms) = (Timestamp::now(), OnceLock::new());
         Self { health, lifecycle, heartbeat, runtime, started, facts, rooms }
@@ -88,13 +91,11 @@ impl Desk {
             Request::Stop => self.end(Ending::Stop, "The appliance is stopping."),
             Request::Restart => self.end(Ending::Restart, "The appliance is starting anew."),
             Request::Restore { file } => {
-                let message = format!("{} is in place; the appliance starts anew.", file.display());
-                self.end_and_wait(limit, message, |reply| Ending::Restore { file, reply })
+                // Looked at before anything ends: a wrong file must not cost a new start.
+                crate::serve::check_backup(&file)?;
+                self.end_and_wait(limit, |reply| Ending::Restore { file, reply })
             }
-            Request::ResetDatabase => {
-                let message = "The database is empty; the appliance starts anew.".to_owned();
-                self.end_and_wait(limit, message, |reply| Ending::Reset { reply })
-            }
+            Request::ResetDatabase => self.end_and_wait(limit, |reply| Ending::Reset { reply }),
             Request::Ask(command) => self.ask(command, limit),
         }
     }
@@ -116,7 +117,7 @@ impl Desk {
                 "running".to_owned()
             },
             "components": self.health.components(),
-            "facts": self.facts,
+            "facts": (self.facts)(),
         })
     }
 
@@ -131,15 +132,14 @@ impl Desk {
     fn end_and_wait(
         &self,
         limit: Duration,
-        message: String,
-        ending: impl FnOnce(std::sync::mpsc::SyncSender<Result<(), Explained>>) -> Ending,
+        ending: impl FnOnce(std::sync::mpsc::SyncSender<Result<String, Explained>>) -> Ending,
     ) -> Result<Value, Explained> {
         let (reply, outcome) = sync_channel(1);
         if !self.lifecycle.end(ending(reply)) {
             return Err(already_ending());
         }
         match outcome.recv_timeout(limit) {
-            Ok(outcome) => outcome.map(|()| json!({ "message": message })),
+            Ok(outcome) => outcome.map(|message| json!({ "message": message })),
             Err(_) => Err(Explained::new("timeout", "closing the database takes too long")),
         }
     }

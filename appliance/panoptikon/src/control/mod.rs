@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub use client::{AskError, ask, ask_within};
 pub use command::{Command, LATEST_EVENTS, Request, Words};
-pub use desk::{Desk, Heartbeat};
+pub use desk::{Desk, Facts, Heartbeat};
 pub use socket::{Control, ControlError, Socket};
 
 /// An answer on its way.

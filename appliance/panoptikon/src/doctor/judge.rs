@@ -7,8 +7,8 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::probe::{Clock, Directory, Disk, Vyos};
-use super::{Check, State};
+use super::probe::{Clock, Directory, Disk};
+use super::{Check, RouterApi, State};
 use crate::config::Config;
 
 /// Bytes of a MiB.
@@ -103,24 +103,30 @@ pub(super) fn interfaces(config: &Config, up: &BTreeMap<String, Vec<String>>) ->
     }
 }
 
-pub(super) fn vyos(answer: &Vyos) -> Check {
+pub(super) fn vyos(release: Option<&str>, api: &RouterApi) -> Check {
     const NAME: &str = "VyOS API";
-    match (&answer.release, &answer.api) {
-        (Some(release), Ok(())) => Check::ok(NAME, format!("{release}, /run/api.sock answers")),
-        (Some(release), Err(kind)) => Check::short(
+    let at = &api.at;
+    match (release, &api.answer) {
+        (release, Ok(version)) => {
+            let said = version.as_ref().map(|version| format!("VyOS {version}"));
+            let name = said.or_else(|| release.map(str::to_owned));
+            let name = name.unwrap_or_else(|| "the router".to_owned());
+            Check::ok(NAME, format!("{name}, {at} answers"))
+        }
+        (Some(release), Err(why)) => Check::short(
             NAME,
             State::Degraded,
-            format!("{release}, but /run/api.sock: {kind}"),
+            format!("{release}, but {at}: {why}"),
             "Observation works; the router's configuration is neither shown nor changed.",
             "configure; set service https api keys id panoptikon key <secret>; from 1.5 on also: set \
              service https api rest; commit; save",
         ),
-        (None, _) => Check::short(
+        (None, Err(why)) => Check::short(
             NAME,
             State::Degraded,
-            "this system is not VyOS",
+            format!("this system is not VyOS, and no router answers at {at}: {why}"),
             "Observation works; there is no router configuration to show or change.",
-            "install on VyOS 1.4 or later for the rest",
+            "install on VyOS 1.4 or later, or set router_api to where the router's API is",
         ),
     }
 }
@@ -321,6 +327,14 @@ mod tests {
     }
 
     #[test]
+    fn an_api_that_answers_is_well_wherever_it_is() {
+        let answer = Ok(Some("1.4.0".to_owned()));
+        let check = vyos(None, &RouterApi { at: "https://127.0.0.1:443".to_owned(), answer });
+        assert_eq!(check.state, State::Ok);
+        assert_eq!(check.found, "VyOS 1.4.0, https://127.0.0.1:443 answers");
+    }
+
+    #[test]
     fn a_configured_interface_that_is_down_is_missing() {
         let up = BTreeMap::from([("eth1".to_owned(), vec!["192.168.1.1".to_owned()])]);
         let with = |names: &[&str]| Config {
@@ -335,11 +349,12 @@ mod tests {
     #[test]
     fn whatever_is_not_well_says_what_it_means_and_what_to_do() {
         let refused = Directory::Refused("/config".into());
-        let nowhere = Vyos { release: None, api: Err(io::ErrorKind::NotFound) };
+        let nowhere = RouterApi { at: "/run/api.sock".into(), answer: Err("not there".into()) };
         let checks = [
             raw_sockets(Err(Errno::EPERM), "x"),
             neighbours(Err(Errno::EAFNOSUPPORT)),
-            vyos(&nowhere),
+            vyos(None, &nowhere),
+            vyos(Some("VyOS 1.4"), &nowhere),
             directory("data directory", Path::new("/config/panoptikon"), &refused),
             disk(&Config::default(), Err(Errno::ENOENT)),
             open_files(Ok((64, 64))),

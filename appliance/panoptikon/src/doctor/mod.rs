@@ -56,8 +56,36 @@ impl Check {
     }
 }
 
+/// How things stand with the router's API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterApi {
+    /// Where it is.
+    pub at: String,
+    /// The version that it says, if it does; or why it does not answer.
+    pub answer: Result<Option<String>, String>,
+}
+
+impl RouterApi {
+    /// Asks it, with what the appliance asks it with.
+    pub fn ask(config: &Config) -> Self {
+        let answer = probe::api(&crate::serve::router_settings(config));
+        Self { at: config.router_api.0.to_string(), answer }
+    }
+
+    /// What the running appliance knows of it.
+    pub fn known(config: &Config, status: &vyos::Status) -> Self {
+        let version = status.abilities.as_ref().and_then(|abilities| abilities.version.clone());
+        let answer = match &status.link {
+            vyos::Link::Up => Ok(version),
+            vyos::Link::Down(trouble) => Err(trouble.text.clone()),
+            vyos::Link::Asking => Err("it was not asked yet".to_owned()),
+        };
+        Self { at: config.router_api.0.to_string(), answer }
+    }
+}
+
 /// Looks at everything; at the rights of the running appliance, if one runs.
-pub fn examine(config: &Config) -> Vec<Check> {
+pub fn examine(config: &Config, router: &RouterApi) -> Vec<Check> {
     let program = std::env::current_exe()
         .map_or_else(|_| "panoptikon".to_owned(), |path| path.display().to_string());
     let running = probe::answers(&config.control_socket);
@@ -68,7 +96,7 @@ pub fn examine(config: &Config) -> Vec<Check> {
         rights::administration(rights),
         judge::neighbours(probe::neighbour_socket()),
         judge::interfaces(config, &probe::interfaces()),
-        judge::vyos(&probe::vyos()),
+        judge::vyos(probe::release().as_deref(), router),
         judge::directory("data directory", &config.data_dir, &probe::directory(&config.data_dir)),
         judge::directory(
             "configuration directory",
@@ -97,7 +125,7 @@ pub fn missing_capability() -> Option<Check> {
 
 /// The VyOS release that this runs on, if it is one.
 pub fn vyos_version() -> Option<String> {
-    probe::vyos().release
+    probe::release()
 }
 
 /// The worst of the states.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,12 +17,14 @@ use nix::sys::socket::{
 };
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
+use vyos::client::{Address, Client};
 
 /// Multicast group of neighbour changes, as a bit (`RTMGRP_NEIGH`, linux/rtnetlink.h).
 const NEIGHBOUR_GROUP: u32 = 4;
 
-/// Where VyOS's HTTP API listens.
-const VYOS_API: &str = "/run/api.sock";
+/// How long the router's web server may take to accept a connection, and its API to answer.
+const CONNECT: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(15);
 
 /// Tries to open a packet socket.
 pub(super) fn raw_socket() -> Result<(), Errno> {
@@ -62,15 +64,29 @@ pub(super) fn interfaces() -> BTreeMap<String, Vec<String>> {
     found
 }
 
-/// What there is of VyOS.
-pub(super) struct Vyos {
-    /// This system is VyOS; its name and version as it gives them.
-    pub(super) release: Option<String>,
-    /// Why its API does not answer, if it does not.
-    pub(super) api: Result<(), io::ErrorKind>,
+/// Asks the router's API as the appliance does. Gives the version that it says, or why it does not
+/// answer.
+pub(super) fn api(settings: &vyos::Settings) -> Result<Option<String>, String> {
+    // The client waits for an API that is about to come back; here nobody is to wait.
+    let reached = match &settings.address {
+        Address::Socket(path) => UnixStream::connect(path).map(drop),
+        Address::Https(at) => TcpStream::connect_timeout(at, CONNECT).map(drop),
+    };
+    reached.map_err(|error| error.to_string())?;
+    let (address, keys) = (settings.address.clone(), settings.keys.clone());
+    let client = Client::new(address, settings.pinned, keys);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let asked = runtime.block_on(async { tokio::time::timeout(ANSWER, client.probe()).await });
+    match asked {
+        Ok(Ok(abilities)) => Ok(abilities.version),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", ANSWER.as_secs())),
+    }
 }
 
-pub(super) fn vyos() -> Vyos {
+/// The name and version of this system, if it is VyOS.
+pub(super) fn release() -> Option<String> {
     let os = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let field = |name: &str| {
         os.lines()
@@ -78,10 +94,7 @@ pub(super) fn vyos() -> Vyos {
             .map(|value| value.trim_matches('"').to_owned())
     };
     let is_vyos = field("ID").is_some_and(|id| id == "vyos");
-    Vyos {
-        release: is_vyos.then(|| field("PRETTY_NAME").unwrap_or_else(|| "VyOS".to_owned())),
-        api: UnixStream::connect(VYOS_API).map(drop).map_err(|error| error.kind()),
-    }
+    is_vyos.then(|| field("PRETTY_NAME").unwrap_or_else(|| "VyOS".to_owned()))
 }
 
 /// What there is of a directory.

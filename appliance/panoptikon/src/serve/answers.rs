@@ -157,8 +157,16 @@ impl House {
                 );
                 return Err(Explained::new("not_found", message));
             }
+            self.note(audit::Entry::new(
+                &console(),
+                "device.scan",
+                name.as_str(),
+                Timestamp::now(),
+            ))
+            .await?;
             return self.report(self.discovery.scan_interface(&name).await);
         }
+        self.note(audit::Entry::new(&console(), "device.scan", "", Timestamp::now())).await?;
         self.report(self.discovery.scan_now().await)
     }
 
@@ -176,10 +184,28 @@ impl House {
     }
 
     async fn back_up(&self) -> Result<Value, Explained> {
-        let made = self.store.back_up(Timestamp::now()).await.map_err(failed)?;
+        let now = Timestamp::now();
+        let line = audit::Entry::new(&console(), "backup.create", "", now);
+        let made = match self.store.back_up(now).await {
+            Ok(made) => made,
+            Err(error) => {
+                let line =
+                    line.ended(audit::Outcome::Failed).with(json!({ "error": error.to_string() }));
+                if let Err(error) = self.note(line).await {
+                    tracing::warn!("a failure was not noted in the audit log: {}", error.message);
+                }
+                return Err(failed(error));
+            }
+        };
         let path: PathBuf = made.path;
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.note(line.with(json!({ "file": file, "bytes": made.bytes }))).await?;
         let message = format!("{} ({} KiB)", path.display(), made.bytes / 1024);
         Ok(json!({ "path": path, "bytes": made.bytes, "message": message }))
+    }
+
+    async fn note(&self, line: audit::Entry) -> Result<(), Explained> {
+        self.access.audit().append(line).await.map(|_| ()).map_err(failed)
     }
 
     async fn reset_auth(&self) -> Result<Value, Explained> {

@@ -8,7 +8,7 @@ use discovery::Discovery;
 use model::Timestamp;
 use web::http::{Front, FrontOptions, Guests, Hosts, Network, Proxies};
 use web::live::Live;
-use web::server::{Admits, Limits, Listen, Server};
+use web::server::{Admits, Limits, Listen, Listening, Server};
 use web::site::{Capability, Component, Facts, HostName, Rooms, Site};
 use web::tls::{Source, Subject, Tls};
 
@@ -61,17 +61,12 @@ pub(super) fn open(
         tls: Some(Arc::clone(&tls)),
         facts: facts(host.clone()),
         components: components(health.clone()),
-        capabilities: capabilities(current.clone()),
+        capabilities: capabilities(current.clone(), house.router.clone()),
     });
-    let listen: Vec<Listen> = config
-        .listen
-        .iter()
-        .map(|address| Listen { address: *address, plain: false })
-        .chain(config.plain_listen.map(|address| Listen { address, plain: true }))
-        .collect();
     let guests = Arc::new(RwLock::new(config.allow_clients.clone()));
     let door = Door {
-        listen,
+        current: current.clone(),
+        listening: Listening::default(),
         tls: Arc::clone(&tls),
         hosts,
         proxies,
@@ -127,7 +122,8 @@ pub(super) fn open(
 /// What the front door was made of, for binding it anew and for what may change while it is open.
 #[derive(Clone)]
 pub(super) struct Door {
-    listen: Vec<Listen>,
+    current: Current,
+    listening: Listening,
     tls: Arc<Tls>,
     hosts: Arc<Hosts>,
     proxies: Arc<Proxies>,
@@ -142,8 +138,14 @@ impl Door {
     fn bind(&self) -> Result<Server> {
         let (tls, hosts) = (Arc::clone(&self.tls), Arc::clone(&self.hosts));
         let proxies = Arc::clone(&self.proxies);
-        let server = Server::bind(&self.listen, tls, hosts, proxies, Limits::default())?;
-        Ok(server.admitting(Arc::clone(&self.admits)))
+        let listen = addresses(&self.current.config());
+        let server = Server::bind(&listen, tls, hosts, proxies, Limits::default())?;
+        Ok(server.admitting(Arc::clone(&self.admits)).changed_by(self.listening.clone()))
+    }
+
+    /// Listens where a configuration says. Connections that are open stay.
+    pub(super) async fn listen(&self, config: &Config) -> Result<()> {
+        Ok(self.listening.set(&addresses(config)).await?)
     }
 
     /// Takes over what may change while connections are open; all or nothing. Reads files.
@@ -161,6 +163,17 @@ impl Door {
         *self.guests.write().unwrap_or_else(PoisonError::into_inner) = config.allow_clients.clone();
         Ok(())
     }
+}
+
+/// Whether two configurations listen at the same addresses.
+pub(super) fn is_same_door(one: &Config, other: &Config) -> bool {
+    addresses(one) == addresses(other)
+}
+
+/// Where to listen.
+fn addresses(config: &Config) -> Vec<Listen> {
+    let listen = config.listen.iter().map(|address| Listen { address: *address, plain: false });
+    listen.chain(config.plain_listen.map(|address| Listen { address, plain: true })).collect()
 }
 
 /// Where the certificate comes from.
@@ -236,9 +249,14 @@ fn components(health: Health) -> Box<dyn Fn() -> Vec<Component> + Send + Sync> {
     })
 }
 
-fn capabilities(current: Current) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
+fn capabilities(
+    current: Current,
+    router: vyos::Router,
+) -> Box<dyn Fn() -> Vec<Capability> + Send + Sync> {
     Box::new(move || {
-        let checks = doctor::examine(&current.config()).into_iter();
+        let config = current.config();
+        let router = doctor::RouterApi::known(&config, &router.status().borrow());
+        let checks = doctor::examine(&config, &router).into_iter();
         checks
             .map(|check| Capability {
                 name: check.name.to_owned(),

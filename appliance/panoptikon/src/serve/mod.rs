@@ -33,8 +33,9 @@ use crate::notify::Notifier;
 use crate::supervisor::Supervisor;
 use crate::{doctor, version};
 
-pub use data::{reset, restore};
+pub use data::{check_backup, reset, restore};
 pub use reload::Reread;
+pub use rooms::router_settings;
 
 use answers::Served;
 use reload::{Current, Reload};
@@ -74,7 +75,8 @@ pub fn serve(resolved: &Resolved, reread: Reread) -> Result<Ended> {
     let socket = Socket::bind(&config.control_socket)?;
     let runtime = runtime(config)?;
     let health = Health::default();
-    let (control, desk) = open_control(config, socket, &runtime, &health, &lifecycle)?;
+    let current = Current::new(resolved.clone());
+    let (control, desk) = open_control(&current, socket, &runtime, &health, &lifecycle)?;
     for folder in [&config.data_dir, &config.config_dir] {
         process::make_private_folder(folder)?;
     }
@@ -85,7 +87,6 @@ pub fn serve(resolved: &Resolved, reread: Reread) -> Result<Ended> {
 
     let outcome = runtime.block_on(async {
         let mut supervisor = Supervisor::new(health.clone(), lifecycle.clone());
-        let current = Current::new(resolved.clone());
         let (house, door, lan) = rooms::open(&current, &mut supervisor, &health).await?;
         let (store, busy) = (house.store.clone(), tokio::sync::Mutex::default());
         let reload =
@@ -167,7 +168,7 @@ pub fn start_anew() -> anyhow::Error {
 }
 
 fn open_control(
-    config: &Config,
+    current: &Current,
     socket: Socket,
     runtime: &Runtime,
     health: &Health,
@@ -175,18 +176,22 @@ fn open_control(
 ) -> Result<(Control, Arc<Desk>)> {
     let heartbeat = Heartbeat::default();
     runtime.spawn(heartbeat.clone().beat());
-    let facts = json!({
-        "data_dir": config.data_dir,
-        "listen": config.listen,
-        "plain_listen": config.plain_listen,
-        "hostname": host_name(config),
-    });
+    let current = current.clone();
+    let facts = move || {
+        let config = current.config();
+        json!({
+            "data_dir": config.data_dir,
+            "listen": config.listen,
+            "plain_listen": config.plain_listen,
+            "hostname": host_name(&config),
+        })
+    };
     let desk = Arc::new(Desk::new(
         health.clone(),
         lifecycle.clone(),
         heartbeat,
         runtime.handle().clone(),
-        facts,
+        Box::new(facts),
     ));
     let control = socket.serve(Arc::clone(&desk))?;
     Ok((control, desk))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::{Bounds, Store};
 use tokio::sync::{Mutex, watch};
 
-use super::front::Door;
+use super::front::{self, Door};
 use super::log::LogLevel;
 use super::rooms::MIB;
 use crate::config::{Config, Resolved, definition};
@@ -53,10 +53,7 @@ impl Reload {
     /// Reads and applies: `{applied, restart, message}`, both lists of settings.
     pub(super) async fn run(self: &Arc<Self>) -> Result<Value, Explained> {
         let _alone = self.busy.lock().await;
-        let here = Arc::clone(self);
-        // Files are read, certificates most of all.
-        let outcome = tokio::task::spawn_blocking(move || here.apply()).await;
-        match outcome.unwrap_or_else(|error| Err(error.to_string())) {
+        match self.take_over().await {
             Ok((applied, restart)) => {
                 tracing::info!(
                     applied = applied.join(","),
@@ -73,8 +70,27 @@ impl Reload {
         }
     }
 
-    fn apply(&self) -> Result<(Vec<&'static str>, Vec<&'static str>), String> {
-        let (new, old) = ((self.reread)()?, self.current.get());
+    /// Settings that are in force now, and those that take a restart. What may fail comes first.
+    async fn take_over(self: &Arc<Self>) -> Result<(Vec<&'static str>, Vec<&'static str>), String> {
+        let (reread, old) = (Arc::clone(&self.reread), self.current.get());
+        // Files are read, certificates most of all.
+        let new = tokio::task::spawn_blocking(move || reread()).await;
+        let new = new.unwrap_or_else(|error| Err(error.to_string()))?;
+        if !front::is_same_door(&old.config, &new.config) {
+            self.door.listen(&new.config).await.map_err(|error| format!("{error:#}"))?;
+        }
+        let (here, taken) = (Arc::clone(self), new.clone());
+        let outcome = tokio::task::spawn_blocking(move || here.apply(&taken)).await;
+        let outcome = outcome.unwrap_or_else(|error| Err(error.to_string()));
+        if outcome.is_err() && !front::is_same_door(&old.config, &new.config) {
+            let back = self.door.listen(&old.config).await;
+            back.map_err(|error| format!("listening as before failed as well: {error:#}"))?;
+        }
+        outcome
+    }
+
+    fn apply(&self, new: &Resolved) -> Result<(Vec<&'static str>, Vec<&'static str>), String> {
+        let old = self.current.get();
         let changed: Vec<&'static str> = new
             .settings
             .iter()
@@ -84,7 +100,6 @@ impl Reload {
         let is_live = |key: &&str| definition(key).is_some_and(|d| d.live);
         let (applied, restart) = changed.into_iter().partition::<Vec<_>, _>(is_live);
 
-        // First what may fail.
         self.door.apply(&new.config).map_err(|error| format!("{error:#}"))?;
         if applied.contains(&"log_level") {
             self.log.set(new.config.log_level)?;
@@ -99,7 +114,7 @@ impl Reload {
             *now = lan;
             is_new
         });
-        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = merged(&old, &new);
+        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = merged(&old, new);
         Ok((applied, restart))
     }
 }
@@ -116,6 +131,8 @@ fn merged(old: &Resolved, new: &Resolved) -> Resolved {
         }
     }
     let config = Config {
+        listen: new.config.listen.clone(),
+        plain_listen: new.config.plain_listen,
         log_level: new.config.log_level,
         hostname: new.config.hostname.clone(),
         metrics_access: new.config.metrics_access,

@@ -91,12 +91,16 @@ pub(super) async fn open(
         .context("opening the room discovery")?;
     let alerts = Alerts::new(store.clone(), events.clone());
     let vault = Vault::open(&config.config_dir).context("opening the vault")?;
-    let router = Router::open(router(config), store.clone(), events.clone(), vault, now)
+    let router = Router::open(router_settings(config), store.clone(), events.clone(), vault, now)
         .await
         .context("opening the room vyos")?;
     let system = System::open(store.clone(), events.clone(), system::Options::default())
         .context("opening the room system")?;
     let house = House { store, access, events, discovery, alerts, router, system };
+    // The front door admits the LAN, and its first certificate has the LAN's addresses.
+    if let Err(error) = house.discovery.look_at_interfaces(&lan_options(config)) {
+        tracing::warn!(%error, "the interfaces are known a little later");
+    }
     let (lan, options) = watch::channel(lan_options(config));
     house.start(options, supervisor, health);
     let door =
@@ -105,7 +109,7 @@ pub(super) async fn open(
 }
 
 /// How the router is reached.
-fn router(config: &Config) -> vyos::Settings {
+pub fn router_settings(config: &Config) -> vyos::Settings {
     let keys = match &config.router_key_file {
         Some(file) => KeySource::File(file.clone()),
         None => KeySource::State(API_STATE.into()),
@@ -222,15 +226,18 @@ async fn keep_access(access: Access, lifecycle: Lifecycle) -> Result<()> {
     Ok(())
 }
 
-/// Shows interfaces that cannot be listened to, and tells of them as events.
+/// Shows interfaces that cannot be listened to and floods of made-up addresses, and tells of the
+/// former as events.
 async fn watch_listening(house: House, health: Health, lifecycle: Lifecycle) -> Result<()> {
     const NAME: &str = "listening";
     let mut status = house.discovery.status();
     let mut told: BTreeSet<String> = BTreeSet::new();
     loop {
         let failures = status.borrow_and_update().failures.clone();
-        match failures.iter().next() {
-            Some((interface, why)) => health.degraded(NAME, format!("{interface}: {why}")),
+        let flood = house.discovery.tally().flood(Timestamp::now());
+        let failed = failures.iter().next().map(|(interface, why)| format!("{interface}: {why}"));
+        match failed.or(flood) {
+            Some(why) => health.degraded(NAME, why),
             None => health.ok(NAME),
         }
         for (interface, why) in failures.iter().filter(|(name, _)| !told.contains(*name)) {
@@ -250,6 +257,8 @@ async fn watch_listening(house: House, health: Health, lifecycle: Lifecycle) -> 
                 lifecycle.ended().await;
                 return Ok(());
             },
+            // A flood is over when nothing more is told of it.
+            () = tokio::time::sleep(SPACE_EVERY) => {}
         }
     }
 }

@@ -19,6 +19,6 @@ pub mod watch;
 
 pub use drive::{World, drive};
 pub use host::Host;
-pub use shelf::{Ended, Shelf, ShelfError};
+pub use shelf::{Ended, FOLDER, Shelf, ShelfError};
 pub use signature::{SignatureError, verify};
 pub use stage::{KEY, StageError, stage, stage_return};

@@ -1,7 +1,8 @@
 //! The files of an update: packages, the updater's own program, and where things stand.
 //!
-//! `package/` in the configuration folder holds the package that is kept for the next image. Below
-//! it, `update/` is root's own:
+//! `package/` in the configuration folder holds the package that is kept for the next image, and
+//! `current`, which names it with its sum. It lies where the appliance's user may rename things, so
+//! only what root alone could have put there is believed. Root's own is [`FOLDER`]:
 //!
 //! | file | what |
 //! |---|---|
@@ -14,14 +15,23 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::candidate::Package;
 use super::machine::{ASKED_FOR, Outcome, State, Which};
+
+/// Root's own folder. It belongs to one image, as the installed package does.
+pub const FOLDER: &str = "/var/lib/panoptikon-update";
 
 /// The program is readable and executable for its owner.
 const PROGRAM_MODE: u32 = 0o700;
@@ -47,6 +57,9 @@ pub enum ShelfError {
         /// How.
         detail: String,
     },
+    /// Somebody else than root could have put it there.
+    #[error("{0} does not belong to root alone, so it is not used")]
+    NotRoots(PathBuf),
     /// Another update is under way.
     #[error("another update is under way")]
     Busy,
@@ -91,8 +104,7 @@ impl Ended {
             Outcome::RolledBack => format!("{from} runs again instead of {to}{because}."),
             Outcome::Stuck => format!(
                 "Neither {to} nor {from} is well{because}. The log of dpkg and the packages are \
-                 in /config/panoptikon/package/update, the copy of the database is in \
-                 before-update of the data folder."
+                 in {FOLDER}, the copy of the database is in before-update of the data folder."
             ),
         }
     }
@@ -102,27 +114,21 @@ impl Ended {
 #[derive(Debug, Clone)]
 pub struct Shelf {
     kept: PathBuf,
+    own: PathBuf,
 }
 
 impl Shelf {
-    /// Below a configuration folder; makes what is missing.
-    pub fn open(config_dir: &Path) -> Result<Self, ShelfError> {
-        let shelf = Self { kept: config_dir.join("package") };
-        let make = |path: &Path, mode| {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(mode)
-                .create(path)
-                .map_err(failed("making the folder", path))
-        };
-        make(&shelf.kept, 0o755)?;
-        make(&shelf.folder(), 0o700)?;
-        Ok(shelf)
+    /// With the configuration folder and root's own, which is made where it is missing.
+    pub fn open(config_dir: &Path, own: &Path) -> Result<Self, ShelfError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(own);
+        made.map_err(failed("making the folder", own))?;
+        roots_alone(own, &fs::symlink_metadata(own).map_err(failed("looking at", own))?)?;
+        Ok(Self { kept: config_dir.join("package"), own: own.to_owned() })
     }
 
-    /// The folder of updates.
-    pub fn folder(&self) -> PathBuf {
-        self.kept.join("update")
+    /// Root's own folder.
+    pub fn folder(&self) -> &Path {
+        &self.own
     }
 
     /// The program that goes on with an update.
@@ -159,7 +165,7 @@ impl Shelf {
 
     /// The folder of one of the two packages.
     fn place(&self, which: Which) -> PathBuf {
-        self.folder().join(match which {
+        self.own.join(match which {
             Which::New => "new",
             Which::Previous => "previous",
         })
@@ -181,14 +187,26 @@ impl Shelf {
         let folder = self.place(which);
         remove_all(&folder)?;
         DirBuilder::new().mode(0o700).create(&folder).map_err(failed("making", &folder))?;
-        let name = package.file_name().unwrap_or_default();
-        let to = folder.join(Path::new(name).with_extension("deb"));
+        let to = folder.join("package.deb");
         copy(package, &to)?;
         if signature.exists() {
             copy(signature, &signature_of(&to))?;
         }
         sync(&folder)?;
         Ok(to)
+    }
+
+    /// The same for the kept package of a version, which must be root's alone.
+    pub fn stage_kept(&self, kept: &Path) -> Result<PathBuf, ShelfError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
+            .open(kept)
+            .map_err(failed("opening", kept))?;
+        roots_alone(kept, &file.metadata().map_err(failed("looking at", kept))?)?;
+        // This very file, whatever is there by that name when it is read.
+        let same = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        self.stage(Which::Previous, &same, &signature_of(kept))
     }
 
     /// Gives a staged package its proper name.
@@ -224,11 +242,16 @@ impl Shelf {
         let missing = io::Error::from(ErrorKind::NotFound);
         let place = self.place(which);
         let package = self.package(which).ok_or_else(|| failed("keeping", &place)(missing))?;
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(&self.kept);
+        made.map_err(failed("making the folder", &self.kept))?;
+        let folder = fs::symlink_metadata(&self.kept).map_err(failed("looking at", &self.kept))?;
+        roots_alone(&self.kept, &folder)?;
         let target = self.kept.join(package.file_name().unwrap_or_default());
         copy_over(&package, &target)?;
         if signature_of(&package).exists() {
             copy_over(&signature_of(&package), &signature_of(&target))?;
         }
+        self.name_current(&target)?;
         let entries = fs::read_dir(&self.kept).map_err(failed("listing", &self.kept))?;
         for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -239,6 +262,17 @@ impl Shelf {
             }
         }
         sync(&self.kept)
+    }
+
+    /// Says in `current`, as sha256sum would, which package the boot hook is to install.
+    fn name_current(&self, package: &Path) -> Result<(), ShelfError> {
+        let mut hasher = Sha256::new();
+        let mut file = File::open(package).map_err(failed("opening", package))?;
+        io::copy(&mut file, &mut hasher).map_err(failed("reading", package))?;
+        let sum =
+            hasher.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let name = package.file_name().unwrap_or_default().to_string_lossy();
+        write_bytes(&self.kept.join("current"), format!("{sum}  {name}\n").as_bytes(), 0o644)
     }
 
     /// The update under way, if any.
@@ -267,8 +301,18 @@ impl Shelf {
             let updater = self.updater();
             absent_is_fine(fs::remove_file(&updater)).map_err(failed("removing", &updater))?;
         }
-        sync(&self.folder())
+        sync(&self.own)
     }
+}
+
+/// Whether only root can have put something there; asked by root only.
+fn roots_alone(path: &Path, found: &fs::Metadata) -> Result<(), ShelfError> {
+    let others_may_write = found.mode() & 0o022 != 0;
+    let fine = !found.is_symlink() && found.uid() == 0 && !others_may_write;
+    if fine || !geteuid().is_root() {
+        return Ok(());
+    }
+    Err(ShelfError::NotRoots(path.to_owned()))
 }
 
 /// Where the signature of a package lies: beside it.
@@ -318,13 +362,18 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ShelfError> {
     serde_json::from_str(&text).map(Some).map_err(damaged)
 }
 
-/// Writes a file so that after a power cut it is whole, as it was or as it is to be.
 fn write(path: &Path, value: &impl Serialize) -> Result<(), ShelfError> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(io::Error::other);
+    write_bytes(path, &bytes.map_err(failed("writing", path))?, 0o600)
+}
+
+/// Writes a file so that after a power cut it is whole, as it was or as it is to be.
+fn write_bytes(path: &Path, bytes: &[u8], mode: u32) -> Result<(), ShelfError> {
     let fresh = path.with_extension("new");
     let written = || -> io::Result<()> {
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(&serde_json::to_vec_pretty(value)?)?;
+        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&fresh)?;
+        file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&fresh, path)
     };
@@ -338,7 +387,8 @@ mod tests {
 
     fn shelf() -> (tempfile::TempDir, Shelf) {
         let folder = tempfile::tempdir().expect("a folder");
-        let shelf = Shelf::open(folder.path()).expect("made");
+        let shelf = Shelf::open(folder.path(), &folder.path().join("own")).expect("made");
+        fs::create_dir(folder.path().join("package")).expect("made");
         (folder, shelf)
     }
 
@@ -380,9 +430,32 @@ mod tests {
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("plain"))
             .collect();
         found.sort();
-        let expected =
-            ["note", "panoptikon_1.1.0_amd64.deb", "panoptikon_1.1.0_amd64.deb.minisig", "update"];
-        assert_eq!(found, expected);
+        let deb = "panoptikon_1.1.0_amd64.deb";
+        assert_eq!(found, ["current", "note", deb, &format!("{deb}.minisig")]);
+        // What sha256sum says of "new".
+        let sum = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437";
+        let current = fs::read_to_string(kept.join("current")).expect("written");
+        assert_eq!(current, format!("{sum}  {deb}\n"));
+    }
+
+    #[test]
+    fn a_kept_package_that_root_did_not_put_there_is_not_believed() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let (folder, shelf) = shelf();
+        let kept = shelf.kept("1.0.0", "amd64");
+        fs::write(&kept, "old").expect("written");
+        shelf.stage_kept(&kept).expect("root's own");
+        let staged = shelf.package(Which::Previous).expect("there");
+        assert_eq!(fs::read_to_string(staged).expect("read"), "old");
+        std::os::unix::fs::chown(&kept, Some(65_532), None).expect("given away");
+        assert!(matches!(shelf.stage_kept(&kept), Err(ShelfError::NotRoots(_))));
+        fs::remove_file(&kept).expect("removed");
+        let elsewhere = folder.path().join("elsewhere.deb");
+        fs::write(&elsewhere, "other").expect("written");
+        std::os::unix::fs::symlink(&elsewhere, &kept).expect("linked");
+        assert!(matches!(shelf.stage_kept(&kept), Err(ShelfError::Io { .. })));
     }
 
     #[test]

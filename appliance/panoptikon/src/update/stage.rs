@@ -84,17 +84,17 @@ pub fn stage(
     let installed = tools.installed()?.ok_or_else(|| StageError::NoPackage(package.to_owned()))?;
     let candidate = tools.look_into(package)?;
     judge(&candidate, &installed, tools)?;
-    let kept = kept(shelf, &installed, tools)?;
-    let kept_length = fs::metadata(&kept).map_err(failed(&kept))?.len();
+    let kept = shelf.kept(&installed.version, &installed.architecture);
+    let kept_length = fs::metadata(&kept).map_or(0, |file| file.len());
     let program_length = fs::metadata(program).map_err(failed(program))?.len();
     candidate::space(&[
-        need(&shelf.folder(), length.saturating_mul(2) + kept_length + program_length)?,
+        need(shelf.folder(), length.saturating_mul(2) + kept_length + program_length)?,
         need(&data, database::size(&data))?,
         // dpkg unpacks beside what is there.
         need(Path::new(SYSTEM), candidate.installed_kib.saturating_mul(2 * 1024))?,
     ])?;
 
-    shelf.stage(Which::Previous, &kept, &signature_of(&kept))?;
+    stage_way_back(shelf, &kept, &installed, tools)?;
     let staged = shelf.stage(Which::New, package, &signature)?;
     let checked = verify(&staged, &signature_of(&staged), key)
         .map_err(StageError::from)
@@ -147,17 +147,27 @@ fn judge(package: &Package, installed: &Package, tools: &Tools) -> Result<(), St
     Ok(candidate::judge(package, installed, &machine, order)?)
 }
 
-/// The kept package of the installed version, or else there is no way back.
-fn kept(shelf: &Shelf, installed: &Package, tools: &Tools) -> Result<PathBuf, StageError> {
-    let path = shelf.kept(&installed.version, &installed.architecture);
-    let same = path.exists()
-        && tools
-            .look_into(&path)
-            .is_ok_and(|kept| kept.name == installed.name && kept.version == installed.version);
-    if same {
-        return Ok(path);
+/// Lays the kept package of the installed version ready, or else there is no way back.
+fn stage_way_back(
+    shelf: &Shelf,
+    kept: &Path,
+    installed: &Package,
+    tools: &Tools,
+) -> Result<(), StageError> {
+    let no_way_back = || {
+        let (version, path) = (installed.version.clone(), kept.to_owned());
+        StageError::from(Refusal::NoWayBack { version, path })
+    };
+    if !kept.exists() {
+        return Err(no_way_back());
     }
-    Err(Refusal::NoWayBack { version: installed.version.clone(), path }.into())
+    let staged = shelf.stage_kept(kept)?;
+    let package = tools.look_into(&staged).map_err(|_| no_way_back())?;
+    if package.name != installed.name || package.version != installed.version {
+        return Err(no_way_back());
+    }
+    shelf.name(&staged, &package)?;
+    Ok(())
 }
 
 fn need(folder: &Path, bytes: u64) -> Result<Need, StageError> {

@@ -128,9 +128,13 @@ impl Tools {
         self.run(install, INSTALLING).map(drop)
     }
 
-    /// `systemctl VERB panoptikon.service`.
+    /// `systemctl VERB panoptikon.service`. A start is not waited for: it may take as long as the
+    /// database takes to be brought to its newest form.
     pub fn service(&self, verb: &str) -> Result<(), ToolError> {
         let mut ask = Command::new("systemctl");
+        if verb == "start" {
+            ask.arg("--no-block");
+        }
         ask.args([verb, "panoptikon.service"]);
         self.run(ask, ASKING).map(drop)
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test uses its part
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -49,6 +50,20 @@ impl Site {
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the program runs")
+    }
+
+    /// A search path with the site's own programs before those of the system.
+    pub(crate) fn search_path(&self) -> String {
+        let path = std::env::var("PATH").unwrap_or_default();
+        format!("{}:{path}", self.path("bin").display())
+    }
+
+    /// Puts a shell script in the place of a program.
+    pub(crate) fn fake(&self, name: &str, script: &str) {
+        let program = self.path("bin").join(name);
+        fs::create_dir_all(self.path("bin")).expect("made");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
     }
 
     /// Starts the appliance and waits until it answers.

@@ -22,12 +22,12 @@ fn when(holds: bool, message: &str) -> Verdict {
 }
 
 /// What the API would refuse, cut or lose: quotes, line breaks, control characters, blanks at the
-/// ends, `//` at the start, more than 255 characters.
+/// ends, `//` at the start, more than 255 characters; and what could deceive a reader.
 pub fn text(value: &str) -> Verdict {
     when(!value.is_empty(), "is empty")?;
     when(value.chars().count() <= LONGEST_TEXT, "at most 255 characters")?;
     when(!value.contains(['\'', '"']), "no quotes: the router refuses them")?;
-    when(!value.contains(char::is_control), "no line breaks or control characters")?;
+    when(!value.contains(model::is_hidden), "no line breaks, control or invisible characters")?;
     when(value.trim() == value, "no blanks at the ends: the router cuts them")?;
     when(!value.starts_with("//"), "no `//` at the start: the router would lose it")
 }

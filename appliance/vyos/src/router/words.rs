@@ -150,11 +150,11 @@ pub(super) fn trouble(error: &AskError, address: &Address) -> Trouble {
         AskError::Silent(TransportError::Stranger { shown, trusted, .. }) => (
             format!(
                 "The web server at {address} shows another certificate than the one that is \
-                 trusted, so nothing was sent to it."
+                 trusted, so nothing was sent to it. Shown: {shown}. Trusted: {trusted}."
             ),
             "If the router has a new certificate, take its fingerprint into router_fingerprint, or \
              leave that empty and start Panoptikon anew. If it has not, somebody else answers there.",
-            vec![format!("shown:   {shown}"), format!("trusted: {trusted}")],
+            Vec::new(),
         ),
         AskError::Silent(_) => (
             format!("The router's API at {address} does not answer."),
@@ -176,4 +176,32 @@ pub(super) fn trouble(error: &AskError, address: &Address) -> Trouble {
         other => (other.to_string(), "Look into the router's own log for more.", Vec::new()),
     };
     Trouble { text, advice: advice.to_owned(), commands }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_certificate_is_told_with_both_fingerprints_and_what_to_do() {
+        let shown = Fingerprint::of(b"new");
+        let trusted = Fingerprint::of(b"old");
+        let at = "https://127.0.0.1:443".to_owned();
+        let error = AskError::Silent(TransportError::Stranger { at, shown, trusted });
+        let address = Address::Https(([127, 0, 0, 1], 443).into());
+        let trouble = trouble(&error, &address);
+        assert!(trouble.text.contains("another certificate"), "{}", trouble.text);
+        assert!(trouble.advice.contains("router_fingerprint"), "{}", trouble.advice);
+        for fingerprint in [shown, trusted] {
+            assert!(trouble.text.contains(&fingerprint.to_string()), "{}", trouble.text);
+        }
+    }
+
+    #[test]
+    fn what_others_left_uncommitted_is_not_told_as_a_commit() {
+        let error = AskError::Refused(Refusal::Dirty);
+        let trouble = trouble(&error, &Address::Socket("/run/api.sock".into()));
+        assert!(trouble.text.contains("nobody has committed"), "{}", trouble.text);
+        assert_eq!(trouble.commands, ["sudo systemctl restart vyos-http-api"]);
+    }
 }

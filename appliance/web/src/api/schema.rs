@@ -16,7 +16,6 @@ pub(super) fn named(table: Routes<Site>) -> Routes<Site> {
     table
         .schema("Device", rooms::device())
         .schema("PortScan", rooms::port_scan())
-        .schema("Woken", rooms::woken())
         .schema("Scanner", rooms::scanner())
         .schema("ScanReport", rooms::scan_report())
         .schema("Event", rooms::event())
@@ -321,6 +320,7 @@ pub(super) fn system() -> Schema {
         ("online", number("Devices online.")),
         ("refused", number("Stations not taken in because there were too many at once.")),
         ("events_lost", number("Events lost to a flood, or to a disk that stayed full.")),
+        ("refused_at", maybe(time("When a new device was not taken in for the last time."))),
         ("evicted", number("Devices long gone that made room for others.")),
     ]);
     let interface = Schema::object(&[

@@ -169,6 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_is_trusted_no_longer_is_a_stranger() {
+        let proxies = proxies();
+        proxies.set(vec!["192.0.2.7".parse().unwrap()]);
+        assert!(!proxies.trusts("10.1.1.1".parse().unwrap()));
+        assert!(proxies.trusts("192.0.2.7".parse().unwrap()));
+    }
+
+    #[test]
     fn a_trusted_proxy_names_the_client_and_an_invented_head_of_the_list_does_not_count() {
         let given = headers(&[
             ("x-forwarded-for", "6.6.6.6, 192.0.2.9"),

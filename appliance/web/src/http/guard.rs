@@ -15,7 +15,7 @@ use model::Timestamp;
 
 use super::caller::{FORM_COOKIE, SESSION_COOKIE, Visitor, cookie};
 use super::front::Front;
-use super::route::{Declared, Entry};
+use super::route::{Declared, Deprecated, Entry};
 use super::{Client, Failure};
 
 /// The headers in which scripts may send the form token: the long name for programs, the short one
@@ -41,18 +41,34 @@ pub(crate) struct Rule {
     entry: Entry,
     body_limit: usize,
     patient: bool,
+    deprecated: Option<Deprecated>,
     front: Front,
 }
 
 impl Rule {
     pub(crate) fn new(declared: &Declared, front: Front) -> Self {
-        let Declared { entry, body_limit, patient, .. } = *declared;
-        Self { entry, body_limit, patient, front }
+        let Declared { entry, body_limit, patient, deprecated, .. } = *declared;
+        Self { entry, body_limit, patient, deprecated, front }
     }
 }
 
 /// Lets a request through to its handler, or answers in its place.
 pub(crate) async fn check(State(rule): State<Rule>, request: Request, next: Next) -> Response {
+    let deprecated = rule.deprecated;
+    let mut response = answer(rule, request, next).await;
+    if let Some(Deprecated { since, instead }) = deprecated {
+        let link = format!("<{instead}>; rel=\"successor-version\"");
+        let told = [("deprecation", format!("@{}", since.as_secs())), ("link", link)];
+        for (name, value) in told {
+            if let Ok(value) = value.parse() {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
+    response
+}
+
+async fn answer(rule: Rule, request: Request, next: Next) -> Response {
     let patient = rule.patient;
     let answer = async {
         match admit(&rule, request).await {

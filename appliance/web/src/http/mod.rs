@@ -23,4 +23,4 @@ pub(crate) use guard::Patient;
 pub use guests::{Guest, Guests};
 pub use host::Hosts;
 pub use paging::{Cursor, Page, PageQuery};
-pub use route::{Declared, Entry, Param, Route, Routes, Schema};
+pub use route::{Declared, Deprecated, Entry, Param, Route, Routes, Schema};

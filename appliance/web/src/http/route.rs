@@ -11,6 +11,7 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::front::Front;
@@ -105,6 +106,17 @@ pub struct Declared {
     pub body_limit: usize,
     /// Whether the answer may take as long as it takes, as a long download may.
     pub patient: bool,
+    /// Since when programs should no longer use it, and what they should use.
+    pub deprecated: Option<Deprecated>,
+}
+
+/// A route that is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deprecated {
+    /// Since when this is known.
+    pub since: Timestamp,
+    /// The path to use in its place.
+    pub instead: &'static str,
 }
 
 /// A route: its declaration and its handler.
@@ -143,6 +155,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             gives: None,
             body_limit: USUAL_BODY,
             patient: false,
+            deprecated: None,
         };
         Self { declared, handler: on(filter, handler) }
     }
@@ -175,6 +188,14 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     #[must_use]
     pub fn gives(mut self, schema: Schema) -> Self {
         self.declared.gives = Some(schema);
+        self
+    }
+
+    /// Says that it is to go: its answers then carry `Deprecation` (RFC 9745) and a link to what to
+    /// use instead, and the `OpenAPI` document says so.
+    #[must_use]
+    pub fn deprecated(mut self, since: Timestamp, instead: &'static str) -> Self {
+        self.declared.deprecated = Some(Deprecated { since, instead });
         self
     }
 

@@ -42,13 +42,17 @@ async fn about(ask: Ask) -> Result<Response, Failure> {
         ("Version", told.version.to_owned()),
         ("Commit", told.git.to_owned()),
         ("Built", told.built.to_owned()),
-        ("VyOS", told.vyos.clone().unwrap_or_else(|| "not on VyOS".to_owned())),
+        ("VyOS", vyos(&ask)),
         ("Name", told.host.get()),
         ("Running for", span(ask.now.since(told.started))),
         ("Devices", count(ask.site.discovery.tally().devices as u64)),
         ("Database", bytes(sizes.main + sizes.days)),
         ("Free on the disk", bytes(sizes.free)),
     ];
+    let refused = ask.site.discovery.tally().refused;
+    if refused > 0 {
+        facts.push(("New devices not taken in", format!("{} times", count(refused))));
+    }
     facts.extend(memory.map(|m| ("Memory", bytes(m))));
     let capabilities = capabilities.into_iter().map(|c| CapabilityLine {
         name: c.name,
@@ -67,6 +71,18 @@ async fn about(ask: Ask) -> Result<Response, Failure> {
         licences: owned(LICENCES),
     };
     ask.page(&page)
+}
+
+/// What the router says of itself, else what this system is.
+fn vyos(ask: &Ask) -> String {
+    let status = ask.site.router.status().borrow().clone();
+    let said = status.abilities.as_ref().and_then(|abilities| abilities.version.clone());
+    match (said, &ask.site.facts.vyos, &status.link) {
+        (Some(version), _, _) => version,
+        (None, Some(release), _) => release.clone(),
+        (None, None, vyos::Link::Up) => "the router answers".to_owned(),
+        (None, None, _) => "not on VyOS".to_owned(),
+    }
 }
 
 fn line(part: &Component, ask: &Ask) -> ComponentLine {

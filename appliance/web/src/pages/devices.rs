@@ -58,11 +58,16 @@ pub(crate) fn filter(query: &Query, limit: u32) -> DeviceFilter {
 async fn list(ask: Ask) -> Result<Response, Failure> {
     let query = ask.query.clone();
     let limit = ask.rows();
-    let (shell, page) = tokio::join!(
+    let (mut shell, page) = tokio::join!(
         ask.shell("Devices", Some(Place::Devices)),
         ask.site.discovery.list(filter(&query, limit), ask.now)
     );
     let page = page?;
+    if let Some(text) = ask.site.discovery.tally().flood(ask.now) {
+        shell
+            .flash
+            .push(crate::view::Flash { tone: Tone::Warn, text: super::errors::sentence(&text) });
+    }
     let rows = rows::devices(&ask.site, &page.ids, ask.now).await;
     let survey = Survey::of(&ask.site, ask.now);
     let scanning = ask.site.discovery.status().borrow().scanning;

@@ -9,6 +9,7 @@ pub mod admission;
 mod connection;
 mod hint;
 mod limits;
+mod listening;
 mod watched;
 
 use std::io;
@@ -24,6 +25,7 @@ use tracing::{debug, info, warn};
 
 use self::admission::Admission;
 pub use self::limits::{Limits, open_file_limit};
+pub use self::listening::Listening;
 use self::watched::{Door, Place};
 use crate::http::{Hosts, Peer, Proxies};
 use crate::metrics::{Families, Family, Kind, Metrics};
@@ -67,6 +69,18 @@ pub enum ServerError {
         "cannot serve plain HTTP on {0}: only a loopback address may go without TLS; give 127.0.0.1 or [::1]"
     )]
     PlainBeyondLoopback(SocketAddr),
+    /// There is no server whose addresses could be changed.
+    #[error("cannot listen elsewhere: the web server does not run just now")]
+    NotServing,
+}
+
+impl Listen {
+    fn allowed(self) -> Result<(), ServerError> {
+        if self.plain && !self.address.ip().is_loopback() {
+            return Err(ServerError::PlainBeyondLoopback(self.address));
+        }
+        Ok(())
+    }
 }
 
 /// What the front door counted since its start.
@@ -103,6 +117,7 @@ pub(crate) enum Stage {
 /// The front door, listening but not yet serving.
 pub struct Server {
     listeners: Vec<(TcpListener, Listen)>,
+    listening: Listening,
     tls: Arc<Tls>,
     hosts: Arc<Hosts>,
     proxies: Arc<Proxies>,
@@ -126,20 +141,17 @@ impl Server {
         limits: Limits,
     ) -> Result<Self, ServerError> {
         let mut listeners = Vec::with_capacity(listen.len());
-        for &Listen { address, plain } in listen {
-            if plain && !address.ip().is_loopback() {
-                return Err(ServerError::PlainBeyondLoopback(address));
-            }
-            let fail = |source| ServerError::Listen { address, source };
-            let listener = open(address).map_err(fail)?;
-            let address = listener.local_addr().map_err(fail)?;
-            listeners.push((listener, Listen { address, plain }));
+        for &asked in listen {
+            asked.allowed()?;
+            let fail = |source| ServerError::Listen { address: asked.address, source };
+            listeners.push((open(asked.address).map_err(fail)?, asked));
         }
         let caps = limits.caps(open_file_limit());
         debug!(connections = caps.total, per_address = caps.per_address, "front door limits");
         let door = Arc::new(Door::new(Admission::new(caps)));
         let (traffic, admits): (_, Admits) = (Arc::default(), Arc::new(|_| true));
-        Ok(Self { listeners, tls, hosts, proxies, limits, door, traffic, admits })
+        let listening = Listening::default();
+        Ok(Self { listeners, listening, tls, hosts, proxies, limits, door, traffic, admits })
     }
 
     /// Takes connections from these addresses only; without this call, from all.
@@ -150,7 +162,17 @@ impl Server {
 
     /// Where it listens, with the ports that were really taken.
     pub fn addresses(&self) -> Vec<Listen> {
-        self.listeners.iter().map(|(_, listen)| *listen).collect()
+        let bound = |(listener, asked): &(TcpListener, Listen)| {
+            let address = listener.local_addr().unwrap_or(asked.address);
+            Listen { address, plain: asked.plain }
+        };
+        self.listeners.iter().map(bound).collect()
+    }
+
+    /// Lets this handle change where it listens.
+    #[must_use]
+    pub fn changed_by(self, listening: Listening) -> Self {
+        Self { listening, ..self }
     }
 
     /// The front door's own numbers.
@@ -170,18 +192,21 @@ impl Server {
             traffic: self.traffic,
             stage: seen,
         });
-        for (listener, listen) in self.listeners {
-            info!(address = %listen.address, plain = listen.plain, "serving");
+        let (door, proxies, admits) = (Arc::clone(&self.door), self.proxies, self.admits);
+        let start = Box::new(move |listener, plain, closed| {
             tokio::spawn(accept(
                 listener,
-                listen.plain,
+                plain,
+                closed,
                 Arc::clone(&shared),
-                Arc::clone(&self.door),
-                Arc::clone(&self.proxies),
-                Arc::clone(&self.admits),
-            ));
-        }
+                Arc::clone(&door),
+                Arc::clone(&proxies),
+                Arc::clone(&admits),
+            ))
+        });
+        self.listening.begin(start, self.listeners).await;
         stop.await;
+        self.listening.end().await;
         stage.send_replace(Stage::Draining);
         if !emptied(&self.door, self.limits.drain).await {
             info!(open = self.door.open(), "cutting off the last connections");
@@ -223,6 +248,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 async fn accept(
     listener: TcpListener,
     plain: bool,
+    mut closed: watch::Receiver<bool>,
     shared: Arc<Shared>,
     door: Arc<Door>,
     proxies: Arc<Proxies>,
@@ -235,6 +261,8 @@ async fn accept(
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stage.changed() => return,
+            // Also when nobody is left who could say so: the server ends.
+            _ = closed.changed() => return,
         };
         match accepted {
             Ok((stream, address)) => {

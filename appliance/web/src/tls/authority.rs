@@ -155,13 +155,18 @@ pub struct LeafFacts {
 }
 
 impl LeafFacts {
-    /// Whether a new one is needed: names or addresses changed, two thirds of its life are over,
-    /// or the clock says that it has not begun.
-    pub fn stale(&self, subject: &Subject, now: Timestamp) -> bool {
+    /// Whether a new one is needed: a name or an address is missing that the CA may sign for, two
+    /// thirds of its life are over, or the clock says that it has not begun. One that is in it and
+    /// no longer used does no harm until then.
+    pub fn stale(&self, ca: &CaFacts, subject: &Subject, now: Timestamp) -> bool {
         let life = self.not_after.since(self.not_before);
         let renew = self.not_before.plus(life / 3 * 2);
         let now = now.max(EARLIEST);
-        self.subject != *subject || now >= renew || now < self.not_before
+        let mut names = subject.names.iter().filter(|n| ca.covers_name(n));
+        let mut addresses = subject.addresses.iter().filter(|a| ca.covers_address(**a));
+        let missing = names.any(|n| !self.subject.names.contains(n))
+            || addresses.any(|a| !self.subject.addresses.contains(a));
+        missing || now >= renew || now < self.not_before
     }
 }
 
@@ -354,12 +359,19 @@ mod tests {
         let ca = make_ca(&subject(), NOW).unwrap();
         let leaf = make_leaf(&ca, &subject(), NOW).unwrap().facts;
         assert!(leaf.not_after.since(leaf.not_before) <= DAY * 397);
-        assert!(!leaf.stale(&subject(), NOW.plus(DAY * 250)));
-        assert!(leaf.stale(&subject(), NOW.plus(DAY * 270)));
-        assert!(leaf.stale(&Subject::default().tidy(), NOW));
+        assert!(!leaf.stale(&ca.facts, &subject(), NOW.plus(DAY * 250)));
+        assert!(leaf.stale(&ca.facts, &subject(), NOW.plus(DAY * 270)));
+        let early = Subject { addresses: Vec::new(), ..subject() };
+        assert!(!leaf.stale(&ca.facts, &early, NOW), "what it has too many does no harm");
+        let mut grown = subject();
+        grown.addresses.push("10.9.9.9".parse().unwrap());
+        assert!(leaf.stale(&ca.facts, &grown, NOW));
         let early = make_leaf(&ca, &subject(), Timestamp(0)).unwrap().facts;
-        assert!(!early.stale(&subject(), Timestamp(0)), "no new one each minute before NTP");
-        assert!(early.stale(&subject(), EARLIEST.plus(DAY * 400)));
+        assert!(
+            !early.stale(&ca.facts, &subject(), Timestamp(0)),
+            "no new one each minute before NTP"
+        );
+        assert!(early.stale(&ca.facts, &subject(), EARLIEST.plus(DAY * 400)));
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Tls {
 
     /// When the certificate ends; known only of those that the appliance made.
     pub fn not_after(&self) -> Option<Timestamp> {
-        self.current.get().leaf.as_ref().map(|l| l.not_after)
+        self.current.get().own.as_ref().map(|(_, leaf)| leaf.not_after)
     }
 
     /// Looks whether another certificate is due, and takes it. `true` when one was taken. Reads
@@ -145,7 +145,9 @@ impl Tls {
         let loaded = self.current.get();
         let source = self.source.read().unwrap_or_else(PoisonError::into_inner).clone();
         let due = match &source {
-            Source::Own { .. } => loaded.leaf.as_ref().is_none_or(|leaf| leaf.stale(&subject, now)),
+            Source::Own { .. } => loaded.own.as_ref().is_none_or(|(ca, leaf)| {
+                ca.outgrown(&subject, now) || leaf.stale(ca, &subject, now)
+            }),
             Source::Files { certificate, key } => loaded.stamp != stamp(certificate, key),
         };
         if !due {
@@ -248,7 +250,7 @@ impl Ca {
 struct Loaded {
     key: Arc<CertifiedKey>,
     ca: Option<Ca>,
-    leaf: Option<LeafFacts>,
+    own: Option<(CaFacts, LeafFacts)>,
     stamp: Stamp,
 }
 
@@ -284,7 +286,7 @@ fn load(source: &Source, subject: &Subject, now: Timestamp) -> Result<Loaded, Tl
             let chain = files::read(certificate)?;
             let key_text = files::read(key)?;
             let key = certified(&chain, &key_text, certificate, key)?;
-            Ok(Loaded { key, ca: None, leaf: None, stamp })
+            Ok(Loaded { key, ca: None, own: None, stamp })
         }
         Source::Own { folder } => own(folder, subject, now),
     }
@@ -307,7 +309,7 @@ fn own(folder: &Path, subject: &Subject, now: Timestamp) -> Result<Loaded, TlsEr
         files::save_ca(folder, &ca)?;
     }
     let known = if new { None } else { files::load_leaf(folder)? };
-    let leaf = if let Some(leaf) = known.filter(|leaf| !leaf.facts.stale(subject, now)) {
+    let leaf = if let Some(leaf) = known.filter(|leaf| !leaf.facts.stale(&ca.facts, subject, now)) {
         leaf
     } else {
         let leaf = make_leaf(&ca, subject, now)?;
@@ -319,12 +321,13 @@ fn own(folder: &Path, subject: &Subject, now: Timestamp) -> Result<Loaded, TlsEr
     let ca_path = files::ca_path(folder);
     let ca_der = CertificateDer::from_pem_slice(ca.certificate.as_bytes())
         .map_err(|e| content(&ca_path, "certificate", e))?;
+    let own = Some((ca.facts.clone(), leaf.facts));
     let ca = Ca {
         fingerprint: fingerprint(&ca_der).into(),
         pem: ca.certificate.into(),
         name: ca.facts.common_name.into(),
     };
-    Ok(Loaded { key, ca: Some(ca), leaf: Some(leaf.facts), stamp: [None, None] })
+    Ok(Loaded { key, ca: Some(ca), own, stamp: [None, None] })
 }
 
 fn content(path: &Path, expected: &'static str, reason: impl ToString) -> TlsError {

@@ -43,6 +43,28 @@ fn another_address_renews_the_certificate_under_the_same_ca() {
 }
 
 #[test]
+fn a_start_that_does_not_know_the_addresses_yet_keeps_the_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap();
+    let early = Subject { addresses: Vec::new(), ..subject("router.lan") };
+    let later = NOW.plus(Duration::from_secs(86_400));
+    let second = Tls::open(own(dir.path()), &early, later).unwrap();
+    assert_eq!(first.fingerprint(), second.fingerprint());
+    assert!(!second.refresh(&subject("router.lan"), later).unwrap());
+}
+
+#[test]
+fn an_address_that_goes_or_that_the_ca_may_not_sign_for_renews_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut both = subject("router.lan");
+    both.addresses.push("10.1.1.1".parse().unwrap());
+    let tls = Tls::open(own(dir.path()), &both, NOW).unwrap();
+    assert!(!tls.refresh(&subject("router.lan"), NOW).unwrap());
+    both.addresses.push("2001:db8::1".parse().unwrap());
+    assert!(!tls.refresh(&both, NOW).unwrap());
+}
+
+#[test]
 fn another_name_makes_another_ca() {
     let dir = tempfile::tempdir().unwrap();
     let tls = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap();
@@ -117,4 +139,25 @@ fn apples_profile_holds_the_ca_and_two_different_ids() {
     assert_ne!(ids[0], ids[1]);
     assert!(profile.contains("<data>MII"));
     assert!(!profile.contains("PRIVATE"));
+}
+
+#[test]
+fn certificates_may_come_from_elsewhere_while_it_serves_and_a_bad_place_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let tls = Tls::open(own(dir.path()), &subject("router.lan"), NOW).unwrap();
+    let before = tls.fingerprint();
+    let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
+    let files = Source::Files { certificate: certificate.clone(), key: key.clone() };
+    assert!(tls.set_source(files.clone(), &subject("router.lan"), NOW).is_err());
+    assert_eq!(tls.fingerprint(), before);
+    assert!(!tls.trusted().load(Ordering::Relaxed));
+
+    let pair = rcgen::generate_simple_self_signed(["router.example".to_owned()]).unwrap();
+    std::fs::write(&certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    tls.set_source(files, &subject("router.lan"), NOW).unwrap();
+    assert_ne!(tls.fingerprint(), before);
+    assert!(tls.trusted().load(Ordering::Relaxed));
+    tls.set_source(own(dir.path()), &subject("router.lan"), NOW).unwrap();
+    assert_eq!(tls.fingerprint(), before, "its own were kept");
 }

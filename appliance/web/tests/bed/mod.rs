@@ -22,7 +22,7 @@ use panoptikon_web::http::{
 };
 use panoptikon_web::live::Live;
 use panoptikon_web::pages;
-use panoptikon_web::site::{Component, Facts, Rooms, Site};
+use panoptikon_web::site::{Component, Facts, HostName, Rooms, Site};
 use panoptikon_web::tls::{Source, Subject, Tls};
 use store::{Store, Vault};
 use system::System;
@@ -101,7 +101,7 @@ impl Bed {
                 git: "0123456789abcdef",
                 built: "2026-11-21",
                 vyos: None,
-                host: web::site::HostName::new(NAME.to_owned()),
+                host: HostName::new(NAME.to_owned()),
                 started: now,
             },
             components: Box::new(move || told.lock().unwrap().clone()),

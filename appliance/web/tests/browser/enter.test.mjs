@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { askFrom, fillSignIn, onPage, people, setUp } from './bed.mjs';
+import { askFrom, fillSignIn, onPage, people, setUp, wellBehaved } from './bed.mjs';
+import { problems } from './looks.mjs';
+import { looksAsItShould, views } from './pictures.mjs';
 
 const { owner } = people;
 
@@ -15,6 +17,18 @@ test('nobody gets past the setup page of a router that is not claimed', () => on
   await page.goto('/devices');
   assert.equal(new URL(page.url()).pathname, '/setup');
 }));
+
+for (const theme of ['dark', 'light']) {
+  test(`setup in ${theme} is well behaved, accessible and never too wide`, () => onPage({ theme, colorScheme: theme }, async page => {
+    assert.equal((await page.goto('/setup')).status(), 200);
+    assert.deepEqual(await problems(page, theme), {});
+    wellBehaved(page, 'setup');
+  }));
+}
+
+for (const view of views) {
+  test(`setup at ${view.width} in ${view.theme} looks as it should`, () => looksAsItShould('setup', '/setup', view));
+}
 
 test('the setup page says how strong a password is, and that the second one differs', () => onPage({}, async page => {
   await page.goto('/setup');

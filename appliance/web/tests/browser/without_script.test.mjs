@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { api, fillSignIn, onPage, openDevice, people } from './bed.mjs';
-import { find, places } from './places.mjs';
+import { find, places, routerPlaces } from './places.mjs';
 
 const off = { who: 'owner', script: false };
 
 test('without script every page reads', () => onPage(off, async page => {
-  for (const [name, place] of Object.entries(places)) {
+  for (const [name, place] of Object.entries({ ...places, ...routerPlaces })) {
     assert.equal((await page.goto(await find(place, path => api(page, path)))).status(), 200, name);
     assert.ok(await page.locator('h1').first().isVisible(), name);
     assert.ok((await page.locator('main').innerText()).length > 30, name);

@@ -115,6 +115,16 @@ pub fn routes() -> Routes<App> {
         )
         .add(
             Route::new(
+                Method::GET,
+                "/api/v1/digits",
+                Entry::Needs(Permission::DevicesRead),
+                async || "digits",
+                "Digits",
+            )
+            .deprecated(Timestamp::from_secs(1_800_000_000), "/api/v1/numbers"),
+        )
+        .add(
+            Route::new(
                 Method::POST,
                 "/api/v1/numbers/{id}",
                 Entry::Needs(Permission::DevicesEdit),

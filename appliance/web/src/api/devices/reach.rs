@@ -38,16 +38,13 @@ pub(super) fn routes() -> Routes<Site> {
             )
             .gives(Schema::named("PortScan")),
         )
-        .add(
-            Route::new(
-                post.clone(),
-                "/api/v1/devices/{id}/wake",
-                wake,
-                wake_up,
-                "Send a device the magic packet",
-            )
-            .gives(Schema::named("Woken")),
-        )
+        .add(Route::new(
+            post.clone(),
+            "/api/v1/devices/{id}/wake",
+            wake,
+            wake_up,
+            "Send a device the magic packet",
+        ))
         .add(
             Route::new(
                 post,
@@ -90,7 +87,8 @@ async fn wake_up(
     visitor: Visitor,
     Path(id): Path<DeviceId>,
 ) -> Result<Response, Failure> {
-    answer(&deeds::wake(&site, &visitor.caller, id, Timestamp::now()).await?)
+    deeds::wake(&site, &visitor.caller, id, Timestamp::now()).await?;
+    Ok(done())
 }
 
 async fn trigger(State(site): State<Site>, visitor: Visitor) -> Result<Response, Failure> {

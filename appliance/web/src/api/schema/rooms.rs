@@ -214,10 +214,6 @@ pub(super) fn port_scan() -> Schema {
     ])
 }
 
-pub(super) fn woken() -> Schema {
-    Schema::object(&[("mac", text("Whom it wakes.")), ("interfaces", texts())])
-}
-
 pub(super) fn scan_report() -> Schema {
     Schema::object(&[
         ("at", time("When it began.")),
@@ -238,6 +234,8 @@ pub(super) fn scanner() -> Schema {
         ("frames", number("Frames read.")),
         ("dropped", number("Frames dropped.")),
         ("malformed", map("Frames that broke their protocol's rules.", number("How many."))),
+        ("refused", number("Times that a new device was not taken in: too many at once.")),
+        ("refused_at", maybe(time("The last time."))),
     ])
 }
 

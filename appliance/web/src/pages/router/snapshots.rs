@@ -139,8 +139,9 @@ async fn show(ask: Ask, Path(number): Path<i64>) -> Result<Response, Failure> {
 
 fn label(form: &Form) -> Result<String, Failure> {
     let label = form.get("label");
-    if label.chars().count() > LONGEST_NAME || label.chars().any(char::is_control) {
-        return Err(Failure::invalid("A name has at most 80 characters, all on one line."));
+    if label.chars().count() > LONGEST_NAME || label.chars().any(model::is_hidden) {
+        let message = "A name has at most 80 characters, all on one line and none invisible.";
+        return Err(Failure::invalid(message));
     }
     Ok(label.to_owned())
 }
