@@ -51,7 +51,7 @@ impl Rights {
     }
 }
 
-/// The set of effective capabilities in a `/proc/PID/status` (`proc_pid_status(5)`).
+/// The set of effective capabilities in a `/proc/PID/status`, see `proc(5)`.
 fn effective(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
