@@ -341,7 +341,7 @@ fn in_namespace<T: Future<Output = ()>>(test: impl FnOnce() -> T + Send + 'stati
         ip("link set host0 up");
         // Threads made from here on are in the namespace too.
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+        let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
         runtime.block_on(test());
     });
     if let Err(panic) = run.join() {
