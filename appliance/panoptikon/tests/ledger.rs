@@ -120,22 +120,25 @@ fn every_test_named_as_a_proof_exists() {
     }
 }
 
-/// Whether a file has a test of that name, or a stage of tests.
+/// Whether a file has a test of that name; in shell, a stage, a case or a check.
 fn has(text: &str, name: &str) -> bool {
     let quoted = [format!("test(\"{name}\""), format!("test('{name}'")];
-    let stage = text.contains(&format!("\nstage_{name}() {{"));
+    let in_shell = ["stage", "case"].iter().any(|k| text.contains(&format!("\n{k}_{name}() {{")))
+        || text.contains(&format!("\ncheck '{name}' "))
+        || text.contains(&format!("\n    check '{name}' "));
     let function = format!("fn {name}(");
     // The attribute stands at most a few lines above, behind a comment or another attribute.
     let is_test = |(before, _): (&str, &str)| before.lines().rev().take(6).any(is_mark);
     let in_proptest = text.contains("proptest! {") && text.contains(&function);
-    stage
+    in_shell
         || in_proptest
         || quoted.iter().any(|q| text.contains(q))
         || text.split_once(&function).is_some_and(is_test)
 }
 
 fn has_tests(text: &str) -> bool {
-    text.lines().any(|line| is_mark(line) || line.trim_start().starts_with("test("))
+    let is_test = |line: &str| ["test(", "check '"].iter().any(|word| line.starts_with(word));
+    text.lines().any(|line| is_mark(line) || is_test(line.trim_start()))
 }
 
 fn is_mark(line: &str) -> bool {
@@ -150,4 +153,6 @@ fn a_file_without_a_test_and_a_function_that_is_none_are_no_proofs() {
     assert!(has("#[tokio::test]\nasync fn one() {}\n", "one"));
     assert!(!has("fn helper() {}\n\n\n\n\n\n\n\nfn one() {}\n", "one"));
     assert!(has("\nstage_lint() {\n}\n", "lint") && !has("\nstage_lint() {\n}\n", "deny"));
+    assert!(has("\ncase_it_boots() {\n}\n", "it_boots") && !has("case of it_boots", "it_boots"));
+    assert!(has("\n    check 'it boots' boots\n", "it boots") && !has("'it boots'", "it boots"));
 }

@@ -54,18 +54,24 @@ pub(super) async fn run(
     let (latency, loss) = tokio::join!(latency(&near, tls.as_ref()), loss(&down.host));
     let latency = latency?;
     set(&|o| {
-        o.latency_ms = latency.rtt_min;
-        o.jitter_ms = latency.jitter_ms;
-        o.loss_percent = loss;
+        o.latency_ms = latency.rtt_min.map(|ms| rounded(ms, 3));
+        o.jitter_ms = latency.jitter_ms.map(|ms| rounded(ms, 3));
+        o.loss_percent = loss.map(|percent| rounded(percent, 2));
     });
     if let Some(ms) = latency.rtt_min {
         let _ = updates.send(SpeedUpdate::Latency { ms, jitter_ms: latency.jitter_ms }).await;
     }
     let bps = direction(settings, SpeedPhase::Download, &down, tls.as_ref(), updates).await?;
-    set(&|o| o.download_bps = Some(bps));
+    set(&|o| o.download_bps = Some(bps.round()));
     let bps = direction(settings, SpeedPhase::Upload, &up, tls.as_ref(), updates).await?;
-    set(&|o| o.upload_bps = Some(bps));
+    set(&|o| o.upload_bps = Some(bps.round()));
     Ok(())
+}
+
+/// With so many decimals. More were never measured, and would not all come back from storage.
+fn rounded(value: f64, decimals: i32) -> f64 {
+    let scale = 10_f64.powi(decimals);
+    (value * scale).round() / scale
 }
 
 /// The time until an answer begins, on a connection that stands.
