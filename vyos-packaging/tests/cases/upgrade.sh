@@ -49,17 +49,17 @@ case_an_upgrade_keeps_settings_and_data_and_brings_the_database_up_to_date() {
     expect "hooks" "$(in_image a grep -c '^# BEGIN panoptikon' $HOOK)" 1
 }
 
-case_what_root_restored_belongs_to_the_service_again_at_its_start() {
+case_what_root_restores_or_makes_belongs_to_the_service() {
     image a
     install_old a
     serve a
     in_image a panoptikon backup
     stop_serving a
     in_image a sh -c 'panoptikon restore /var/lib/panoptikon/backups/*.db'
-    expect "by root" "$(facts a /var/lib/panoptikon/panoptikon.db)" '600 root:root'
+    expect "restored" "$(facts a /var/lib/panoptikon/panoptikon.db)" '600 panoptikon:panoptikon'
+    in_image a install -m 0600 /dev/null /var/lib/panoptikon/backups/by-root.db
     serve a
-    expect "by the service" "$(facts a /var/lib/panoptikon/panoptikon.db)" \
-        '600 panoptikon:panoptikon'
+    expect "made" "$(facts a /var/lib/panoptikon/backups/by-root.db)" '600 panoptikon:panoptikon'
     stop_serving a
 }
 
