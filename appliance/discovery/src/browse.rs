@@ -24,6 +24,10 @@ const REMEMBERED: usize = 256;
 #[derive(Debug, Default)]
 struct Browsing {
     asked: BTreeMap<String, Asked>,
+    /// When there is something to ask again although nobody tells anything new.
+    again: Option<Instant>,
+    /// The link was looked at.
+    known: bool,
 }
 
 #[derive(Debug)]
@@ -46,6 +50,7 @@ impl Browsing {
     /// name.
     fn due(&mut self, now: Instant, offers: &Offers) -> Vec<String> {
         self.asked.retain(|kind, _| offers.all.contains(kind));
+        self.known = true;
         let mut due = Vec::new();
         for kind in &offers.all {
             if due.len() == MOST_TYPES {
@@ -60,7 +65,16 @@ impl Browsing {
             self.asked.insert(kind.clone(), Asked { next: now + pause, pause });
             due.push(kind.clone());
         }
+        let waits = offers.nameless.iter().filter_map(|kind| self.asked.get(kind));
+        let again = waits.map(|asked| asked.next).min();
+        // What did not fit is asked for at the next look.
+        self.again = if due.len() == MOST_TYPES { Some(now) } else { again };
         due
+    }
+
+    /// Whether looking at all devices of the link is worth it.
+    fn wants_look(&self, now: Instant, told: bool) -> bool {
+        told || !self.known || self.again.is_some_and(|again| again <= now)
     }
 }
 
@@ -99,9 +113,14 @@ pub(crate) async fn keep_browsing(discovery: Discovery) {
         }
         let segments = discovery.segments();
         links.retain(|index, _| segments.iter().any(|s| s.index == *index));
+        let (now, told) = (Instant::now(), discovery.engine().take_services_told());
         for segment in segments.iter() {
+            let browsing = links.entry(segment.index).or_default();
+            if !browsing.wants_look(now, told) {
+                continue;
+            }
             let offers = discovery.with_all(|all| Offers::of(all, segment));
-            let due = links.entry(segment.index).or_default().due(Instant::now(), &offers);
+            let due = browsing.due(now, &offers);
             let own = [segment.own_v4().map(Into::into), segment.own_link_local().map(Into::into)];
             let questions: Vec<_> = own
                 .into_iter()
@@ -151,6 +170,18 @@ mod tests {
         assert_eq!(at[..6], [0, 2, 6, 14, 30, 62]);
         assert!(at.windows(2).all(|pair| pair[1] - pair[0] <= 3_600), "{at:?}");
         assert!(at.len() < 16, "{at:?}");
+    }
+
+    #[test]
+    fn nobody_is_looked_at_again_before_there_is_something_to_ask() {
+        let (mut browsing, now) = (Browsing::default(), Instant::now());
+        assert!(browsing.wants_look(now, false), "the link is new");
+        browsing.due(now, &offers(&["_ipp._tcp"], &[]));
+        assert!(!browsing.wants_look(now + LONGEST_PAUSE * 2, false));
+        assert!(browsing.wants_look(now, true), "somebody told something");
+        browsing.due(now, &offers(&["_ipp._tcp", "_raop._tcp"], &["_raop._tcp"]));
+        assert!(!browsing.wants_look(now + LOOK, false));
+        assert!(browsing.wants_look(now + FIRST_PAUSE, false));
     }
 
     #[test]

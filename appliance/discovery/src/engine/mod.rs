@@ -155,6 +155,8 @@ pub struct Engine {
     kin: Kin,
     told_addresses: HashMap<DeviceId, ToldAddress>,
     paces: HashMap<DeviceId, Pace>,
+    /// Somebody has told more of itself by mDNS.
+    services_told: bool,
     /// What was stored of devices that were last heard after the present time: the clock was wrong
     /// then, or is now.
     of_the_future: HashMap<DeviceId, Presence>,
@@ -199,6 +201,7 @@ impl Engine {
             kin: Kin::default(),
             told_addresses: HashMap::new(),
             paces: HashMap::new(),
+            services_told: true,
             of_the_future: HashMap::new(),
             nothing_to_let_go: None,
             refused: 0,
@@ -291,6 +294,11 @@ impl Engine {
             events_lost: self.events_lost,
             evicted: self.evicted,
         }
+    }
+
+    /// Whether a device has told more of itself by mDNS since this was last asked.
+    pub(crate) fn take_services_told(&mut self) -> bool {
+        std::mem::take(&mut self.services_told)
     }
 
     /// There is something to store.
@@ -463,6 +471,7 @@ impl Engine {
         self.take_lease(&mut device);
         // What it showed while it waited.
         device.identity = identify(&device.evidence);
+        self.services_told |= !device.evidence.mdns.services.is_empty();
         let id = device.id;
         self.by_mac.insert(device.mac, id);
         self.stored_last_seen.insert(id, now);
