@@ -176,6 +176,7 @@ fn who_tells_a_service_only_is_asked_for_its_name_until_it_says_one() {
             let service = "_companion-link._tcp.local";
             let types = [(12, "_services._dns-sd._udp.local", dns_name(service))];
             send_from(far, &frames::arp_request(phone, Ipv4Addr::new(10, 9, 0, 1), None));
+            until("it is a device", || discovery.by_mac(phone.mac).is_some());
             send_from(far, &dns_response(phone, &types));
             let (mut asked, mut buffer) = (0, [0; 1_518]);
             until("it is known by its name", || {

@@ -222,7 +222,6 @@ impl Engine {
             return;
         };
         let shown = self.learn(now, id, |evidence| add(evidence, heard));
-        self.services_told |= shown && matches!(&heard.fact, Fact::Mdns(_));
         if shown || asks && self.reindex(id) {
             self.reconsider(id, now);
         }

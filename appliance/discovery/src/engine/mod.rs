@@ -155,7 +155,7 @@ pub struct Engine {
     kin: Kin,
     told_addresses: HashMap<DeviceId, ToldAddress>,
     paces: HashMap<DeviceId, Pace>,
-    /// Somebody has told more of itself by mDNS.
+    /// Somebody has told of a service that nobody knew it for.
     services_told: bool,
     /// What was stored of devices that were last heard after the present time: the clock was wrong
     /// then, or is now.
@@ -296,7 +296,7 @@ impl Engine {
         }
     }
 
-    /// Whether a device has told more of itself by mDNS since this was last asked.
+    /// Whether a device has told of another service by mDNS since this was last asked.
     pub(crate) fn take_services_told(&mut self) -> bool {
         std::mem::take(&mut self.services_told)
     }
@@ -492,9 +492,11 @@ impl Engine {
         let Some(device) = self.devices.get_mut(&id) else {
             return false;
         };
+        let services = device.evidence.mdns.services.len();
         if !add(&mut device.evidence) {
             return false;
         }
+        self.services_told |= device.evidence.mdns.services.len() > services;
         device.identity = identify(&device.evidence);
         self.store_said(id, now);
         self.reindex(id)

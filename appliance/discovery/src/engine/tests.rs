@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Fact, Heard, RouterAdvertisement};
+use crate::decode::{Arp, Dhcp4, Dhcp4Kind, Fact, Heard, Mdns, RouterAdvertisement};
 use crate::segment::Network;
 
 mod bounds;
@@ -94,6 +94,26 @@ fn the_first_frame_makes_a_device_once() {
     assert_eq!(device.main_address().map(|a| a.ip), Some(ip(7).into()));
     assert_eq!(device.vendor(), Some("Apple"));
     assert_eq!(kinds(&mut engine), ["new_device"]);
+}
+
+#[test]
+fn a_known_device_that_tells_of_another_service_is_worth_a_question() {
+    let offers = |services: &[&str]| {
+        let services = services.iter().map(|&s| s.to_owned()).collect();
+        let mdns = Mdns { response: true, services, ..Mdns::default() };
+        frame(PHONE, Some(ip(7)), Fact::Mdns(mdns.into()))
+    };
+    let mut engine = engine();
+    engine.hear(START, &lan(), &arp(PHONE, ip(7)));
+    engine.introduce(after(10));
+    assert!(engine.take_services_told(), "at the start everything is looked at");
+    assert!(!engine.take_services_told());
+    engine.hear(after(11), &lan(), &offers(&["_companion-link._tcp"]));
+    assert!(engine.take_services_told());
+    engine.hear(after(12), &lan(), &offers(&["_companion-link._tcp"]));
+    assert!(!engine.take_services_told(), "it said so before");
+    engine.hear(after(13), &lan(), &offers(&["_companion-link._tcp", "_ssh._tcp"]));
+    assert!(engine.take_services_told());
 }
 
 #[test]
