@@ -32,6 +32,8 @@ const held = () => $('#map, main form:focus-within, main .menu[open]') || $$('ma
 const tell = () => $('#news') || (toast('info', 'This page has news: load it', path).id = 'news');
 // What comes meanwhile may be newer, and is applied after.
 const resync = async () => {
+  // The answer to a form is shown once.
+  if (set.once) return;
   if (kept) return again = 1;
   clearTimeout(retry);
   if (held()) return tell();

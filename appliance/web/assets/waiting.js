@@ -4,7 +4,7 @@ const skew = (document.body.dataset.now || Date.now()) - Date.now();
 const tick = () => times.forEach(t => {
   const s = Math.max(0, Math.ceil((t.dataset.deadline - Date.now() - skew) / 1000));
   t.textContent = (s / 60 | 0) + ':' + String(s % 60).padStart(2, '0');
-  if (!s && !t.done) t.done = setTimeout(() => location.reload(), 4e3);
+  if (!s && !t.done && !document.body.dataset.once) t.done = setTimeout(() => location.reload(), 4e3);
 });
 tick();
 setInterval(tick, 1000);

@@ -167,6 +167,7 @@ pub fn error_page(failure: &Failure) -> String {
         now: Timestamp::now().0,
         expires: None,
         live: false,
+        answers_form: false,
         refresh: None,
         site: String::new(),
         build: Build::default(),

@@ -6,7 +6,7 @@ use access::{Permission as P, csrf};
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::Response;
 use model::Timestamp;
 use store::{ClockGuard, ClockVerdict, Health};
@@ -40,6 +40,7 @@ pub struct Ask {
     /// The address of ours that the browser speaks to.
     pub local: Option<IpAddr>,
     headers: HeaderMap,
+    sends_form: bool,
 }
 
 impl FromRequestParts<Site> for Ask {
@@ -54,6 +55,7 @@ impl FromRequestParts<Site> for Ask {
             now: Timestamp::now(),
             local: parts.extensions.get::<Peer>().and_then(|peer| peer.local),
             headers: parts.headers.clone(),
+            sends_form: parts.method == Method::POST,
         })
     }
 }
@@ -91,7 +93,7 @@ impl Ask {
     fn refresh(&self, place: Place) -> Option<u16> {
         let seconds = self.visitor.session.as_ref()?.preferences.refresh_seconds;
         let lives = !matches!(place, Place::Settings) && self.query.bare() == place.href();
-        (lives && seconds > 0).then_some(seconds)
+        (lives && seconds > 0 && !self.sends_form).then_some(seconds)
     }
 
     /// Whether the request comes from a script that reads JSON, and not from a form.
@@ -136,6 +138,7 @@ impl Ask {
             now: self.now.0,
             expires: session.map(|s| s.ends_at.0),
             live: session.is_some(),
+            answers_form: self.sends_form,
             refresh: here.and_then(|place| self.refresh(place)),
             site: self.site.facts.host.get(),
             build: build(&self.site),
@@ -255,6 +258,7 @@ impl Guest {
             now: self.now.0,
             expires: None,
             live: false,
+            answers_form: false,
             refresh: None,
             site: self.site.facts.host.get(),
             build: build(&self.site),

@@ -35,6 +35,8 @@ pub struct Shell {
     pub expires: Option<i64>,
     /// Whether the page has live parts.
     pub live: bool,
+    /// It answers a form: loaded anew it would not be the same, and what it shows once be lost.
+    pub answers_form: bool,
     /// Seconds after which it is loaded anew where there is no live channel.
     pub refresh: Option<u16>,
     /// The router's name.

@@ -39,6 +39,26 @@ test('a change of the settings is in the audit log with its author', () => onPag
   await page.locator('main .flash.ok').first().waitFor();
 }));
 
+test('news do not take the answer to a form away', () => onPage({ who: 'owner' }, async page => {
+  let heard = 0;
+  await page.routeWebSocket('**/live', socket => socket.onMessage(() => { heard++; socket.send('{"v":1,"resync":true}') }));
+  await page.goto('/account');
+  await page.getByLabel('Name of a new key').fill('kettle');
+  const asked = heard;
+  await page.getByRole('button', { name: 'Make key' }).click();
+  const key = page.locator('.flash code');
+  await key.waitFor();
+  while (heard <= asked) await page.waitForTimeout(100);
+  // Whatever the news start would be answered before this is.
+  await api(page, '/devices');
+  await page.waitForTimeout(500);
+  assert.ok(await key.isVisible());
+  await page.goto('/account');
+  await page.getByRole('link', { name: 'Revoke …' }).click();
+  await page.locator('.ask button').click();
+  await page.waitForURL('**/account');
+}));
+
 test('an API key is shown once, works, and is revoked', () => onPage({ who: 'owner' }, async page => {
   await page.goto('/account');
   await page.getByLabel('Name of a new key').fill('lamp');

@@ -126,6 +126,7 @@ pub(crate) fn shell(mood: Mood, title: &str, here: Option<Place>, path: &str) ->
         now: NOW.0,
         expires: Some(NOW.0 + 43_200_000),
         live: true,
+        answers_form: false,
         refresh: None,
         site: mood.t("gw.home.internal"),
         build: Build {
@@ -162,6 +163,7 @@ fn bare(mood: Mood, title: &str) -> Shell {
     Shell {
         person: None,
         live: false,
+        answers_form: false,
         expires: None,
         can: Can::default(),
         ..shell(mood, title, None, "/")
