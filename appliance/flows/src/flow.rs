@@ -55,7 +55,7 @@ pub struct Flow {
 }
 
 /// On which side of an interface a flow was observed (IPFIX information element 61).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Direction {
     /// Not told.
     #[default]

@@ -1,0 +1,196 @@
+//! The addresses of a block, each once and in order, so that rows name them by a small number and
+//! a search for a host need not look at rows. In come addresses, out go identifiers and octets.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::ints::{read_varint, write_varint};
+use super::{BlockError, MAX_ROWS, ints, nested, push_nested};
+use crate::hash::FastMap;
+
+/// No block has more addresses: two a row, or three of those that are told beside them.
+const MOST: usize = 3 * MAX_ROWS;
+
+/// Addresses in order, those of IPv4 first. An identifier is a place in that order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dictionary {
+    v4: Vec<u32>,
+    v6: Vec<u128>,
+}
+
+impl Dictionary {
+    /// How many addresses there are.
+    pub fn len(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The address of an identifier.
+    pub fn get(&self, id: usize) -> Option<IpAddr> {
+        if let Some(bits) = self.v4.get(id) {
+            return Some(Ipv4Addr::from_bits(*bits).into());
+        }
+        let bits = self.v6.get(id - self.v4.len())?;
+        Some(Ipv6Addr::from_bits(*bits).into())
+    }
+
+    /// The identifier of an address; None where the block does not know it.
+    pub fn find(&self, address: IpAddr) -> Option<usize> {
+        match address {
+            IpAddr::V4(v4) => self.v4.binary_search(&v4.to_bits()).ok(),
+            IpAddr::V6(v6) => {
+                self.v6.binary_search(&v6.to_bits()).ok().map(|place| place + self.v4.len())
+            }
+        }
+    }
+
+    /// All addresses in the order of their identifiers.
+    pub fn iter(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let v4 = self.v4.iter().map(|bits| IpAddr::V4(Ipv4Addr::from_bits(*bits)));
+        v4.chain(self.v6.iter().map(|bits| IpAddr::V6(Ipv6Addr::from_bits(*bits))))
+    }
+
+    /// True where an address lies between two of the same family, both included. Answers without
+    /// looking at all of them.
+    pub fn any_within(&self, first: IpAddr, last: IpAddr) -> bool {
+        match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                within(&self.v4, first.to_bits(), last.to_bits())
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                within(&self.v6, first.to_bits(), last.to_bits())
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_varint(self.v4.len() as u64, &mut out);
+        write_varint(self.v6.len() as u64, &mut out);
+        let mut next = 0;
+        let steps: Vec<u64> = self
+            .v4
+            .iter()
+            .map(|bits| {
+                let step = u64::from(*bits) - next;
+                next = u64::from(*bits) + 1;
+                step
+            })
+            .collect();
+        push_nested(&steps, false, &mut out);
+        let (mut highs, mut lows) = (Vec::new(), Vec::new());
+        let (mut high, mut low) = (0_u64, 0_u64);
+        for bits in &self.v6 {
+            let (its_high, its_low) = ((bits >> 64) as u64, *bits as u64);
+            lows.push(if its_high == high { its_low - low } else { its_low });
+            highs.push(its_high - high);
+            (high, low) = (its_high, its_low);
+        }
+        push_nested(&highs, false, &mut out);
+        push_nested(&lows, false, &mut out);
+        out
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    pub(super) fn decode(mut data: &[u8]) -> Result<Self, BlockError> {
+        let (v4, v6) = (read_varint(&mut data)?, read_varint(&mut data)?);
+        if v4.saturating_add(v6) > MOST as u64 {
+            return Err(BlockError::TooMany);
+        }
+        let steps = ints::decode(nested(&mut data)?, v4 as usize)?;
+        let mut next = 0_u64;
+        let v4 = steps
+            .into_iter()
+            .map(|step| {
+                let bits = next.checked_add(step).and_then(|bits| u32::try_from(bits).ok());
+                next = u64::from(bits.unwrap_or(u32::MAX)) + 1;
+                bits.ok_or(BlockError::Address)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let highs = ints::decode(nested(&mut data)?, v6 as usize)?;
+        let lows = ints::decode(nested(&mut data)?, v6 as usize)?;
+        if !data.is_empty() {
+            return Err(BlockError::Address);
+        }
+        let (mut high, mut low) = (0_u64, 0_u64);
+        let v6 = highs
+            .into_iter()
+            .zip(lows)
+            .map(|(up, step)| {
+                low = if up == 0 { low.checked_add(step) } else { Some(step) }?;
+                high = high.checked_add(up)?;
+                Some(u128::from(high) << 64 | u128::from(low))
+            })
+            .collect::<Option<Vec<_>>>()
+            .ok_or(BlockError::Address)?;
+        if v6.is_sorted_by(|a, b| a < b) { Ok(Self { v4, v6 }) } else { Err(BlockError::Address) }
+    }
+}
+
+fn within<T: Ord + Copy>(sorted: &[T], first: T, last: T) -> bool {
+    let place = sorted.partition_point(|bits| *bits < first);
+    sorted.get(place).is_some_and(|bits| *bits <= last)
+}
+
+/// Collects addresses as they come; the identifiers it gives are only final after
+/// [`Collector::finish`].
+#[derive(Default)]
+pub(super) struct Collector {
+    known: FastMap<IpAddr, u32>,
+}
+
+impl Collector {
+    pub(super) fn add(&mut self, address: IpAddr) -> u32 {
+        let next = self.known.len() as u32;
+        *self.known.entry(address).or_insert(next)
+    }
+
+    /// The dictionary, and the final identifier of each one given before.
+    pub(super) fn finish(self) -> (Dictionary, Vec<u32>) {
+        let mut known: Vec<(IpAddr, u32)> = self.known.into_iter().collect();
+        known.sort_unstable();
+        let mut places = vec![0; known.len()];
+        let mut dictionary = Dictionary::default();
+        for (place, (address, id)) in (0..).zip(known) {
+            places[id as usize] = place;
+            match address {
+                IpAddr::V4(v4) => dictionary.v4.push(v4.to_bits()),
+                IpAddr::V6(v6) => dictionary.v6.push(v6.to_bits()),
+            }
+        }
+        (dictionary, places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn addresses_come_back_each_once_and_are_found(addresses in prop::collection::vec(any::<IpAddr>(), 0..100)) {
+            let mut collector = Collector::default();
+            let ids: Vec<u32> = addresses.iter().map(|address| collector.add(*address)).collect();
+            let (dictionary, places) = collector.finish();
+            let back = Dictionary::decode(&dictionary.encode()).unwrap();
+            prop_assert_eq!(&back, &dictionary);
+            for (address, id) in addresses.iter().zip(ids) {
+                let id = places[id as usize] as usize;
+                prop_assert_eq!(back.get(id), Some(*address));
+                prop_assert_eq!(back.find(*address), Some(id));
+                prop_assert!(back.any_within(*address, *address));
+            }
+        }
+
+        #[test]
+        fn no_octets_make_the_dictionary_panic(data: Vec<u8>) {
+            let _ = Dictionary::decode(&data);
+        }
+    }
+}

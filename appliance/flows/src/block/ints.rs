@@ -1,0 +1,316 @@
+//! A column of numbers. In come as many as there are, out go octets that say how they are kept:
+//! all alike, in a fixed width, or as a Huffman code of their magnitude and the bits that follow.
+//! Numbers that come again and again, such as ports of services, have short codes of their own.
+
+use super::BlockError;
+use super::bits::{BitReader, BitWriter};
+use super::huffman;
+
+const ALIKE: u8 = 0;
+const WIDTH: u8 = 1;
+const MAGNITUDE: u8 = 2;
+const FREQUENT: u8 = 3;
+
+/// Numbers below this are symbols of their own.
+const DIRECT: u64 = 16;
+/// 16 numbers themselves, then 8 symbols for each power of two from 2^4 to 2^63.
+const SYMBOLS: usize = 16 + 60 * 8;
+/// The most numbers with a code of their own.
+const MOST_FREQUENT: usize = 1_024;
+/// A number that comes this often earns it.
+const OFTEN: u32 = 4;
+/// What a table of lengths costs, roughly, in bits a symbol.
+const LENGTH_BITS: u64 = 4;
+
+/// Appends the numbers, in the shortest way. Numbers below 2^16 may get codes of their own where
+/// `frequent` says that it is worth looking.
+pub(super) fn encode(values: &[u64], frequent: bool, out: &mut Vec<u8>) {
+    if frequent && values.len() >= 64 {
+        let (names, renamed) = rename(values);
+        if !names.is_empty() {
+            let (mut plain, mut short) = (Vec::new(), vec![FREQUENT]);
+            encode_plain(values, &mut plain);
+            write_varint(names.len() as u64, &mut short);
+            for name in &names {
+                write_varint(*name, &mut short);
+            }
+            encode_plain(&renamed, &mut short);
+            out.extend(if short.len() < plain.len() { short } else { plain });
+            return;
+        }
+    }
+    encode_plain(values, out);
+}
+
+/// Numbers that come often, the most frequent first, and all numbers with those renamed to their
+/// rank and the others moved up.
+fn rename(values: &[u64]) -> (Vec<u64>, Vec<u64>) {
+    let mut counts = vec![0_u32; 1 << 16];
+    for value in values {
+        if let Some(count) = counts.get_mut(*value as usize) {
+            *count += 1;
+        }
+    }
+    let mut often: Vec<(u32, u64)> = (0..)
+        .zip(&counts)
+        .filter(|(_, count)| **count >= OFTEN)
+        .map(|(value, count)| (*count, value))
+        .collect();
+    often.sort_unstable_by(|a, b| b.cmp(a));
+    often.truncate(MOST_FREQUENT);
+    let names: Vec<u64> = often.iter().map(|(_, value)| *value).collect();
+    // Nothing to move up where the largest numbers would no longer fit.
+    if values.iter().any(|value| value.checked_add(names.len() as u64).is_none()) {
+        return (Vec::new(), Vec::new());
+    }
+    counts.fill(u32::MAX);
+    for (rank, name) in (0..).zip(&names) {
+        counts[*name as usize] = rank;
+    }
+    let moved = |value: &u64| match counts.get(*value as usize) {
+        Some(&rank) if rank != u32::MAX => u64::from(rank),
+        _ => value + names.len() as u64,
+    };
+    let renamed = values.iter().map(moved).collect();
+    (names, renamed)
+}
+
+fn encode_plain(values: &[u64], out: &mut Vec<u8>) {
+    let lowest = values.iter().copied().min().unwrap_or(0);
+    let range = values.iter().copied().max().unwrap_or(0) - lowest;
+    if range == 0 {
+        out.push(ALIKE);
+        write_varint(lowest, out);
+        return;
+    }
+    let width = 64 - range.leading_zeros();
+    let mut counts = [0_u32; SYMBOLS];
+    for value in values {
+        counts[symbol(*value)] += 1;
+    }
+    let lengths = huffman::lengths(&counts);
+    let cost: u64 = (0..)
+        .zip(counts.iter().zip(&lengths))
+        .map(|(symbol, (count, length))| {
+            u64::from(*count) * u64::from(u32::from(*length) + extra(symbol))
+                + u64::from(*length > 0) * LENGTH_BITS
+        })
+        .sum();
+    let mut bits = BitWriter::default();
+    if u64::from(width) * values.len() as u64 <= cost {
+        out.extend([WIDTH, width as u8]);
+        write_varint(lowest, out);
+        for value in values {
+            bits.push(value - lowest, width);
+        }
+    } else {
+        out.push(MAGNITUDE);
+        huffman::write_lengths(&lengths, &mut bits);
+        let codes = huffman::codes(&lengths);
+        for value in values {
+            let symbol = symbol(*value);
+            let (length, extra) = (u32::from(lengths[symbol]), extra(symbol));
+            let rest = value & ((1 << extra) - 1);
+            if length + extra <= 32 {
+                bits.push(u64::from(codes[symbol]) | rest << length, length + extra);
+            } else {
+                bits.push(u64::from(codes[symbol]), length);
+                bits.push(rest, extra);
+            }
+        }
+    }
+    out.extend(bits.finish());
+}
+
+/// The symbol of a number: itself, or its power of two and the three bits below the highest.
+#[inline]
+fn symbol(value: u64) -> usize {
+    if value < DIRECT {
+        return value as usize;
+    }
+    let power = value.ilog2();
+    16 + (power as usize - 4) * 8 + (value >> (power - 3)) as usize % 8
+}
+
+/// How many bits follow a symbol.
+#[inline]
+fn extra(symbol: usize) -> u32 {
+    if symbol < 16 { 0 } else { (symbol as u32 - 16) / 8 + 1 }
+}
+
+/// The lowest number of a symbol.
+fn base(symbol: usize) -> u64 {
+    if symbol < 16 { symbol as u64 } else { (8 + (symbol as u64 & 7)) << extra(symbol) }
+}
+
+/// Reads `count` numbers, which must be all that there is.
+pub(super) fn decode(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
+    let mut data = data;
+    if data.first() != Some(&FREQUENT) {
+        return decode_plain(data, count);
+    }
+    data = &data[1..];
+    let names = read_varint(&mut data)? as usize;
+    if names > MOST_FREQUENT {
+        return Err(BlockError::Number);
+    }
+    let names = (0..names).map(|_| read_varint(&mut data)).collect::<Result<Vec<_>, _>>()?;
+    let mut values = decode_plain(data, count)?;
+    for value in &mut values {
+        *value = match names.get(*value as usize) {
+            Some(name) => *name,
+            None => *value - names.len() as u64,
+        };
+    }
+    Ok(values)
+}
+
+fn decode_plain(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
+    let (&kind, mut data) = data.split_first().ok_or(BlockError::Short)?;
+    match kind {
+        ALIKE => {
+            let value = read_varint(&mut data)?;
+            if data.is_empty() { Ok(vec![value; count]) } else { Err(BlockError::Number) }
+        }
+        WIDTH => {
+            let (&width, mut data) = data.split_first().ok_or(BlockError::Short)?;
+            let lowest = read_varint(&mut data)?;
+            let width = u32::from(width);
+            if width > 64 || data.len() != (count * width as usize).div_ceil(8) {
+                return Err(BlockError::Number);
+            }
+            let mut bits = BitReader::new(data);
+            let values = if width <= 57 {
+                (0..count).map(|_| lowest.wrapping_add(bits.take_short(width))).collect()
+            } else {
+                (0..count).map(|_| lowest.wrapping_add(bits.take(width))).collect()
+            };
+            bits.finish()?;
+            Ok(values)
+        }
+        MAGNITUDE => decode_magnitudes(data, count),
+        _ => Err(BlockError::Number),
+    }
+}
+
+fn decode_magnitudes(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
+    // Every number takes a bit at least: what promises more is refused before it takes memory.
+    if count > data.len() * 8 {
+        return Err(BlockError::Short);
+    }
+    let mut bits = BitReader::new(data);
+    let table = huffman::read_table(&mut bits, SYMBOLS)?;
+    let meanings: Vec<(u64, u8, u8)> = table
+        .entries
+        .iter()
+        .map(|entry| {
+            let symbol = usize::from(entry >> 4);
+            (base(symbol), (entry & 15) as u8, extra(symbol) as u8)
+        })
+        .collect();
+    let mask = (1_u64 << table.width) - 1;
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        let word = bits.peek();
+        let (base, length, extra) = meanings[(word & mask) as usize];
+        let (length, extra) = (u32::from(length), u32::from(extra));
+        if length + extra <= 57 {
+            values.push(base + ((word >> length) & ((1 << extra) - 1)));
+            bits.skip(length + extra);
+        } else {
+            bits.skip(length);
+            values.push(base + bits.take(extra));
+        }
+    }
+    bits.finish()?;
+    Ok(values)
+}
+
+/// Appends a number, seven bits an octet, the lowest first.
+pub(super) fn write_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Takes a number off the front of `data`.
+pub(super) fn read_varint(data: &mut &[u8]) -> Result<u64, BlockError> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (&octet, rest) = data.split_first().ok_or(BlockError::Short)?;
+        *data = rest;
+        let bits = u64::from(octet & 0x7f);
+        if bits << shift >> shift != bits {
+            return Err(BlockError::Number);
+        }
+        value |= bits << shift;
+        if octet < 0x80 {
+            return Ok(value);
+        }
+    }
+    Err(BlockError::Number)
+}
+
+/// Signed differences as numbers that are small when the difference is.
+pub(super) fn zigzag(difference: i64) -> u64 {
+    (difference << 1 ^ difference >> 63) as u64
+}
+
+/// The inverse of [`zigzag`].
+pub(super) fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            8 => 0_u64..40,
+            4 => any::<u16>().prop_map(u64::from),
+            2 => any::<u64>(),
+            1 => Just(u64::MAX),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_column_comes_back_as_it_was(values in prop::collection::vec(number(), 0..400), frequent: bool) {
+            let mut data = Vec::new();
+            encode(&values, frequent, &mut data);
+            prop_assert_eq!(decode(&data, values.len()).unwrap(), values);
+        }
+
+        #[test]
+        fn no_octets_make_the_decoder_panic(data: Vec<u8>, count in 0_usize..100_000) {
+            let _ = decode(&data, count);
+        }
+
+        #[test]
+        fn differences_of_either_sign_come_back(difference: i64) {
+            prop_assert_eq!(unzigzag(zigzag(difference)), difference);
+        }
+    }
+
+    #[test]
+    fn every_symbol_starts_where_the_one_before_ended() {
+        for symbol in 1..SYMBOLS {
+            assert_eq!(base(symbol), base(symbol - 1) + (1 << extra(symbol - 1)), "{symbol}");
+            assert_eq!(super::symbol(base(symbol)), symbol);
+        }
+        assert_eq!(super::symbol(u64::MAX), SYMBOLS - 1);
+    }
+
+    #[test]
+    fn a_column_that_promises_more_than_it_holds_is_refused() {
+        let mut data = Vec::new();
+        encode(&(0..100).map(|n| n * n).collect::<Vec<_>>(), false, &mut data);
+        assert!(decode(&data, 100_000).is_err());
+        assert!(decode(&data[..data.len() / 2], 100).is_err());
+    }
+}

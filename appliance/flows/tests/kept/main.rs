@@ -1,0 +1,4 @@
+//! Flows as they are kept and asked about, from blocks to answers.
+
+mod block;
+mod traffic;
