@@ -4,6 +4,7 @@
 //! and answers about them.
 
 pub mod block;
+pub mod days;
 mod flow;
 mod hash;
 

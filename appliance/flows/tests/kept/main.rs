@@ -1,4 +1,5 @@
 //! Flows as they are kept and asked about, from blocks to answers.
 
 mod block;
+mod days;
 mod traffic;

@@ -1,0 +1,150 @@
+//! The thread that keeps flows, so that who receives them never waits for a disk.
+//!
+//! In come batches by a bounded queue; what does not fit is counted and shown, not waited for.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use model::Timestamp;
+
+use super::{DaysError, Keeper, Kept, Retention, forget};
+use crate::Flow;
+
+/// Batches that may wait.
+const QUEUE: usize = 64;
+/// How often what is due is looked for.
+const TICK: Duration = Duration::from_secs(1);
+/// How often days are forgotten, in ticks.
+const FORGET_EVERY: u32 = 600;
+
+/// What became of flows since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// What was written.
+    pub kept: Kept,
+    /// Flows for which the queue had no room.
+    pub dropped: u64,
+    /// What went wrong last, until it goes right again.
+    pub failing: Option<String>,
+}
+
+#[derive(Default)]
+struct Shared {
+    dropped: AtomicU64,
+    state: Mutex<(Kept, Option<String>)>,
+}
+
+/// Hands flows to the thread that keeps them. When it is dropped, what waits is written first.
+pub struct FlowWriter {
+    queue: Option<SyncSender<Vec<Flow>>>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+impl FlowWriter {
+    /// Opens the folder and starts the thread.
+    pub fn start(dir: PathBuf, keep: Retention) -> Result<Self, DaysError> {
+        let keeper = Keeper::open(&dir, Timestamp::now())?;
+        let (queue, batches) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        let path = dir.clone();
+        let thread = std::thread::Builder::new()
+            .name("flow-writer".to_owned())
+            .spawn(move || run(keeper, &dir, keep, &batches, &theirs))
+            .map_err(DaysError::io("start the writer for", &path))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), shared })
+    }
+
+    /// Queues flows. False where there was no room: they are counted as dropped.
+    pub fn offer(&self, flows: Vec<Flow>) -> bool {
+        let refused = match self.queue.as_ref().map(|queue| queue.try_send(flows)) {
+            Some(Ok(())) => return true,
+            Some(Err(TrySendError::Full(flows) | TrySendError::Disconnected(flows))) => flows.len(),
+            None => 0,
+        };
+        self.shared.dropped.fetch_add(refused as u64, Relaxed);
+        false
+    }
+
+    /// What became of flows so far.
+    pub fn counts(&self) -> Counts {
+        let (kept, failing) =
+            self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Counts { kept, dropped: self.shared.dropped.load(Relaxed), failing }
+    }
+}
+
+impl Drop for FlowWriter {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to tell: what failed was shown.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(
+    mut keeper: Keeper,
+    dir: &std::path::Path,
+    keep: Retention,
+    batches: &Receiver<Vec<Flow>>,
+    shared: &Shared,
+) {
+    let mut ticks = 0_u32;
+    let mut next = std::time::Instant::now();
+    loop {
+        let added = match batches.recv_timeout(TICK) {
+            Ok(flows) => keeper.add(&flows, Timestamp::now()),
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        let mut done = added;
+        if next.elapsed() >= TICK {
+            next = std::time::Instant::now();
+            let now = Timestamp::now();
+            done = done.and(keeper.tick(now));
+            if ticks.is_multiple_of(FORGET_EVERY) {
+                done = done.and(forget_days(&mut keeper, dir, now.day(), keep));
+            }
+            ticks = ticks.wrapping_add(1);
+        }
+        publish(shared, &keeper, done);
+    }
+    let done = keeper.flush();
+    publish(shared, &keeper, done);
+}
+
+fn forget_days(
+    keeper: &mut Keeper,
+    dir: &std::path::Path,
+    today: i64,
+    keep: Retention,
+) -> Result<(), DaysError> {
+    let forgotten = forget(dir, today, keep)?;
+    if forgotten.too_old + forgotten.too_much > 0 {
+        keeper.release();
+        tracing::info!(
+            days = forgotten.too_old + forgotten.too_much,
+            bytes = forgotten.bytes,
+            "forgot flows"
+        );
+    }
+    Ok(())
+}
+
+fn publish(shared: &Shared, keeper: &Keeper, done: Result<(), DaysError>) {
+    let failing = done.err().map(|error| error.to_string());
+    let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(why) = &failing
+        && state.1.is_none()
+    {
+        tracing::error!(why, "flows cannot be kept");
+    }
+    *state = (keeper.kept(), failing);
+}
