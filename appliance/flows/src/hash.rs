@@ -20,7 +20,6 @@ impl Default for Seeded {
 
 impl Seeded {
     /// A seed that is the same in every process, for orders that must not change.
-    #[expect(dead_code)]
     pub(crate) const FIXED: Self = Self(0x9e37_79b9_7f4a_7c15);
 }
 

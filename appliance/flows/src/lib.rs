@@ -5,7 +5,10 @@
 
 pub mod block;
 pub mod days;
+pub mod filter;
 mod flow;
 mod hash;
+pub mod query;
+pub mod world;
 
 pub use flow::{Direction, Flow, Nat};

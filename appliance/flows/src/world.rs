@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn private_addresses_are_ours_and_public_ones_are_not() {
         let ours = Ours::default();
-        for address in ["10.1.2.3", "192.168.0.1", "fe80::1", "fd00::1", "ff02::fb", "224.0.0.251"] {
+        for address in ["10.1.2.3", "192.168.0.1", "fe80::1", "fd00::1", "ff02::fb", "224.0.0.251"]
+        {
             assert!(ours.contains(address.parse().unwrap()), "{address}");
         }
         for address in ["8.8.8.8", "172.32.0.1", "2001:db8::1"] {

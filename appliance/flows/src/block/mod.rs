@@ -20,6 +20,7 @@ mod read;
 
 pub use dictionary::Dictionary;
 pub use encode::{Block, encode};
+pub(crate) use paths::Path;
 pub use read::{Ends, Reader};
 
 /// The most flows in one block.

@@ -113,13 +113,30 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Option<Connection>, DaysEr
     if !path.exists() {
         return Ok(None);
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.execute_batch("PRAGMA cache_size = -1024; PRAGMA busy_timeout = 5000;")?;
-        Ok(Some(connection))
+    let open = |access| {
+        let connection =
+            Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.execute_batch(
+            "PRAGMA query_only = ON; PRAGMA cache_size = -1024; PRAGMA busy_timeout = 5000;",
+        )?;
+        let made = connection.query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'blocks'",
+            [],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok((made > 0).then_some(connection))
     };
-    open().map_err(DaysError::sqlite("open", path))
+    match open(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+        // A process was killed while it wrote a block: who reads next undoes what it began.
+        Err(error) if is_unfinished(&error) => open(OpenFlags::SQLITE_OPEN_READ_WRITE),
+        other => other,
+    }
+    .map_err(DaysError::sqlite("open", path))
+}
+
+fn is_unfinished(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
 }
 
 #[cfg(test)]

@@ -151,8 +151,8 @@ impl<'a> Parser<'a> {
             return Ok(Test::Network(side, prefix));
         }
         let known = WORDS.iter().chain([&DURATION]);
-        if !known.clone().any(|known| known.word == word && (known.sided || !sided)) {
-            let words = known.filter(|known| known.sided || !sided).map(|known| known.word);
+        if !known.clone().any(|known| known.name == word && (known.sided || !sided)) {
+            let words = known.filter(|known| known.sided || !sided).map(|known| known.name);
             let more = if sided { &[][..] } else { &["src", "dst", "not", "("][..] };
             let words: Vec<&str> = words.chain(more.iter().copied()).collect();
             return Err(self.error(format!("an address, a network, {}", words.join(", "))));
@@ -165,7 +165,10 @@ impl<'a> Parser<'a> {
         Ok(match word {
             "host" => {
                 let read = |word: &str| word.parse().ok().map(Prefix::host);
-                Test::Network(side, self.value("an address, such as 10.0.0.5 or 2001:db8::7", read)?)
+                Test::Network(
+                    side,
+                    self.value("an address, such as 10.0.0.5 or 2001:db8::7", read)?,
+                )
             }
             "net" => {
                 let what = "a network, such as 10.0.0.0/8 or 2001:db8::/32";
@@ -274,9 +277,8 @@ fn protocol(word: &str) -> Option<u8> {
 }
 
 fn flags(word: &str) -> Option<u8> {
-    word.chars().try_fold(0, |flags, letter| {
-        Some(flags | 1 << FLAGS.find(letter.to_ascii_uppercase())?)
-    })
+    word.chars()
+        .try_fold(0, |flags, letter| Some(flags | 1 << FLAGS.find(letter.to_ascii_uppercase())?))
 }
 
 /// A number with or without a unit behind it.

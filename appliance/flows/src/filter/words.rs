@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// A word that begins a condition, what follows it, and what it asks.
 pub(super) struct Word {
-    pub(super) word: &'static str,
+    pub(super) name: &'static str,
     /// Whether `src` or `dst` may stand before it.
     pub(super) sided: bool,
     pub(super) follows: &'static str,
@@ -14,21 +14,33 @@ pub(super) struct Word {
 }
 
 const fn word(
-    word: &'static str,
+    name: &'static str,
     sided: bool,
     follows: &'static str,
     meaning: &'static str,
     example: &'static str,
 ) -> Word {
-    Word { word, sided, follows, meaning, example }
+    Word { name, sided, follows, meaning, example }
 }
 
 /// What can be asked.
 pub(super) const WORDS: [Word; 18] = [
     word("host", true, "an address", "one end has this address", "host 10.0.0.5"),
     word("net", true, "a network", "one end lies in this network", "src net 192.168.0.0/16"),
-    word("port", true, "a port, or two with - in between", "a port of either end", "port 6000-6063"),
-    word("country", true, "two letters", "the country of an end, where places are known", "dst country DE"),
+    word(
+        "port",
+        true,
+        "a port, or two with - in between",
+        "a port of either end",
+        "port 6000-6063",
+    ),
+    word(
+        "country",
+        true,
+        "two letters",
+        "the country of an end, where places are known",
+        "dst country DE",
+    ),
     word("as", true, "a number", "the autonomous system of an end", "as 3320"),
     word("sport", false, "a port, or two with - in between", "short for src port", "sport 53"),
     word("dport", false, "a port, or two with - in between", "short for dst port", "dport 443"),
@@ -99,8 +111,8 @@ A filter is one or more conditions. Together they are joined by `and`, `or`, `no
     .to_owned();
     for word in WORDS.iter().chain([&DURATION]) {
         let sides = if word.sided { "[`src` or `dst`] " } else { "" };
-        let Word { word, follows, meaning, example, .. } = word;
-        let _ = writeln!(text, "| {sides}`{word}` | {follows} | {meaning} | `{example}` |");
+        let Word { name, follows, meaning, example, .. } = word;
+        let _ = writeln!(text, "| {sides}`{name}` | {follows} | {meaning} | `{example}` |");
     }
     let list = |words: Vec<String>| words.join(", ");
     let protocols = list(PROTOCOLS.iter().map(|(name, _)| format!("`{name}`")).collect());

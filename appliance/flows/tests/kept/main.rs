@@ -2,4 +2,7 @@
 
 mod block;
 mod days;
+mod filter;
+mod oracle;
+mod query;
 mod traffic;

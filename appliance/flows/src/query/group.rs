@@ -1,0 +1,221 @@
+//! Rows get the number of their group: small within a block, whatever is asked for. Rows lie in the
+//! order of their ends, protocol and ports, so that groups by those are runs and need no look-up.
+
+use std::net::IpAddr;
+
+use super::rows::Rows;
+use crate::block::BlockError;
+use crate::world::{Geo, Ours};
+
+/// By what flows are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    /// The sender.
+    Source,
+    /// The receiver.
+    Destination,
+    /// Sender and receiver, each for itself.
+    Host,
+    /// The end that is not ours, the receiver where neither is.
+    Remote,
+    /// The end that is ours.
+    Local,
+    /// Protocol and the lower of the two ports: the application by its port.
+    Service,
+    /// The sender's port.
+    SourcePort,
+    /// The receiver's port.
+    DestinationPort,
+    /// The IP protocol.
+    Protocol,
+    /// The interface by which it came in.
+    Input,
+    /// The interface by which it went out.
+    Output,
+    /// The country of the remote end.
+    Country,
+    /// The autonomous system of the remote end.
+    System,
+    /// Sender and receiver together.
+    Pair,
+    /// The two ends together, whoever sent.
+    Conversation,
+    /// Addresses, ports and protocol.
+    Tuple,
+}
+
+/// What a group has in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// An address.
+    Address(IpAddr),
+    /// A port.
+    Port(u16),
+    /// A protocol.
+    Protocol(u8),
+    /// A protocol and a port.
+    Service(u8, u16),
+    /// An interface by its index.
+    Interface(u32),
+    /// A country; None where it is not known.
+    Country(Option<[u8; 2]>),
+    /// An autonomous system; 0 where it is not known.
+    System(u32),
+    /// Two addresses.
+    Pair(IpAddr, IpAddr),
+    /// Source, destination, their ports, and protocol.
+    Tuple(IpAddr, IpAddr, u16, u16, u8),
+}
+
+/// The group of each row by a small number, or [`NONE`].
+pub(super) struct Groups {
+    pub(super) of: Vec<u32>,
+    /// A second one, where a row counts twice.
+    pub(super) also: Option<Vec<u32>>,
+    /// What each group is; None where it is the address of that identifier.
+    pub(super) keys: Option<Vec<Key>>,
+}
+
+/// The row belongs to no group.
+pub(super) const NONE: u32 = u32::MAX;
+
+pub(super) fn groups(
+    dimension: Dimension,
+    rows: &Rows<'_>,
+    ours: &Ours,
+    geo: &dyn Geo,
+) -> Result<Groups, BlockError> {
+    let ends = &rows.ends;
+    let addresses = |of: Vec<u32>| Groups { of, also: None, keys: None };
+    Ok(match dimension {
+        Dimension::Source => addresses(ends.source.clone()),
+        Dimension::Destination => addresses(ends.destination.clone()),
+        Dimension::Host => {
+            let also = ends.source.iter().zip(&ends.destination);
+            let also = also.map(|(from, to)| if from == to { NONE } else { *to }).collect();
+            Groups { also: Some(also), ..addresses(ends.source.clone()) }
+        }
+        Dimension::Remote => addresses(remotes(rows, ours)),
+        Dimension::Local => {
+            let ours = ours_of(rows, ours);
+            let end = |(from, to): (&u32, &u32)| match (ours[*from as usize], ours[*to as usize]) {
+                (true, _) => *from,
+                (false, true) => *to,
+                (false, false) => NONE,
+            };
+            let also = ends.source.iter().zip(&ends.destination);
+            let also = also
+                .map(|(from, to)| match (ours[*from as usize], ours[*to as usize]) {
+                    (true, true) if from != to => *to,
+                    _ => NONE,
+                })
+                .collect();
+            let of = ends.source.iter().zip(&ends.destination).map(end).collect();
+            Groups { also: Some(also), ..addresses(of) }
+        }
+        Dimension::Service => {
+            let (from, to) = rows.ports()?;
+            let protocols = rows.protocols()?;
+            runs(rows.len(), |row| Key::Service(protocols[row], from[row].min(to[row])))
+        }
+        Dimension::SourcePort => {
+            let ports = &rows.ports()?.0;
+            runs(rows.len(), |row| Key::Port(ports[row]))
+        }
+        Dimension::DestinationPort => {
+            let ports = &rows.ports()?.1;
+            runs(rows.len(), |row| Key::Port(ports[row]))
+        }
+        Dimension::Protocol => {
+            let protocols = rows.protocols()?;
+            runs(rows.len(), |row| Key::Protocol(protocols[row]))
+        }
+        Dimension::Input => {
+            let (ways, way) = rows.paths()?;
+            runs(rows.len(), |row| Key::Interface(ways[way[row] as usize].input))
+        }
+        Dimension::Output => {
+            let (ways, way) = rows.paths()?;
+            runs(rows.len(), |row| Key::Interface(ways[way[row] as usize].output))
+        }
+        Dimension::Country => {
+            let places = rows.places(geo);
+            let remotes = remotes(rows, ours);
+            let known = |row: usize| remotes.get(row).filter(|id| **id != NONE);
+            some_runs(rows.len(), |row| {
+                known(row).map(|id| Key::Country(places[*id as usize].country))
+            })
+        }
+        Dimension::System => {
+            let [from, to] = rows.systems(geo)?;
+            let remotes = remotes(rows, ours);
+            some_runs(rows.len(), |row| match remotes[row] {
+                NONE => None,
+                id if id == ends.destination[row] => Some(Key::System(to[row])),
+                _ => Some(Key::System(from[row])),
+            })
+        }
+        Dimension::Pair | Dimension::Conversation => {
+            let all: Vec<IpAddr> = rows.dictionary.iter().collect();
+            let pair = |row: usize| {
+                let from = all[ends.source[row] as usize];
+                let to = all[ends.destination[row] as usize];
+                let turn = dimension == Dimension::Conversation && to < from;
+                if turn { Key::Pair(to, from) } else { Key::Pair(from, to) }
+            };
+            runs(rows.len(), pair)
+        }
+        Dimension::Tuple => {
+            let all: Vec<IpAddr> = rows.dictionary.iter().collect();
+            let (from, to) = rows.ports()?;
+            let protocols = rows.protocols()?;
+            runs(rows.len(), |row| {
+                let source = all[ends.source[row] as usize];
+                let destination = all[ends.destination[row] as usize];
+                Key::Tuple(source, destination, from[row], to[row], protocols[row])
+            })
+        }
+    })
+}
+
+/// Which addresses of the dictionary are ours.
+fn ours_of(rows: &Rows<'_>, ours: &Ours) -> Vec<bool> {
+    rows.dictionary.iter().map(|address| ours.contains(address)).collect()
+}
+
+/// The remote end of each row.
+fn remotes(rows: &Rows<'_>, ours: &Ours) -> Vec<u32> {
+    let ours = ours_of(rows, ours);
+    let ends = rows.ends.source.iter().zip(&rows.ends.destination);
+    ends.map(|(from, to)| match (ours[*from as usize], ours[*to as usize]) {
+        (_, false) => *to,
+        (false, true) => *from,
+        (true, true) => NONE,
+    })
+    .collect()
+}
+
+fn runs(rows: usize, key: impl Fn(usize) -> Key) -> Groups {
+    some_runs(rows, |row| Some(key(row)))
+}
+
+/// How many of the last groups are looked at before a new one is begun: a flow and its answer
+/// alternate, and a few services do.
+const RECENT: usize = 4;
+
+/// Numbers groups as they come. The same key may get several numbers; they are merged later.
+fn some_runs(rows: usize, key: impl Fn(usize) -> Option<Key>) -> Groups {
+    let mut keys: Vec<Key> = Vec::new();
+    let of = (0..rows)
+        .map(|row| {
+            let Some(key) = key(row) else { return NONE };
+            let from = keys.len().saturating_sub(RECENT);
+            if let Some(place) = keys[from..].iter().rposition(|known| *known == key) {
+                return (from + place) as u32;
+            }
+            keys.push(key);
+            keys.len() as u32 - 1
+        })
+        .collect();
+    Groups { of, also: None, keys: Some(keys) }
+}
