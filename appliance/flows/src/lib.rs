@@ -9,6 +9,7 @@ pub mod filter;
 mod flow;
 mod hash;
 pub mod query;
+pub mod rollup;
 pub mod world;
 
 pub use flow::{Direction, Flow, Nat};

@@ -35,6 +35,16 @@ enum At {
     Frame(usize),
 }
 
+impl Entry {
+    /// The number of the block within its day; None while its flows are in the tail.
+    pub fn block(&self) -> Option<i64> {
+        match self.at {
+            At::Row(id) => Some(id),
+            At::Frame(_) => None,
+        }
+    }
+}
+
 impl Day {
     /// Opens a day.
     pub fn open(file: &DayFile) -> Result<Self, DaysError> {

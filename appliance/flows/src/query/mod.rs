@@ -24,6 +24,7 @@ pub use group::{Dimension, Key};
 pub use list::{Cursor, ListQuery, Listed};
 pub use search::{Confidence, Found, SearchQuery};
 pub use series::{Point, Series, SeriesQuery};
+pub(crate) use share::share;
 pub use sums::{Measure, Sums};
 pub use top::{Top, TopQuery, TopRow};
 

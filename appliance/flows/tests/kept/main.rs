@@ -5,4 +5,5 @@ mod days;
 mod filter;
 mod oracle;
 mod query;
+mod rollup;
 mod traffic;

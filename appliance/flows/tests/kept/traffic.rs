@@ -86,7 +86,8 @@ impl Traffic {
         Ipv4Addr::from_bits(0xc0a8_0000 + 10 + number as u32).into()
     }
 
-    fn remote(number: usize, v6: bool) -> IpAddr {
+    /// A remote address in either family.
+    pub(crate) fn remote(number: usize, v6: bool) -> IpAddr {
         let bits = Dice(0x5eed_0000_0000 + number as u64).roll();
         if v6 {
             let low = Dice(bits).roll();
