@@ -26,6 +26,7 @@ impl Seeded {
 impl BuildHasher for Seeded {
     type Hasher = Fold;
 
+    #[inline]
     fn build_hasher(&self) -> Fold {
         Fold { state: self.0, seed: self.0 }
     }
@@ -46,6 +47,7 @@ impl Fold {
 }
 
 impl Hasher for Fold {
+    #[inline]
     fn finish(&self) -> u64 {
         self.state ^ self.state >> 32
     }
@@ -57,31 +59,38 @@ impl Hasher for Fold {
         }
     }
 
+    #[inline]
     fn write_u8(&mut self, n: u8) {
         self.mix(u64::from(n));
     }
 
+    #[inline]
     fn write_u16(&mut self, n: u16) {
         self.mix(u64::from(n));
     }
 
+    #[inline]
     fn write_u32(&mut self, n: u32) {
         self.mix(u64::from(n));
     }
 
+    #[inline]
     fn write_u64(&mut self, n: u64) {
         self.mix(n);
     }
 
+    #[inline]
     fn write_u128(&mut self, n: u128) {
         self.mix(n as u64);
         self.mix((n >> 64) as u64);
     }
 
+    #[inline]
     fn write_usize(&mut self, n: usize) {
         self.mix(n as u64);
     }
 
+    #[inline]
     fn write_isize(&mut self, n: isize) {
         self.mix(n as u64);
     }

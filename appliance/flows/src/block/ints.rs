@@ -10,6 +10,12 @@ const ALIKE: u8 = 0;
 const WIDTH: u8 = 1;
 const MAGNITUDE: u8 = 2;
 const FREQUENT: u8 = 3;
+/// As [`MAGNITUDE`], in four parts that are read at the same time, because each number must be read
+/// before it is known where the next begins.
+const QUARTERS: u8 = 4;
+
+/// Columns of so many numbers are kept in quarters.
+const WORTH_QUARTERS: usize = 1_024;
 
 /// Numbers below this are symbols of their own.
 const DIRECT: u64 = 16;
@@ -96,30 +102,48 @@ fn encode_plain(values: &[u64], out: &mut Vec<u8>) {
                 + u64::from(*length > 0) * LENGTH_BITS
         })
         .sum();
-    let mut bits = BitWriter::default();
     if u64::from(width) * values.len() as u64 <= cost {
+        let mut bits = BitWriter::default();
         out.extend([WIDTH, width as u8]);
         write_varint(lowest, out);
         for value in values {
             bits.push(value - lowest, width);
         }
-    } else {
-        out.push(MAGNITUDE);
-        huffman::write_lengths(&lengths, &mut bits);
-        let codes = huffman::codes(&lengths);
-        for value in values {
-            let symbol = symbol(*value);
-            let (length, extra) = (u32::from(lengths[symbol]), extra(symbol));
-            let rest = value & ((1 << extra) - 1);
-            if length + extra <= 32 {
-                bits.push(u64::from(codes[symbol]) | rest << length, length + extra);
-            } else {
-                bits.push(u64::from(codes[symbol]), length);
-                bits.push(rest, extra);
-            }
+        out.extend(bits.finish());
+        return;
+    }
+    let mut head = BitWriter::default();
+    huffman::write_lengths(&lengths, &mut head);
+    let codes = huffman::codes(&lengths);
+    let parts = if values.len() >= WORTH_QUARTERS { 4 } else { 1 };
+    out.push(if parts == 4 { QUARTERS } else { MAGNITUDE });
+    let head = head.finish();
+    write_varint(head.len() as u64, out);
+    out.extend(head);
+    let written: Vec<Vec<u8>> = values
+        .chunks(values.len().div_ceil(parts))
+        .map(|part| write_magnitudes(part, &lengths, &codes))
+        .collect();
+    for part in written.iter().take(parts - 1) {
+        write_varint(part.len() as u64, out);
+    }
+    out.extend(written.concat());
+}
+
+fn write_magnitudes(values: &[u64], lengths: &[u8], codes: &[u16]) -> Vec<u8> {
+    let mut bits = BitWriter::default();
+    for value in values {
+        let symbol = symbol(*value);
+        let (length, extra) = (u32::from(lengths[symbol]), extra(symbol));
+        let rest = value & ((1 << extra) - 1);
+        if length + extra <= 32 {
+            bits.push(u64::from(codes[symbol]) | rest << length, length + extra);
+        } else {
+            bits.push(u64::from(codes[symbol]), length);
+            bits.push(rest, extra);
         }
     }
-    out.extend(bits.finish());
+    bits.finish()
 }
 
 /// The symbol of a number: itself, or its power of two and the three bits below the highest.
@@ -136,11 +160,6 @@ fn symbol(value: u64) -> usize {
 #[inline]
 fn extra(symbol: usize) -> u32 {
     if symbol < 16 { 0 } else { (symbol as u32 - 16) / 8 + 1 }
-}
-
-/// The lowest number of a symbol.
-fn base(symbol: usize) -> u64 {
-    if symbol < 16 { symbol as u64 } else { (8 + (symbol as u64 & 7)) << extra(symbol) }
 }
 
 /// Reads `count` numbers, which must be all that there is.
@@ -188,42 +207,95 @@ fn decode_plain(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
             bits.finish()?;
             Ok(values)
         }
-        MAGNITUDE => decode_magnitudes(data, count),
+        MAGNITUDE => decode_magnitudes(data, count, 1),
+        QUARTERS => decode_magnitudes(data, count, 4),
         _ => Err(BlockError::Number),
     }
 }
 
-fn decode_magnitudes(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
+fn decode_magnitudes(mut data: &[u8], count: usize, parts: usize) -> Result<Vec<u64>, BlockError> {
     // Every number takes a bit at least: what promises more is refused before it takes memory.
     if count > data.len() * 8 {
         return Err(BlockError::Short);
     }
-    let mut bits = BitReader::new(data);
-    let table = huffman::read_table(&mut bits, SYMBOLS)?;
-    let meanings: Vec<(u64, u8, u8)> = table
-        .entries
-        .iter()
-        .map(|entry| {
-            let symbol = usize::from(entry >> 4);
-            (base(symbol), (entry & 15) as u8, extra(symbol) as u8)
-        })
-        .collect();
-    let mask = (1_u64 << table.width) - 1;
-    let mut values = Vec::with_capacity(count);
-    for _ in 0..count {
-        let word = bits.peek();
-        let (base, length, extra) = meanings[(word & mask) as usize];
-        let (length, extra) = (u32::from(length), u32::from(extra));
-        if length + extra <= 57 {
-            values.push(base + ((word >> length) & ((1 << extra) - 1)));
-            bits.skip(length + extra);
-        } else {
-            bits.skip(length);
-            values.push(base + bits.take(extra));
+    let mut head = BitReader::new(super::nested(&mut data)?);
+    let table = Meanings::new(&huffman::read_table(&mut head, SYMBOLS)?);
+    head.finish()?;
+    let mut values = vec![0; count];
+    if parts == 1 {
+        let mut bits = BitReader::new(data);
+        for value in &mut values {
+            *value = table.next(&mut bits);
         }
+        bits.finish()?;
+        return Ok(values);
     }
-    bits.finish()?;
+    let mut lengths = [0; 3];
+    for length in &mut lengths {
+        *length = usize::try_from(read_varint(&mut data)?).map_err(|_| BlockError::Short)?;
+    }
+    let mut split = |length: usize| {
+        let (part, rest) = data.split_at_checked(length).ok_or(BlockError::Short)?;
+        data = rest;
+        Ok(BitReader::new(part))
+    };
+    let (mut a, mut b, mut c) = (split(lengths[0])?, split(lengths[1])?, split(lengths[2])?);
+    let mut d = BitReader::new(data);
+    let mut quarters = values.chunks_mut(count.div_ceil(4).max(1));
+    let mut quarter = || quarters.next().unwrap_or_default();
+    let (first, second, third, fourth) = (quarter(), quarter(), quarter(), quarter());
+    let short = fourth.len();
+    for (((one, two), three), four) in
+        first.iter_mut().zip(&mut *second).zip(&mut *third).zip(&mut *fourth)
+    {
+        *one = table.next(&mut a);
+        *two = table.next(&mut b);
+        *three = table.next(&mut c);
+        *four = table.next(&mut d);
+    }
+    // The last part may be shorter by up to three.
+    for (part, bits) in [(first, &mut a), (second, &mut b), (third, &mut c)] {
+        for value in part.iter_mut().skip(short) {
+            *value = table.next(bits);
+        }
+        bits.finish()?;
+    }
+    d.finish()?;
     Ok(values)
+}
+
+/// What the next bits mean: the highest bits of a number, how many bits of its code and how many
+/// that follow it, as three octets of one entry, so that the table stays small.
+struct Meanings {
+    entries: Vec<u32>,
+    mask: u64,
+}
+
+impl Meanings {
+    fn new(table: &huffman::Table) -> Self {
+        let meaning = |entry: &u16| {
+            let symbol = usize::from(entry >> 4);
+            let top = if symbol < 16 { symbol } else { 8 + (symbol & 7) };
+            (top as u32) << 16 | extra(symbol) << 8 | u32::from(entry & 15)
+        };
+        let entries = table.entries.iter().map(meaning).collect();
+        Self { entries, mask: (1 << table.width) - 1 }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "four times in one loop, which it must not call from")]
+    fn next(&self, bits: &mut BitReader<'_>) -> u64 {
+        let word = bits.peek();
+        let entry = self.entries[(word & self.mask) as usize];
+        let (length, extra) = (entry & 0xff, entry >> 8 & 0xff);
+        let top = u64::from(entry >> 16) << extra;
+        if length + extra <= 57 {
+            bits.skip(length + extra);
+            return top | (word >> length & ((1 << extra) - 1));
+        }
+        bits.skip(length);
+        top | bits.take(extra)
+    }
 }
 
 /// Appends a number, seven bits an octet, the lowest first.
@@ -280,7 +352,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_column_comes_back_as_it_was(values in prop::collection::vec(number(), 0..400), frequent: bool) {
+        fn a_column_comes_back_as_it_was(values in prop::collection::vec(number(), 0..400), frequent: bool, times in 1_usize..9) {
+            let values = values.repeat(times);
             let mut data = Vec::new();
             encode(&values, frequent, &mut data);
             prop_assert_eq!(decode(&data, values.len()).unwrap(), values);
@@ -299,6 +372,7 @@ mod tests {
 
     #[test]
     fn every_symbol_starts_where_the_one_before_ended() {
+        let base = |n: usize| if n < 16 { n as u64 } else { (8 + (n as u64 & 7)) << extra(n) };
         for symbol in 1..SYMBOLS {
             assert_eq!(base(symbol), base(symbol - 1) + (1 << extra(symbol - 1)), "{symbol}");
             assert_eq!(super::symbol(base(symbol)), symbol);

@@ -1,6 +1,7 @@
 //! Rows get the number of their group: small within a block, whatever is asked for. Rows lie in the
 //! order of their ends, protocol and ports, so that groups by those are runs and need no look-up.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use super::rows::Rows;
@@ -45,7 +46,7 @@ pub enum Dimension {
 }
 
 /// What a group has in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// An address.
     Address(IpAddr),
@@ -65,6 +66,39 @@ pub enum Key {
     Pair(IpAddr, IpAddr),
     /// Source, destination, their ports, and protocol.
     Tuple(IpAddr, IpAddr, u16, u16, u8),
+}
+
+/// A word or two a key, where the derived one takes a call for each octet.
+impl Hash for Key {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let address = |state: &mut H, address: IpAddr| match address {
+            IpAddr::V4(v4) => state.write_u64(v4.to_bits().into()),
+            IpAddr::V6(v6) => state.write_u128(v6.to_bits()),
+        };
+        match *self {
+            Self::Address(one) => address(state, one),
+            Self::Port(port) => state.write_u64(port.into()),
+            Self::Protocol(protocol) => state.write_u64(protocol.into()),
+            Self::Service(protocol, port) => {
+                state.write_u64(u64::from(protocol) << 16 | u64::from(port));
+            }
+            Self::Interface(number) | Self::System(number) => state.write_u64(number.into()),
+            Self::Country(code) => {
+                state.write_u64(code.map_or(0, |code| u16::from_be_bytes(code).into()));
+            }
+            Self::Pair(one, other) => {
+                address(state, one);
+                address(state, other);
+            }
+            Self::Tuple(one, other, from, to, protocol) => {
+                address(state, one);
+                address(state, other);
+                let ports = u64::from(from) << 16 | u64::from(to);
+                state.write_u64(ports << 8 | u64::from(protocol));
+            }
+        }
+    }
 }
 
 /// The group of each row by a small number, or [`NONE`].
