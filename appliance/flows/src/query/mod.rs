@@ -149,11 +149,11 @@ impl Evidence {
 }
 
 fn check(range: Range, now: Timestamp) -> Result<(), QueryError> {
-    if range.to < range.from {
-        return Err(QueryError::Backwards { from: range.from, to: range.to });
-    }
     if range.from > now {
         return Err(QueryError::Future { from: range.from, now });
+    }
+    if range.to < range.from {
+        return Err(QueryError::Backwards { from: range.from, to: range.to });
     }
     Ok(())
 }

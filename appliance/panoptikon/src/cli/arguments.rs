@@ -100,6 +100,7 @@ pub(super) fn command() -> Command {
             Command::new("stop").about("End the running appliance"),
             update(),
             router(),
+            flows(),
             vyos(),
             Command::new("check-config").about(
                 "Check the configuration without starting, and show where each value comes from",
@@ -174,6 +175,13 @@ fn update() -> Command {
         .arg(flag("resume", "Go on with an update that was interrupted"))
         .arg(flag("force", "Do not ask").short('f').requires("rollback"))
         .group(ArgGroup::new("deed").args(["file", "list", "rollback", "resume"]).required(true))
+}
+
+fn flows() -> Command {
+    Command::new("flows")
+        .about("Read flows out of files, without the appliance")
+        .subcommand_required(true)
+        .subcommand(super::flows_query::command())
 }
 
 fn vyos() -> Command {
