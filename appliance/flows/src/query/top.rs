@@ -138,9 +138,10 @@ fn sum(
 }
 
 /// All groups so far, bounded. What is looked up lies apart from what is summed, so that more of it
-/// is in the processor's caches; the commonest keys by far, addresses of IPv4, take eight octets.
+/// is in the processor's caches; the commonest keys by far, addresses, are looked up by their bits.
 struct Table {
     v4: FastMap<u32, u32>,
+    v6: FastMap<u128, u32>,
     others: FastMap<Key, u32>,
     groups: Vec<TopRow>,
     measure: Measure,
@@ -151,8 +152,8 @@ struct Table {
 
 impl Table {
     fn new(measure: Measure, most: usize) -> Self {
-        let (v4, others) = (FastMap::default(), FastMap::default());
-        Self { v4, others, groups: Vec::new(), measure, most, floor: 0 }
+        let (v4, v6, others) = Default::default();
+        Self { v4, v6, others, groups: Vec::new(), measure, most, floor: 0 }
     }
 
     fn merge(&mut self, rows: &Rows<'_>, groups: &Groups, sums: &[Sums]) {
@@ -175,6 +176,7 @@ impl Table {
         let next = self.groups.len() as u32;
         let place = match key {
             Key::Address(IpAddr::V4(v4)) => *self.v4.entry(v4.to_bits()).or_insert(next),
+            Key::Address(IpAddr::V6(v6)) => *self.v6.entry(v6.to_bits()).or_insert(next),
             key => *self.others.entry(key).or_insert(next),
         };
         if let Some(group) = self.groups.get_mut(place as usize) {
@@ -198,10 +200,12 @@ impl Table {
         self.groups.retain(|group| bound(group) > border);
         self.floor = self.floor.max(border);
         self.v4.clear();
+        self.v6.clear();
         self.others.clear();
         for (place, group) in (0..).zip(&self.groups) {
             match group.key {
                 Key::Address(IpAddr::V4(v4)) => self.v4.insert(v4.to_bits(), place),
+                Key::Address(IpAddr::V6(v6)) => self.v6.insert(v6.to_bits(), place),
                 key => self.others.insert(key, place),
             };
         }
