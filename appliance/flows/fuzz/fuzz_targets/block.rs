@@ -3,7 +3,7 @@
 //! right, so that what is behind them is reached.
 
 use libfuzzer_sys::fuzz_target;
-use panoptikon_flows::block::{Dictionary, MAX_ROWS, Reader, encode};
+use panoptikon_flows_fuzz::block::{Dictionary, MAX_ROWS, Reader, encode};
 
 fuzz_target!(|data: &[u8]| {
     let Some((length, data)) = data.split_first_chunk::<2>() else { return };
