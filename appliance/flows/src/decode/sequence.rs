@@ -1,0 +1,190 @@
+//! Sequence numbers: in come those of messages and how much each held, out goes what never came.
+//! Loss, reordering and a restart are told apart.
+
+/// What the numbers count. Exporters disagree with the standard; which it is, is found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Messages, as v9 and sFlow have it.
+    Messages,
+    /// Records, as v5 and IPFIX have it.
+    Records,
+}
+
+/// The state of one sequence.
+#[derive(Debug, Clone)]
+pub(crate) struct Sequence {
+    unit: Unit,
+    /// By messages and by records; `None` where the last message could not be counted.
+    next: [Option<u32>; 2],
+    started: bool,
+    /// Messages in a row that fit the other unit only, and the loss that was believed meanwhile.
+    other: u8,
+    other_lost: u64,
+    /// Where the last late message ended, and how many came so in a row.
+    late_next: u32,
+    late_run: u8,
+}
+
+/// What one message told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Told {
+    /// Change of what is lost; negative when something late arrived.
+    pub(crate) lost: i64,
+    pub(crate) late: bool,
+    pub(crate) restarted: bool,
+}
+
+/// A larger gap is a restart: nobody loses this much and goes on.
+const LARGEST_GAP: i32 = 1 << 24;
+/// A message further behind is a restart, not a late one.
+const LATEST: i32 = 1 << 16;
+/// So many messages in a row behind, each following the other, are a restart.
+const LATE_RUN: u8 = 3;
+/// So many messages in a row that only the other unit explains change the unit.
+const OTHER_UNIT: u8 = 3;
+
+impl Sequence {
+    pub(crate) const fn new(unit: Unit) -> Self {
+        Self {
+            unit,
+            next: [None; 2],
+            started: false,
+            other: 0,
+            other_lost: 0,
+            late_next: 0,
+            late_run: 0,
+        }
+    }
+
+    /// Takes the number of a message that held this many records, if that is known.
+    pub(crate) fn take(&mut self, number: u32, records: Option<u32>, restarted: bool) -> Told {
+        let was_started = std::mem::replace(&mut self.started, true);
+        if restarted || !was_started {
+            self.follow(number, records);
+            return Told { restarted: was_started, ..Told::default() };
+        }
+        let (own, other) = match self.unit {
+            Unit::Messages => (self.next[0], self.next[1]),
+            Unit::Records => (self.next[1], self.next[0]),
+        };
+        let Some(expected) = own else {
+            self.follow(number, records);
+            return Told::default();
+        };
+        let gap = number.wrapping_sub(expected).cast_signed();
+        if gap == 0 {
+            (self.other, self.other_lost) = (0, 0);
+            self.follow(number, records);
+            return Told::default();
+        }
+        if other == Some(number) {
+            return self.doubt(number, records, gap);
+        }
+        (self.other, self.other_lost) = (0, 0);
+        if gap < 0 && gap > -LATEST {
+            let follows = self.late_run > 0 && self.late_next == number;
+            self.late_run = if follows { self.late_run + 1 } else { 1 };
+            let size = self.size(records);
+            self.late_next = number.wrapping_add(size);
+            if self.late_run < LATE_RUN {
+                return Told { lost: -i64::from(size), late: true, restarted: false };
+            }
+        } else if gap > 0 && gap < LARGEST_GAP {
+            self.follow(number, records);
+            return Told { lost: i64::from(gap), ..Told::default() };
+        }
+        self.follow(number, records);
+        Told { restarted: true, ..Told::default() }
+    }
+
+    fn doubt(&mut self, number: u32, records: Option<u32>, gap: i32) -> Told {
+        self.other += 1;
+        let lost = if gap > 0 && gap < LARGEST_GAP { i64::from(gap) } else { 0 };
+        self.other_lost += lost.unsigned_abs();
+        self.follow(number, records);
+        if self.other < OTHER_UNIT {
+            return Told { lost, ..Told::default() };
+        }
+        self.unit = match self.unit {
+            Unit::Messages => Unit::Records,
+            Unit::Records => Unit::Messages,
+        };
+        let believed = i64::try_from(self.other_lost).unwrap_or(0);
+        (self.other, self.other_lost) = (0, 0);
+        Told { lost: lost - believed, ..Told::default() }
+    }
+
+    fn size(&self, records: Option<u32>) -> u32 {
+        match self.unit {
+            Unit::Messages => 1,
+            Unit::Records => records.unwrap_or(0),
+        }
+    }
+
+    fn follow(&mut self, number: u32, records: Option<u32>) {
+        self.late_run = 0;
+        let by_records = records.map(|records| number.wrapping_add(records));
+        self.next = [Some(number.wrapping_add(1)), by_records];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(unit: Unit, messages: &[(u32, u32)]) -> i64 {
+        let mut sequence = Sequence::new(unit);
+        messages.iter().map(|(number, held)| sequence.take(*number, Some(*held), false).lost).sum()
+    }
+
+    #[test]
+    fn what_follows_is_not_lost_also_across_the_end_of_the_numbers() {
+        assert_eq!(lost(Unit::Records, &[(u32::MAX - 9, 30), (20, 30), (50, 1), (51, 1)]), 0);
+        assert_eq!(lost(Unit::Messages, &[(u32::MAX, 7), (0, 9), (1, 3)]), 0);
+    }
+
+    #[test]
+    fn a_gap_is_lost_and_comes_back_when_it_was_only_late() {
+        assert_eq!(lost(Unit::Records, &[(0, 30), (90, 30)]), 60);
+        assert_eq!(lost(Unit::Records, &[(0, 30), (60, 30), (30, 30), (90, 30)]), 0);
+        assert_eq!(lost(Unit::Messages, &[(1, 30), (4, 30), (2, 30), (3, 30), (5, 4)]), 0);
+    }
+
+    #[test]
+    fn a_restart_loses_nothing() {
+        assert_eq!(lost(Unit::Records, &[(4_000_000, 30), (0, 30), (30, 30)]), 0);
+        assert_eq!(lost(Unit::Records, &[(5, 30), (3_000_000_000, 30), (3_000_000_030, 1)]), 0);
+        let mut sequence = Sequence::new(Unit::Messages);
+        sequence.take(100, Some(1), false);
+        let told = sequence.take(7, Some(1), true);
+        assert_eq!(told, Told { lost: 0, late: false, restarted: true });
+    }
+
+    #[test]
+    fn a_restart_a_little_behind_is_noticed_after_three_messages() {
+        let mut sequence = Sequence::new(Unit::Records);
+        sequence.take(300, Some(10), false);
+        let told: Vec<bool> = [(0, 10), (10, 10), (20, 10), (30, 10), (50, 1)]
+            .map(|(number, held)| sequence.take(number, Some(held), false).restarted)
+            .to_vec();
+        assert_eq!(told, [false, false, true, false, false]);
+    }
+
+    #[test]
+    fn an_exporter_that_counts_records_in_v9_loses_nothing() {
+        let messages: Vec<(u32, u32)> = (0..20).map(|n| (n * 25, 25)).collect();
+        assert_eq!(lost(Unit::Messages, &messages), 0);
+        // And then something truly lost.
+        let mut gap = messages.clone();
+        gap.push((600, 25));
+        assert_eq!(lost(Unit::Messages, &gap), 100);
+    }
+
+    #[test]
+    fn after_a_message_of_unknown_size_nothing_is_guessed() {
+        let mut sequence = Sequence::new(Unit::Records);
+        sequence.take(0, None, false);
+        assert_eq!(sequence.take(70, Some(10), false), Told::default());
+        assert_eq!(sequence.take(81, Some(10), false).lost, 1);
+    }
+}
