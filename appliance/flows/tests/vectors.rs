@@ -42,10 +42,10 @@ fn decode(files: &[&str]) -> (ExporterStats, Kept) {
     let mut decoder = Decoder::default();
     let mut kept = Kept::default();
     for file in files {
-        let bytes = std::fs::read(folder().join(file)).unwrap();
+        let bytes = std::fs::read(folder().join(file)).expect(file);
         decoder.datagram(EXPORTER, Timestamp::from_secs(1_500_000_000), &bytes, &mut kept);
     }
-    let stats = decoder.exporters().next().unwrap().1.clone();
+    let stats = decoder.exporters().next().expect("an exporter").1.clone();
     (stats, kept)
 }
 

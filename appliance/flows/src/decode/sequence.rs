@@ -6,20 +6,24 @@
 pub(crate) enum Unit {
     /// Messages, as v9 and sFlow have it.
     Messages,
-    /// Records, as v5 and IPFIX have it.
+    /// Records before the message, as v5 and IPFIX have it.
     Records,
+    /// Records up to the end of the message, as softflowd has it in IPFIX.
+    RecordsWithOwn,
 }
+
+const UNITS: [Unit; 3] = [Unit::Messages, Unit::Records, Unit::RecordsWithOwn];
 
 /// The state of one sequence.
 #[derive(Debug, Clone)]
 pub(crate) struct Sequence {
     unit: Unit,
-    /// By messages and by records; `None` where the last message could not be counted.
-    next: [Option<u32>; 2],
-    started: bool,
-    /// Messages in a row that fit the other unit only, and the loss that was believed meanwhile.
-    other: u8,
-    other_lost: u64,
+    /// The number of the last message and how many records it held, if that could be counted.
+    last: Option<(u32, Option<u32>)>,
+    /// For each unit, how many messages in a row it explains.
+    explains: [u8; UNITS.len()],
+    /// Loss that was believed while another unit explained the numbers.
+    doubtful: i64,
     /// Where the last late message ended, and how many came so in a row.
     late_next: u32,
     late_run: u8,
@@ -40,17 +44,16 @@ const LARGEST_GAP: i32 = 1 << 24;
 const LATEST: i32 = 1 << 16;
 /// So many messages in a row behind, each following the other, are a restart.
 const LATE_RUN: u8 = 3;
-/// So many messages in a row that only the other unit explains change the unit.
+/// So many messages in a row that another unit explains change the unit.
 const OTHER_UNIT: u8 = 3;
 
 impl Sequence {
     pub(crate) const fn new(unit: Unit) -> Self {
         Self {
             unit,
-            next: [None; 2],
-            started: false,
-            other: 0,
-            other_lost: 0,
+            last: None,
+            explains: [0; UNITS.len()],
+            doubtful: 0,
             late_next: 0,
             late_run: 0,
         }
@@ -58,33 +61,52 @@ impl Sequence {
 
     /// Takes the number of a message that held this many records, if that is known.
     pub(crate) fn take(&mut self, number: u32, records: Option<u32>, restarted: bool) -> Told {
-        let was_started = std::mem::replace(&mut self.started, true);
-        if restarted || !was_started {
+        let before = self.last;
+        if restarted || before.is_none() {
             self.follow(number, records);
-            return Told { restarted: was_started, ..Told::default() };
+            return Told { restarted: before.is_some(), ..Told::default() };
         }
-        let (own, other) = match self.unit {
-            Unit::Messages => (self.next[0], self.next[1]),
-            Unit::Records => (self.next[1], self.next[0]),
-        };
-        let Some(expected) = own else {
+        let gaps = UNITS.map(|unit| self.gap(unit, number, records));
+        for (explains, gap) in self.explains.iter_mut().zip(gaps) {
+            *explains = if gap == Some(0) { explains.saturating_add(1) } else { 0 };
+        }
+        let own = gaps.get(self.unit as usize).copied().flatten();
+        let Some(gap) = own else {
             self.follow(number, records);
             return Told::default();
         };
-        let gap = number.wrapping_sub(expected).cast_signed();
         if gap == 0 {
-            (self.other, self.other_lost) = (0, 0);
+            // Unless another unit goes on to explain as much.
+            if gaps.iter().filter(|gap| **gap == Some(0)).count() == 1 {
+                self.doubtful = 0;
+            }
             self.follow(number, records);
             return Told::default();
         }
-        if other == Some(number) {
+        if gaps.contains(&Some(0)) {
             return self.doubt(number, records, gap);
         }
-        (self.other, self.other_lost) = (0, 0);
+        self.doubtful = 0;
+        self.miss(number, records, gap)
+    }
+
+    /// How far a number is from what was expected; `None` if nothing could be expected.
+    fn gap(&self, unit: Unit, number: u32, records: Option<u32>) -> Option<i32> {
+        let (last, held) = self.last?;
+        let gap = match unit {
+            Unit::Messages => number.wrapping_sub(last).wrapping_sub(1),
+            Unit::Records => number.wrapping_sub(last).wrapping_sub(held?),
+            Unit::RecordsWithOwn => number.wrapping_sub(records?).wrapping_sub(last),
+        };
+        Some(gap.cast_signed())
+    }
+
+    /// A message that is not the next one by any count.
+    fn miss(&mut self, number: u32, records: Option<u32>, gap: i32) -> Told {
         if gap < 0 && gap > -LATEST {
             let follows = self.late_run > 0 && self.late_next == number;
             self.late_run = if follows { self.late_run + 1 } else { 1 };
-            let size = self.size(records);
+            let size = if self.unit == Unit::Messages { 1 } else { records.unwrap_or(0) };
             self.late_next = number.wrapping_add(size);
             if self.late_run < LATE_RUN {
                 return Told { lost: -i64::from(size), late: true, restarted: false };
@@ -97,34 +119,22 @@ impl Sequence {
         Told { restarted: true, ..Told::default() }
     }
 
+    /// A message that another unit would explain.
     fn doubt(&mut self, number: u32, records: Option<u32>, gap: i32) -> Told {
-        self.other += 1;
         let lost = if gap > 0 && gap < LARGEST_GAP { i64::from(gap) } else { 0 };
-        self.other_lost += lost.unsigned_abs();
         self.follow(number, records);
-        if self.other < OTHER_UNIT {
-            return Told { lost, ..Told::default() };
+        let found = UNITS.iter().zip(self.explains).find(|(_, run)| *run >= OTHER_UNIT);
+        if let Some((unit, _)) = found {
+            self.unit = *unit;
+            return Told { lost: -std::mem::take(&mut self.doubtful), ..Told::default() };
         }
-        self.unit = match self.unit {
-            Unit::Messages => Unit::Records,
-            Unit::Records => Unit::Messages,
-        };
-        let believed = i64::try_from(self.other_lost).unwrap_or(0);
-        (self.other, self.other_lost) = (0, 0);
-        Told { lost: lost - believed, ..Told::default() }
-    }
-
-    fn size(&self, records: Option<u32>) -> u32 {
-        match self.unit {
-            Unit::Messages => 1,
-            Unit::Records => records.unwrap_or(0),
-        }
+        self.doubtful += lost;
+        Told { lost, ..Told::default() }
     }
 
     fn follow(&mut self, number: u32, records: Option<u32>) {
         self.late_run = 0;
-        let by_records = records.map(|records| number.wrapping_add(records));
-        self.next = [Some(number.wrapping_add(1)), by_records];
+        self.last = Some((number, records));
     }
 }
 
@@ -178,6 +188,26 @@ mod tests {
         let mut gap = messages.clone();
         gap.push((600, 25));
         assert_eq!(lost(Unit::Messages, &gap), 100);
+    }
+
+    #[test]
+    fn an_exporter_whose_number_includes_its_own_records_loses_nothing() {
+        // As softflowd 1.1.0 sent them.
+        let messages =
+            [(19, 19), (46, 27), (73, 27), (100, 27), (131, 31), (159, 28), (187, 28), (215, 28)];
+        assert_eq!(lost(Unit::Records, &messages), 0);
+        let sizes = [12, 3, 9, 30, 1, 7, 7, 20, 4];
+        let mut sum = 0;
+        let uneven = sizes.map(|size| {
+            sum += size;
+            (sum, size)
+        });
+        assert_eq!(lost(Unit::Records, &uneven), 0);
+        let mut sequence = Sequence::new(Unit::Records);
+        uneven.iter().for_each(|(number, held)| {
+            sequence.take(*number, Some(*held), false);
+        });
+        assert_eq!(sequence.take(sum + 50 + 10, Some(10), false).lost, 50);
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub struct ExporterStats {
     pub evicted: u64,
     /// Sets kept until their template comes.
     pub held: u64,
+    /// Sets that were kept and decoded when their template came.
+    pub replayed: u64,
     /// Sets dropped because their template never came.
     pub undecoded: u64,
     /// Samples that an sFlow agent could not send.

@@ -70,6 +70,7 @@ impl Waiting {
     ) -> Vec<Held> {
         self.expire(now, total, stats);
         let taken: Vec<Held> = self.sets.extract_if(.., |held| held.template == template).collect();
+        stats.replayed += taken.len() as u64;
         *total -= taken.iter().map(Held::cost).sum::<usize>().min(*total);
         taken
     }

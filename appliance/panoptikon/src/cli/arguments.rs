@@ -100,6 +100,7 @@ pub(super) fn command() -> Command {
             Command::new("stop").about("End the running appliance"),
             update(),
             router(),
+            flows(),
             vyos(),
             Command::new("check-config").about(
                 "Check the configuration without starting, and show where each value comes from",
@@ -174,6 +175,29 @@ fn update() -> Command {
         .arg(flag("resume", "Go on with an update that was interrupted"))
         .arg(flag("force", "Do not ask").short('f').requires("rollback"))
         .group(ArgGroup::new("deed").args(["file", "list", "rollback", "resume"]).required(true))
+}
+
+fn flows() -> Command {
+    Command::new("flows")
+        .about("Read export traffic of flows out of captures, without the appliance")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("decode")
+                .about("Print every flow record in a capture as a line of JSON")
+                .long_about(
+                    "Prints every flow record of NetFlow v5, v9, IPFIX and sFlow v5 in a capture, \
+                     as a line of JSON: what all flows have in common, octets and packets scaled \
+                     by the sampling, then each field as it came by its IANA name. What was \
+                     malformed or could not be decoded is counted on standard error.",
+                )
+                .arg(
+                    Arg::new("FILE")
+                        .value_name("FILE")
+                        .required(true)
+                        .value_hint(ValueHint::FilePath)
+                        .help("A capture, pcap or pcapng; - reads standard input"),
+                ),
+        )
 }
 
 fn vyos() -> Command {

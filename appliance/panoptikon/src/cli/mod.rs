@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bundle;
+mod flows;
 mod follow;
 mod health;
 mod offline;
@@ -123,6 +124,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     match name {
+        "flows" => return flows::run(matches),
         "vyos" => return vyos::run(matches),
         "vyos-register" | "vyos-unregister" => return vyos_files::register(name, matches),
         _ => {}
