@@ -76,6 +76,7 @@ pub(crate) fn decode(header: &Header, bytes: &[u8], domain: &mut Domain, pass: &
     if cut {
         pass.stats.count(Malformed::Length);
     }
+    let mut options = 0_u64;
     let mut records = if cut { None } else { Some(0_u32) };
     while let Some(next) = next_set(&mut reader) {
         let (id, body) = match next {
@@ -92,12 +93,14 @@ pub(crate) fn decode(header: &Header, bytes: &[u8], domain: &mut Domain, pass: &
             // Nobody uses the numbers between; what they hold is left alone.
             (_, 0..=255) => pass.stats.count(Malformed::Set),
             (_, id) => {
+                let before = pass.stats.options;
                 let held = domain.data(id, body, pass);
+                options += pass.stats.options - before;
                 records = records.zip(held).map(|(sum, held)| sum.saturating_add(held));
             }
         }
     }
-    let told = domain.sequence.take(header.sequence, records, restarted);
+    let told = domain.sequence.take(header.sequence, records, options as u32, restarted);
     pass.sequence(told);
 }
 

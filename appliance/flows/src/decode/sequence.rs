@@ -8,7 +8,8 @@ pub(crate) enum Unit {
     Messages,
     /// Records before the message, as v5 and IPFIX have it.
     Records,
-    /// Records up to the end of the message, as softflowd has it in IPFIX.
+    /// Records up to the end of the message, those of options left out, as softflowd has it in
+    /// IPFIX.
     RecordsWithOwn,
 }
 
@@ -60,13 +61,21 @@ impl Sequence {
     }
 
     /// Takes the number of a message that held this many records, if that is known.
-    pub(crate) fn take(&mut self, number: u32, records: Option<u32>, restarted: bool) -> Told {
+    /// `options` of them were no traffic.
+    pub(crate) fn take(
+        &mut self,
+        number: u32,
+        records: Option<u32>,
+        options: u32,
+        restarted: bool,
+    ) -> Told {
         let before = self.last;
         if restarted || before.is_none() {
             self.follow(number, records);
             return Told { restarted: before.is_some(), ..Told::default() };
         }
-        let gaps = UNITS.map(|unit| self.gap(unit, number, records));
+        let own = records.map(|records| records.saturating_sub(options));
+        let gaps = UNITS.map(|unit| self.gap(unit, number, own));
         for (explains, gap) in self.explains.iter_mut().zip(gaps) {
             *explains = if gap == Some(0) { explains.saturating_add(1) } else { 0 };
         }
@@ -91,12 +100,12 @@ impl Sequence {
     }
 
     /// How far a number is from what was expected; `None` if nothing could be expected.
-    fn gap(&self, unit: Unit, number: u32, records: Option<u32>) -> Option<i32> {
+    fn gap(&self, unit: Unit, number: u32, own: Option<u32>) -> Option<i32> {
         let (last, held) = self.last?;
         let gap = match unit {
             Unit::Messages => number.wrapping_sub(last).wrapping_sub(1),
             Unit::Records => number.wrapping_sub(last).wrapping_sub(held?),
-            Unit::RecordsWithOwn => number.wrapping_sub(records?).wrapping_sub(last),
+            Unit::RecordsWithOwn => number.wrapping_sub(own?).wrapping_sub(last),
         };
         Some(gap.cast_signed())
     }
@@ -144,7 +153,10 @@ mod tests {
 
     fn lost(unit: Unit, messages: &[(u32, u32)]) -> i64 {
         let mut sequence = Sequence::new(unit);
-        messages.iter().map(|(number, held)| sequence.take(*number, Some(*held), false).lost).sum()
+        messages
+            .iter()
+            .map(|(number, held)| sequence.take(*number, Some(*held), 0, false).lost)
+            .sum()
     }
 
     #[test]
@@ -165,17 +177,17 @@ mod tests {
         assert_eq!(lost(Unit::Records, &[(4_000_000, 30), (0, 30), (30, 30)]), 0);
         assert_eq!(lost(Unit::Records, &[(5, 30), (3_000_000_000, 30), (3_000_000_030, 1)]), 0);
         let mut sequence = Sequence::new(Unit::Messages);
-        sequence.take(100, Some(1), false);
-        let told = sequence.take(7, Some(1), true);
+        sequence.take(100, Some(1), 0, false);
+        let told = sequence.take(7, Some(1), 0, true);
         assert_eq!(told, Told { lost: 0, late: false, restarted: true });
     }
 
     #[test]
     fn a_restart_a_little_behind_is_noticed_after_three_messages() {
         let mut sequence = Sequence::new(Unit::Records);
-        sequence.take(300, Some(10), false);
+        sequence.take(300, Some(10), 0, false);
         let told: Vec<bool> = [(0, 10), (10, 10), (20, 10), (30, 10), (50, 1)]
-            .map(|(number, held)| sequence.take(number, Some(held), false).restarted)
+            .map(|(number, held)| sequence.take(number, Some(held), 0, false).restarted)
             .to_vec();
         assert_eq!(told, [false, false, true, false, false]);
     }
@@ -204,17 +216,20 @@ mod tests {
         });
         assert_eq!(lost(Unit::Records, &uneven), 0);
         let mut sequence = Sequence::new(Unit::Records);
-        uneven.iter().for_each(|(number, held)| {
-            sequence.take(*number, Some(*held), false);
-        });
-        assert_eq!(sequence.take(sum + 50 + 10, Some(10), false).lost, 50);
+        for (number, held) in uneven {
+            sequence.take(number, Some(held), 0, false);
+        }
+        // An option that it does not count.
+        assert_eq!(sequence.take(sum + 5, Some(6), 1, false), Told::default());
+        sum += 5;
+        assert_eq!(sequence.take(sum + 50 + 10, Some(10), 0, false).lost, 50);
     }
 
     #[test]
     fn after_a_message_of_unknown_size_nothing_is_guessed() {
         let mut sequence = Sequence::new(Unit::Records);
-        sequence.take(0, None, false);
-        assert_eq!(sequence.take(70, Some(10), false), Told::default());
-        assert_eq!(sequence.take(81, Some(10), false).lost, 1);
+        sequence.take(0, None, 0, false);
+        assert_eq!(sequence.take(70, Some(10), 0, false), Told::default());
+        assert_eq!(sequence.take(81, Some(10), 0, false).lost, 1);
     }
 }

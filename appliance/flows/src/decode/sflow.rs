@@ -78,7 +78,7 @@ pub(crate) fn decode(bytes: &[u8], agents: &mut Vec<Agent>, pass: &mut Pass<'_>)
     let agent = agents.get_mut(at)?;
     let was = std::mem::replace(&mut agent.uptime, uptime);
     let restarted = uptime < was && was - uptime > 60_000 && was < u32::MAX - 3_600_000;
-    let told = agent.sequence.take(sequence, Some(samples), restarted);
+    let told = agent.sequence.take(sequence, Some(samples), 0, restarted);
     pass.sequence(told);
     for _ in 0..samples.min(MAX_ITEMS) {
         let sample = (|| {

@@ -79,7 +79,7 @@ pub(crate) fn header(bytes: &[u8]) -> Option<Header> {
 pub(crate) fn decode(header: &Header, bytes: &[u8], domain: &mut Domain, pass: &mut Pass<'_>) {
     let count = usize::from(header.count);
     let restarted = domain.restarted(header.uptime);
-    let told = domain.sequence.take(header.sequence, Some(header.count.into()), restarted);
+    let told = domain.sequence.take(header.sequence, Some(header.count.into()), 0, restarted);
     pass.sequence(told);
     // The mode, in the upper two bits, is not set by all that sample.
     let rate = sound(u64::from(header.sampling & 0x3fff)).unwrap_or(1);
