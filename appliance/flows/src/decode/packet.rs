@@ -44,7 +44,7 @@ pub(crate) struct Ip<'a> {
     pub(crate) protocol: u8,
     pub(crate) tos: u8,
     pub(crate) hop_limit: u8,
-    /// Octets of the whole packet as its header has it.
+    /// Octets of the whole packet as its header has it; 0 for the kernel's large packets.
     pub(crate) length: u32,
     pub(crate) fragment: Option<Fragment>,
     /// What follows the headers, as far as it is there, without a link's filling.
@@ -126,7 +126,7 @@ fn ipv4(bytes: &[u8]) -> Option<Ip<'_>> {
     let more = flags & 0x2000 != 0;
     let offset = (flags & 0x1fff) << 3;
     let fragment = (more || offset != 0).then_some(Fragment { id: id.into(), offset, more });
-    let length = end as u32;
+    let length = length as u32;
     Some(Ip { source, destination, protocol, tos, hop_limit, length, fragment, payload })
 }
 
@@ -167,7 +167,8 @@ fn ipv6(bytes: &[u8]) -> Option<Ip<'_>> {
     }
     // A fragment of everything is none.
     let fragment = fragment.filter(|fragment| fragment.more || fragment.offset != 0);
-    let (length, payload) = (whole as u32, rest.rest());
+    let length = if length == 0 { 0 } else { whole as u32 };
+    let payload = rest.rest();
     Some(Ip { source, destination, protocol, tos, hop_limit, length, fragment, payload })
 }
 

@@ -243,14 +243,11 @@ impl<'a> Seen<'a> {
         // never more than the packet itself says, because frames are filled up.
         let around = (head.len() - bytes.len()) as u32;
         let carried = frame.saturating_sub(stripped).saturating_sub(around);
-        let whole = ip.length == bytes.len() as u32 && carried > ip.length;
-        flow.bytes = u64::from(if carried == 0 {
-            ip.length
-        } else if whole {
-            // Without a length of its own (large packets of the kernel) it ends with the sample.
-            carried
-        } else {
-            carried.min(ip.length)
+        flow.bytes = u64::from(match (carried, ip.length) {
+            (0, 0) => bytes.len() as u32,
+            (0, length) => length,
+            (carried, 0) => carried,
+            (carried, length) => carried.min(length),
         });
         Some(())
     }
