@@ -58,7 +58,7 @@ impl Builder<'_> {
         flow.vlan = values.number(slot::VLAN) as u16 & 0xfff;
         flow.source_mac = mac(values.number(slot::SOURCE_MAC));
         flow.destination_mac = mac(values.number(slot::DESTINATION_MAC));
-        flow.nat = nat(plan, values, flow);
+        flow.nat = if plan.nat { nat(plan, values, flow) } else { None };
         flow.sampling = rate;
         (flow.start, flow.end) = self.times(values);
         self.count(plan.forward, values, false, flow);
@@ -202,15 +202,6 @@ fn mac(number: u64) -> Option<Mac> {
 
 /// What the record says that became of the flow's addresses, unless they stayed as they were.
 fn nat(plan: &Plan, values: &Values, flow: &Flow) -> Option<Nat> {
-    let told = plan.has(slot::NAT_SOURCE4)
-        || plan.has(slot::NAT_DESTINATION4)
-        || plan.has_wide(slot::NAT_SOURCE6)
-        || plan.has_wide(slot::NAT_DESTINATION6)
-        || plan.has(slot::NAT_SOURCE_PORT)
-        || plan.has(slot::NAT_DESTINATION_PORT);
-    if !told {
-        return None;
-    }
     let translated = |narrow, wide, own: IpAddr| {
         let address = address(plan, values, narrow, wide);
         if address.is_unspecified() { own } else { address }

@@ -39,10 +39,44 @@ struct Step {
     slot: u8,
 }
 
+impl Step {
+    #[inline]
+    fn start(self) -> usize {
+        usize::from(self.offset)
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        usize::from(self.slot) % NUMBERS
+    }
+
+    #[inline]
+    fn octets<const N: usize>(self, record: &[u8]) -> Option<[u8; N]> {
+        record.get(self.start()..self.start() + N)?.try_into().ok()
+    }
+
+    /// Which loop reads it.
+    fn group(self) -> usize {
+        match (self.slot < WIDE, self.length) {
+            (false, _) => 5,
+            (_, 1) => 0,
+            (_, 2) => 1,
+            (_, 4) => 2,
+            (_, 8) => 3,
+            _ => 4,
+        }
+    }
+}
+
+/// How many loops read steps.
+const GROUPS: usize = 6;
+
 /// A compiled template.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    /// By group; where each ends is in `ends`.
     steps: Box<[Step]>,
+    ends: [u16; GROUPS],
     /// Only for records of variable length: the place of each field.
     slots: Box<[u8]>,
     /// The least octets of a record; of those of fixed length, the octets.
@@ -53,6 +87,8 @@ pub(crate) struct Plan {
     wide: u8,
     pub(crate) start: TimeKind,
     pub(crate) end: TimeKind,
+    /// Whether it tells of translated addresses or ports.
+    pub(crate) nat: bool,
     pub(crate) forward: Counters,
     pub(crate) backward: Counters,
 }
@@ -114,10 +150,13 @@ impl Plan {
             }
             offset = offset.saturating_add(field.length);
         }
-        // Equal lengths beside each other are read faster.
-        steps.sort_by_key(|step| step.length);
+        steps.sort_by_key(|step| step.group());
+        let ends: [u16; GROUPS] = std::array::from_fn(|group| {
+            steps.partition_point(|step: &Step| step.group() <= group) as u16
+        });
         let mut plan = Self {
             steps: steps.into(),
+            ends,
             slots: if variable { slots.into() } else { Box::default() },
             least: least(fields),
             variable,
@@ -125,10 +164,17 @@ impl Plan {
             wide,
             start: times[0],
             end: times[1],
+            nat: false,
             forward: Counters::None,
             backward: Counters::None,
         };
         (plan.forward, plan.backward) = plan.counters();
+        plan.nat = plan.has(slot::NAT_SOURCE4)
+            || plan.has(slot::NAT_DESTINATION4)
+            || plan.has_wide(slot::NAT_SOURCE6)
+            || plan.has_wide(slot::NAT_DESTINATION6)
+            || plan.has(slot::NAT_SOURCE_PORT)
+            || plan.has(slot::NAT_DESTINATION_PORT);
         plan
     }
 
@@ -177,6 +223,12 @@ impl Plan {
         (forward, backward)
     }
 
+    #[inline]
+    fn group(&self, group: usize) -> &[Step] {
+        let start = if group == 0 { 0 } else { self.ends[group - 1] };
+        self.steps.get(usize::from(start)..usize::from(self.ends[group])).unwrap_or_default()
+    }
+
     /// Reads the next record of a set into `values` and gives its octets; `None` if it is cut off.
     #[inline]
     pub(crate) fn read<'a>(
@@ -193,20 +245,26 @@ impl Plan {
             return before.get(..before.len() - reader.len());
         }
         let record = reader.take(self.least)?;
-        for step in &self.steps {
-            let bytes = record.get(usize::from(step.offset)..)?;
-            let value = match step.length {
-                1 => u64::from(*bytes.first()?),
-                2 => u64::from(u16::from_be_bytes(*bytes.first_chunk()?)),
-                4 => u64::from(u32::from_be_bytes(*bytes.first_chunk()?)),
-                8 => u64::from_be_bytes(*bytes.first_chunk()?),
-                16 => {
-                    values.wides[usize::from(step.slot) % WIDES] = *bytes.first_chunk()?;
-                    continue;
-                }
-                length => number(bytes.get(..usize::from(length))?),
-            };
-            values.numbers[usize::from(step.slot) % NUMBERS] = value;
+        // By length, so that each loop does one thing.
+        let numbers = &mut values.numbers;
+        for step in self.group(0) {
+            numbers[step.place()] = u64::from(*record.get(step.start())?);
+        }
+        for step in self.group(1) {
+            numbers[step.place()] = u16::from_be_bytes(step.octets(record)?).into();
+        }
+        for step in self.group(2) {
+            numbers[step.place()] = u32::from_be_bytes(step.octets(record)?).into();
+        }
+        for step in self.group(3) {
+            numbers[step.place()] = u64::from_be_bytes(step.octets(record)?);
+        }
+        for step in self.group(4) {
+            let end = step.start() + usize::from(step.length);
+            numbers[step.place()] = number(record.get(step.start()..end)?);
+        }
+        for step in self.group(5) {
+            values.wides[usize::from(step.slot) % WIDES] = step.octets(record)?;
         }
         Some(record)
     }
