@@ -72,8 +72,11 @@ fn pcapng(link: u16, frames: &[Vec<u8>], big: bool) -> Vec<u8> {
     out
 }
 
-/// Payloads of UDP datagrams with when they came, in ms, and what became of the frames.
-fn read(capture: &[u8]) -> (Vec<(Vec<u8>, i64)>, UdpCounts, Result<(), PcapError>) {
+/// Payloads of UDP datagrams with when they came, in ms.
+type Found = Vec<(Vec<u8>, i64)>;
+
+/// What is in a capture, and what became of its frames.
+fn read(capture: &[u8]) -> (Found, UdpCounts, Result<(), PcapError>) {
     let mut datagrams = Datagrams::default();
     let mut found = Vec::new();
     let mut take = || {
