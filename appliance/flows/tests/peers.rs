@@ -1,5 +1,6 @@
-//! A real exporter: softflowd reads a capture and exports it; what we make of it is compared with
-//! the capture itself and with what nfdump makes of the same datagrams.
+//! Real exporters: softflowd and pmacct's nfprobe, which VyOS runs, read a capture and export it;
+//! what we make of it is compared with the capture itself and with what nfdump makes of the same
+//! datagrams.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
@@ -159,15 +160,11 @@ fn by_nfdump(datagrams: &[Vec<u8>], folder: &Path) -> Sum {
     Sum { bytes: value("Bytes:"), packets: value("Packets:") }
 }
 
-/// What softflowd exports of the capture.
-fn export(capture: &Path, folder: &Path, arguments: &[&str]) -> Vec<Vec<u8>> {
+/// What an exporter sends to port 2055 until it ends.
+fn sent_by(program: &str, arguments: &[&str]) -> Vec<Vec<u8>> {
     let receiver = UdpSocket::bind("127.0.0.1:2055").expect("a socket");
     receiver.set_nonblocking(true).expect("set");
-    let name = |name: &str| folder.join(name).to_str().expect("a name").to_owned();
-    let (pid, control) = (name("pid"), name("control"));
-    let from = capture.to_str().expect("a name");
-    let fixed = ["-d", "-p", &pid, "-c", &control, "-r", from, "-n", "127.0.0.1:2055"];
-    run("softflowd", &[&fixed, arguments].concat());
+    run(program, arguments);
     // Over loopback all is there when it has ended.
     let mut datagrams = Vec::new();
     let mut buffer = vec![0; 65_536];
@@ -175,6 +172,28 @@ fn export(capture: &Path, folder: &Path, arguments: &[&str]) -> Vec<Vec<u8>> {
         datagrams.push(buffer[..length].to_vec());
     }
     datagrams
+}
+
+/// What softflowd exports of the capture.
+fn export(capture: &Path, folder: &Path, arguments: &[&str]) -> Vec<Vec<u8>> {
+    let name = |name: &str| folder.join(name).to_str().expect("a name").to_owned();
+    let (pid, control) = (name("pid"), name("control"));
+    let from = capture.to_str().expect("a name");
+    let fixed = ["-d", "-p", &pid, "-c", &control, "-r", from, "-n", "127.0.0.1:2055"];
+    sent_by("softflowd", &[&fixed, arguments].concat())
+}
+
+/// What pmacct's nfprobe exports of the capture.
+fn export_by_pmacct(capture: &Path, folder: &Path, version: &str) -> Vec<Vec<u8>> {
+    let file = folder.join("pmacctd.conf");
+    let text = format!(
+        "daemonize: false\npcap_savefile: {}\nplugins: nfprobe\n\
+         aggregate: src_host, dst_host, src_port, dst_port, proto, tos, tcpflags\n\
+         nfprobe_receiver: 127.0.0.1:2055\nnfprobe_version: {version}\n",
+        capture.display()
+    );
+    fs::write(&file, text).expect("a configuration");
+    sent_by("pmacctd", &["-f", file.to_str().expect("a name")])
 }
 
 fn decoded(datagrams: &[Vec<u8>]) -> (Decoder, Vec<Flow>) {
@@ -248,4 +267,43 @@ fn records_of_both_directions_become_two_flows_that_add_up() {
         let (_, stats) = decoder.exporters().next().expect("an exporter");
         assert_eq!((stats.records, stats.flows, flows.len()), (91, 182, 182));
     });
+}
+
+fn pmacct_agrees(version: &'static str, with_ipv6: bool) {
+    in_namespace(move || {
+        let folder = tempfile::tempdir().expect("a folder");
+        let capture = folder.path().join("capture");
+        let there = write_capture(&capture, with_ipv6);
+        let datagrams = export_by_pmacct(&capture, folder.path(), version);
+        let (decoder, flows) = decoded(&datagrams);
+        assert_eq!(sum(&flows), there, "the capture");
+        let into = folder.path().join("nfcapd");
+        fs::create_dir(&into).expect("a folder");
+        assert_eq!(sum(&flows), by_nfdump(&datagrams, &into), "nfdump");
+        let (_, stats) = decoder.exporters().next().expect("an exporter");
+        assert_eq!((stats.lost, stats.odd_times, stats.malformed_total()), (0, 0, 0), "{stats:?}");
+        assert_eq!(flows.len(), 182);
+        if version != "5" {
+            // It tells times as they are in the capture, long before those of its messages.
+            let captured =
+                Timestamp::from_secs(1_700_000_000)..=Timestamp::from_secs(1_700_000_051);
+            assert!(flows.iter().all(|flow| captured.contains(&flow.start)));
+            assert!(flows.iter().all(|flow| captured.contains(&flow.end)));
+        }
+    });
+}
+
+#[test]
+fn netflow_5_of_pmacct_adds_up_as_with_nfdump() {
+    pmacct_agrees("5", false);
+}
+
+#[test]
+fn netflow_9_of_pmacct_adds_up_as_with_nfdump() {
+    pmacct_agrees("9", true);
+}
+
+#[test]
+fn ipfix_of_pmacct_adds_up_as_with_nfdump() {
+    pmacct_agrees("10", true);
 }

@@ -13,9 +13,12 @@ use crate::flow::{Direction, Flow, Nat};
 const ICMP: u8 = 1;
 const ICMP6: u8 = 58;
 
-/// A time this far ahead of the message, or behind it, is none, in ms.
+/// A time this far ahead of the message is none, in ms.
 const AHEAD: i64 = 86_400_000;
-const BEHIND: i64 = 400 * 86_400_000;
+/// Nor is one before the year 2000. Older ones than the message's are: of a capture that is replayed.
+const EARLIEST: i64 = 946_684_800_000;
+/// No flow lasts longer, in ms.
+const LONGEST: i64 = 400 * 86_400_000;
 
 /// What a record's flows depend on besides its values.
 pub(crate) struct Builder<'a> {
@@ -145,7 +148,7 @@ impl Builder<'_> {
         } else {
             values.number(slot::DURATION_MICROS) / 1000
         };
-        let lasted = i64::try_from(lasted).unwrap_or(0).clamp(0, BEHIND);
+        let lasted = i64::try_from(lasted).unwrap_or(0).clamp(0, LONGEST);
         let (start, end) = match (start, end) {
             (Some(start), Some(end)) => (start, end),
             (Some(start), None) if lasted > 0 => (start, start.saturating_add(lasted)),
@@ -161,8 +164,8 @@ impl Builder<'_> {
             return None;
         }
         let time = moment.time(kind, value)?;
-        let ahead = time.saturating_sub(moment.sent.0);
-        let sound = (-BEHIND..=AHEAD).contains(&ahead);
+        let latest = moment.sent.0.saturating_add(AHEAD);
+        let sound = (EARLIEST..=latest).contains(&time);
         self.odd_times += u64::from(!sound);
         sound.then_some(time)
     }

@@ -96,8 +96,8 @@ pub struct ExporterStats {
     pub not_ip: u64,
     /// One packet in this many, as last applied; 0 before the first flow.
     pub sampling: u32,
-    /// Times in records more than a day ahead of the message or a year behind, replaced by the
-    /// message's.
+    /// Times in records more than a day ahead of the message or before the year 2000, replaced by
+    /// the message's.
     pub odd_times: u64,
     /// How far the exporter's clock is ahead of ours, in ms, by its last message.
     pub clock_ahead: i64,
