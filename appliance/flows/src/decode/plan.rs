@@ -103,10 +103,12 @@ pub(crate) struct Values {
 impl Values {
     pub(crate) const EMPTY: Self = Self { numbers: [0; NUMBERS], wides: [[0; 16]; WIDES] };
 
+    #[inline]
     pub(crate) fn number(&self, slot: u8) -> u64 {
         self.numbers[usize::from(slot) % NUMBERS]
     }
 
+    #[inline]
     pub(crate) fn wide(&self, slot: u8) -> [u8; 16] {
         self.wides[usize::from(slot) % WIDES]
     }
@@ -298,6 +300,7 @@ pub(crate) struct Moment {
 
 impl Moment {
     /// A time of a record in ms since the Unix epoch; `None` where it cannot be known.
+    #[inline]
     pub(crate) fn time(&self, kind: TimeKind, value: u64) -> Option<i64> {
         let sent = self.sent.0;
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
