@@ -5,9 +5,11 @@
 
 pub mod block;
 pub mod days;
+pub mod decode;
 pub mod filter;
 mod flow;
 mod hash;
+pub mod pcap;
 pub mod query;
 pub mod rollup;
 pub mod world;

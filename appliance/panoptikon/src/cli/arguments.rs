@@ -179,8 +179,25 @@ fn update() -> Command {
 
 fn flows() -> Command {
     Command::new("flows")
-        .about("Read flows out of files, without the appliance")
+        .about("Read flows out of captures and files, without the appliance")
         .subcommand_required(true)
+        .subcommand(
+            Command::new("decode")
+                .about("Print every flow record in a capture as a line of JSON")
+                .long_about(
+                    "Prints every flow record of NetFlow v5, v9, IPFIX and sFlow v5 in a capture, \
+                     as a line of JSON: what all flows have in common, octets and packets scaled \
+                     by the sampling, then each field as it came by its IANA name. What was \
+                     malformed or could not be decoded is counted on standard error.",
+                )
+                .arg(
+                    Arg::new("FILE")
+                        .value_name("FILE")
+                        .required(true)
+                        .value_hint(ValueHint::FilePath)
+                        .help("A capture, pcap or pcapng; - reads standard input"),
+                ),
+        )
         .subcommand(super::flows_query::command())
 }
 

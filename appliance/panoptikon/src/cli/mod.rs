@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bundle;
+mod flows;
 mod flows_query;
 mod follow;
 mod health;
@@ -124,10 +125,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     match name {
-        "flows" => match matches.subcommand() {
-            Some(("query", matches)) => return flows_query::run(matches),
-            _ => return Err(CliError::Failed("see panoptikon flows --help".to_owned())),
-        },
+        "flows" => return flows::run(matches),
         "vyos" => return vyos::run(matches),
         "vyos-register" | "vyos-unregister" => return vyos_files::register(name, matches),
         _ => {}
