@@ -171,6 +171,8 @@ fn vpn(mood: Mood) -> VpnPage {
         state: mood.t("up"),
         ends: texts(mood, &["on all addresses port 1194", "10.8.0.0/24"]),
         lines: texts(mood, &["anna (10.8.0.6) from 198.51.100.23:40000: 1.2 MiB in, 3 MiB out"]),
+        on: [Some(true), Some(false), None][i % 3],
+        client: i == 0,
     };
     VpnPage {
         shell: around(mood, "VPN", "/router/vpn"),
@@ -235,11 +237,36 @@ fn vpn_forms(mood: Mood) -> Pages {
         qr: (mood != Mood::Empty).then(|| Qr::new("[Interface]", mood.t("a code"))).flatten(),
         plan: "/router/plans/x".to_owned(),
     };
+    let file = OpenVpnPage {
+        shell: around(mood, "A client of an OpenVPN server", "/router/vpn/openvpn"),
+        said: if mood == Mood::Hostile { mood.t("") } else { String::new() },
+        problems: texts(mood, &["Line 3: `up` lets OpenVPN run or load other programs."]),
+        name: field(mood, "vtun0"),
+        description: field(mood, ""),
+        username: field(mood, "anna"),
+        password_said: if mood == Mood::Hostile { mood.t("") } else { String::new() },
+        routes: false,
+    };
+    let line = |i: usize| FateLine {
+        line: i + 1,
+        directive: mood.t(["remote", "dhcp-option"][i % 2]),
+        tone: [Tone::Ok, Tone::Quiet][i % 2],
+        fate: mood.t(["a setting of the router", "left out"][i % 2]),
+        text: mood.t("A server to connect to."),
+    };
+    let read = OpenVpnReadPage {
+        shell: around(mood, "What becomes of the file: vtun0", "/router/vpn/openvpn"),
+        lines: (0..mood.n(12)).map(line).collect(),
+        options: texts(mood, &["remote-cert-tls server", "route-nopull"]),
+        plan: "/router/plans/x".to_owned(),
+    };
     vec![
         ("router-vpn-interface", interface.render()),
         ("router-vpn-peer", peer.render()),
         ("router-vpn-client", new.render()),
         ("router-vpn-ready", ready.render()),
+        ("router-vpn-openvpn", file.render()),
+        ("router-vpn-read", read.render()),
     ]
 }
 

@@ -45,5 +45,6 @@ pub use services::{
 };
 pub use tools::{ConnectionRow, ConnectionsPage, EndView, ToolForm, ToolsPage};
 pub use vpn::{
-    ClientForm, ClientPage, ClientReadyPage, OtherVpn, PeerPage, PeerView, VpnPage, WgPage, WgView,
+    ClientForm, ClientPage, ClientReadyPage, FateLine, OpenVpnPage, OpenVpnReadPage, OtherVpn,
+    PeerPage, PeerView, VpnPage, WgPage, WgView,
 };
