@@ -206,6 +206,16 @@ async fn a_speed_test_is_kept_and_the_next_one_has_to_wait() {
     let page = ada.get(here).await.expect(200);
     page.says("The test broke off");
     page.says("by ada");
+    page.says("href=\"/router/tools/speed/1\"");
+    let one = ada.get("/router/tools/speed/1").await.expect(200);
+    for text in ["127.0.0.1", "ada", "Provider", "unknown", "latency"] {
+        one.says(text);
+    }
+    for gone in ["2", "x", "-1", "99999999999999999999"] {
+        ada.get(&format!("/router/tools/speed/{gone}")).await.expect(404);
+    }
+    let mut viewer = bed.person(Role::Viewer).await;
+    viewer.get("/router/tools/speed/1").await.expect(403);
     assert!(bed.audit().await.join("\n").contains("router.tool.speed"));
     let text = stream(&mut ada, here, &[]).await.expect(429);
     assert!(text.body.contains("try again in"), "{}", text.body);

@@ -331,8 +331,9 @@ fn connections(mood: Mood) -> ConnectionsPage {
     }
 }
 
-fn speed(mood: Mood) -> SpeedPage {
-    let row = |i: usize| SpeedRow {
+fn speed_row(mood: Mood, i: usize) -> SpeedRow {
+    SpeedRow {
+        href: format!("/router/tools/speed/{i}"),
         at: ago(86_400 * i as u64 + 60),
         by: mood.t("robert"),
         server: mood.t("speed.example.org"),
@@ -342,7 +343,23 @@ fn speed(mood: Mood) -> SpeedPage {
         jitter: "0.4 ms".to_owned(),
         loss: "0 %".to_owned(),
         failure: if i == 1 { mood.t("It took longer than 120 s.") } else { mood.t("") },
-    };
+    }
+}
+
+fn speed_test(mood: Mood) -> SpeedTestPage {
+    SpeedTestPage {
+        shell: around(mood, "Speed of the line", "/router/tools/speed"),
+        row: speed_row(mood, 0),
+        time: "2026-11-21 14:05:00".to_owned(),
+        is_line: mood != Mood::Empty,
+        provider: mood.t("provider.example, AS64500"),
+        line_name: mood.t("c-7.dyn.provider.example"),
+        seen_as: mood.t("203.0.113.9"),
+    }
+}
+
+fn speed(mood: Mood) -> SpeedPage {
+    let row = |i: usize| speed_row(mood, i);
     SpeedPage {
         shell: around(mood, "Speed of the line", "/router/tools"),
         tools: pages_of_tools(),
@@ -370,6 +387,7 @@ pub(crate) fn pages(mood: Mood) -> Pages {
         ("router-tools-port", tools(mood, "port").render()),
         ("router-connections", connections(mood).render()),
         ("router-speed", speed(mood).render()),
+        ("router-tools-speed-test", speed_test(mood).render()),
     ];
     all.extend(vpn_forms(mood));
     all
