@@ -346,6 +346,16 @@ fn speed_row(mood: Mood, i: usize) -> SpeedRow {
     }
 }
 
+fn device(mood: Mood) -> DevicePage {
+    DevicePage {
+        shell: around(mood, "Speed to this device", "/router/tools/device"),
+        tools: pages_of_tools(),
+        stream: "/router/tools/device/stream",
+        sink: "/router/tools/device/sink",
+        command: mood.t("curl -o /dev/null https://router.lan/router/tools/device/stream"),
+    }
+}
+
 fn speed_test(mood: Mood) -> SpeedTestPage {
     SpeedTestPage {
         shell: around(mood, "Speed of the line", "/router/tools/speed"),
@@ -387,7 +397,8 @@ pub(crate) fn pages(mood: Mood) -> Pages {
         ("router-tools-port", tools(mood, "port").render()),
         ("router-connections", connections(mood).render()),
         ("router-speed", speed(mood).render()),
-        ("router-tools-speed-test", speed_test(mood).render()),
+        ("router-device", device(mood).render()),
+        ("router-speed-test", speed_test(mood).render()),
     ];
     all.extend(vpn_forms(mood));
     all

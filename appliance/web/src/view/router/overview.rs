@@ -184,6 +184,22 @@ pub struct SpeedPage {
     pub server: String,
 }
 
+/// `GET /router/tools/device`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/device.html")]
+pub struct DevicePage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The tools.
+    pub tools: Vec<Tab>,
+    /// Where bytes come from.
+    pub stream: &'static str,
+    /// Where bytes go to.
+    pub sink: &'static str,
+    /// The same without a browser.
+    pub command: String,
+}
+
 /// `GET /router/tools/speed/{id}`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "router/speed_test.html")]
