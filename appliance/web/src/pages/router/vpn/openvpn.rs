@@ -24,10 +24,7 @@ const FIELDS: [&str; 4] = ["name", "description", "username", "password"];
 const SECRETS: [&str; 3] = ["file", "text", "password"];
 
 pub(super) async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let page = page(&ask, &config, Filled::fresh(&ask), None).await;
     ask.page(&page)
 }
@@ -60,10 +57,7 @@ async fn page(
 }
 
 pub(super) async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let known = ask.known("VPN").await?;
     let text = ["file", "text"].into_iter().map(|name| form.raw(name)).find(|t| !t.is_empty());
     let file = match Profile::parse(text.unwrap_or_default()) {
         _ if text.is_none() => {
@@ -162,10 +156,7 @@ async fn change(
     why: String,
     edit: impl FnOnce(&mut vyos::edit::Draft<'_>) -> Result<(), EditError>,
 ) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let known = ask.known("VPN").await?;
     let mut draft = known.draft();
     match edit(&mut draft) {
         Ok(()) => propose(ask, &Form::default(), HERE, why, draft.commands()).await,

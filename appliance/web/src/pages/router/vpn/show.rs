@@ -54,10 +54,7 @@ impl Link {
 }
 
 pub(super) async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let (wireguard, others) = (wireguard(&config), vpn(&config));
     let running = running(&wireguard, &others).await;
     let interfaces = ask.site.system.interfaces();
