@@ -1,13 +1,14 @@
 //! The handle that others hold: what the router is like now and was like before.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use events::Events;
 use model::Timestamp;
 use store::{Store, StoreError};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::conntrack::{self, Filter, Order, Table};
 use crate::facts::Places;
@@ -40,6 +41,9 @@ pub struct Options {
     pub vtysh: Vtysh,
     /// From one round of echo requests to the next, instead of what is set; tests have no time.
     pub round_every: Option<Duration>,
+    /// The file with the authorities that servers of speed tests are checked by, instead of the
+    /// machine's own.
+    pub roots: Option<PathBuf>,
 }
 
 /// The router's own state. Cheap to clone.
@@ -61,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Mutex<QualitySettings>,
     tools: Tools,
     pub(crate) gate: Gate,
+    pub(crate) device: Arc<Semaphore>,
 }
 
 /// How the way to one target was.
@@ -93,6 +98,7 @@ impl System {
             settings: Mutex::new(settings),
             tools: Tools::default(),
             gate: Gate::default(),
+            device: Arc::new(Semaphore::new(1)),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -192,6 +192,16 @@ pub enum NetflowForm {
     NetflowInterface,
 }
 
+/// How the ciphers of `OpenVPN` are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenVpnForm {
+    /// 1.4: `encryption ncp-ciphers`; no `ip-version`.
+    NcpCiphers,
+    /// 1.5 and rolling: `encryption data-ciphers`, and `ip-version`.
+    DataCiphers,
+}
+
 /// The forms that a router takes. Each is asked for where it is needed, and is an error where it is
 /// not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -200,6 +210,7 @@ pub struct Dialect {
     dhcp6: Option<Dhcp6Form>,
     api: Option<ApiForm>,
     netflow: Option<NetflowForm>,
+    openvpn: Option<OpenVpnForm>,
     /// `firewall ipv4 forward filter` and its like; false in 1.3.
     firewall_families: Option<bool>,
     /// What each decision was made from, for a person who wonders.
@@ -276,6 +287,19 @@ impl Dialect {
                 })),
             ],
         );
+        let openvpn = pick(
+            "openvpn",
+            [
+                shape(openvpn_shape(root)),
+                // 1.4 keeps no version of it.
+                by("openvpn", &|version| Some(if version >= 4 { Era::New } else { Era::Old })),
+                told(release.and_then(|release| since(release, 20_240_630, 20_240_801))),
+            ],
+        );
+        let openvpn = openvpn.or_else(|| {
+            let versions = !components.is_empty() && components.version("openvpn").is_none();
+            versions.then_some(Era::Old)
+        });
         let firewall = pick(
             "firewall",
             [
@@ -300,6 +324,10 @@ impl Dialect {
             netflow: netflow.map(|f| match f {
                 Era::Old => NetflowForm::Interface,
                 Era::New => NetflowForm::NetflowInterface,
+            }),
+            openvpn: openvpn.map(|f| match f {
+                Era::Old => OpenVpnForm::NcpCiphers,
+                Era::New => OpenVpnForm::DataCiphers,
             }),
             firewall_families: firewall.map(|form| form != Era::Old),
             reasons,
@@ -330,6 +358,11 @@ impl Dialect {
     /// How NetFlow is written.
     pub fn netflow(&self) -> Result<NetflowForm, DialectError> {
         self.netflow.ok_or(undetermined("NetFlow"))
+    }
+
+    /// How the ciphers of `OpenVPN` are written.
+    pub fn openvpn(&self) -> Result<OpenVpnForm, DialectError> {
+        self.openvpn.ok_or(undetermined("OpenVPN"))
     }
 
     /// Fails where the firewall is not written as 1.4 and later do, by families and hooks.
@@ -420,6 +453,15 @@ fn netflow_shape(root: &Node) -> Option<Era> {
         return Some(Era::New);
     }
     has(accounting, &["interface"]).then_some(Era::Old)
+}
+
+fn openvpn_shape(root: &Node) -> Option<Era> {
+    let all = root.at(["interfaces", "openvpn"]).and_then(Node::children)?;
+    let has = |word: &str| all.iter().any(|(_, one)| one.at(["encryption", word]).is_some());
+    if has("data-ciphers") {
+        return Some(Era::New);
+    }
+    has("ncp-ciphers").then_some(Era::Old)
 }
 
 fn firewall_shape(root: &Node) -> Option<Era> {

@@ -16,6 +16,7 @@ pub mod dialect;
 mod durable;
 pub mod edit;
 pub mod facts;
+pub mod ovpn;
 mod plan;
 mod router;
 pub mod runtime;

@@ -30,11 +30,9 @@ const state = (tone, text) => Object.assign($('#live') || {}, { hidden: false, c
 const held = () => $('#map, main form:focus-within, main .menu[open]') || $$('main :is(input,select,textarea)').some(e =>
   e.value != (e.defaultValue ?? ($('[selected]', e) || e[0] || e).value) || e.checked != e.defaultChecked);
 const tell = () => $('#news') || (toast('info', 'This page has news: load it', path).id = 'news');
-// What comes meanwhile may be newer, and is applied after.
+// What comes meanwhile is applied after; a form's answer stays.
 const resync = async () => {
-  // The answer to a form is shown once.
-  if (set.once) return;
-  if (kept) return again = 1;
+  if (set.once || kept) return again = 1;
   clearTimeout(retry);
   if (held()) return tell();
   again = 0, kept = [];

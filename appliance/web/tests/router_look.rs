@@ -206,7 +206,71 @@ async fn a_speed_test_is_kept_and_the_next_one_has_to_wait() {
     let page = ada.get(here).await.expect(200);
     page.says("The test broke off");
     page.says("by ada");
+    page.says("href=\"/router/tools/speed/1\"");
+    let one = ada.get("/router/tools/speed/1").await.expect(200);
+    for text in ["127.0.0.1", "ada", "Provider", "unknown", "latency"] {
+        one.says(text);
+    }
+    for gone in ["2", "x", "-1", "99999999999999999999"] {
+        ada.get(&format!("/router/tools/speed/{gone}")).await.expect(404);
+    }
+    let mut viewer = bed.person(Role::Viewer).await;
+    viewer.get("/router/tools/speed/1").await.expect(403);
     assert!(bed.audit().await.join("\n").contains("router.tool.speed"));
     let text = stream(&mut ada, here, &[]).await.expect(429);
     assert!(text.body.contains("try again in"), "{}", text.body);
+}
+
+#[tokio::test]
+async fn a_device_gets_and_sends_bytes_in_its_turn_and_its_speed_is_kept() {
+    let (bed, mut ada) = Bed::ready().await;
+    let here = "/router/tools/device";
+    let page = ada.get(here).await.expect(200);
+    for text in ["device.js", "curl ", "https://router.lan/router/tools/device/stream"] {
+        page.says(text);
+    }
+    let stream = "/router/tools/device/stream";
+    let bytes = ada.get(&format!("{stream}?bytes=300000")).await.expect(200);
+    assert!(bytes.header("content-disposition").starts_with("attachment"));
+    assert_eq!(bytes.header("cache-control"), "no-store");
+    ada.get(&format!("{stream}?bytes=many")).await.expect(422);
+
+    let post = |ada: &Browser, token: String, length: usize| {
+        ada.request(Method::POST, "/router/tools/device/sink")
+            .header(header::ORIGIN, format!("https://{NAME}"))
+            .header("x-csrf", token)
+            .header(header::CONTENT_LENGTH, length)
+            .body(Body::from(vec![7; length.min(1 << 20)]))
+            .unwrap()
+    };
+    // The turn ends as soon as an answer is read, by a task of its own.
+    let own_turn = async {
+        loop {
+            if let Ok(turn) = bed.site.system.device_turn() {
+                return turn;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(5);
+    let busy = tokio::time::timeout(limit, own_turn).await.expect("free again");
+    ada.get(stream).await.expect(503).says("nother device");
+    ada.send(post(&ada, ada.token(), 10)).await.expect(503);
+    drop(busy);
+    let taken = ada.send(post(&ada, ada.token(), 100_000)).await.expect(200).json();
+    assert_eq!(taken["bytes"], 100_000);
+    ada.send(post(&ada, "00".to_owned(), 10)).await.expect(403);
+    ada.send(post(&ada, ada.token(), 65 << 20)).await.expect(413);
+
+    let answer = ada.post(here, &[("down", "940000000"), ("up", "8e8")]).await;
+    let kept = answer.location().to_owned();
+    ada.get(&kept).await.expect(200).says("to the device 192.0.2.1");
+    ada.get("/router/tools/speed").await.says("to the device 192.0.2.1");
+    ada.post(here, &[("down", "fast"), ("up", "1")]).await.expect(422);
+    assert!(bed.audit().await.join("\n").contains("router.tool.device host:192.0.2.1"));
+    let mut viewer = bed.person(Role::Viewer).await;
+    for path in [here, stream] {
+        viewer.get(path).await.expect(403);
+    }
+    viewer.send(post(&viewer, viewer.token(), 10)).await.expect(403);
 }

@@ -20,7 +20,9 @@ pub use dns::{DnsAnswer, DnsQuestion, DnsRecord, RecordKind};
 pub use ping::{PingRequest, PingUpdate};
 pub use port::{PortAnswer, PortQuestion, PortVerdict};
 pub(crate) use speed::Gate;
-pub use speed::{SPEED_KEY, SpeedOutcome, SpeedPhase, SpeedSettings, SpeedTest, SpeedUpdate};
+pub use speed::{
+    SPEED_KEY, SpeedOutcome, SpeedPhase, SpeedSettings, SpeedTest, SpeedUpdate, provider_in,
+};
 pub use target::Target;
 pub use trace::{Probe, TraceRequest, TraceUpdate};
 

@@ -19,6 +19,22 @@ const NODES: &[(&str, &str)] = &[
         "interfaces wireguard <> peer <>",
         "address allowed-ips+ description persistent-keepalive port preshared-key public-key",
     ),
+    (
+        "interfaces openvpn <>",
+        "device-type hash ip-version local-host local-port openvpn-option+ protocol \
+         remote-address+ remote-host+ remote-port shared-secret-key",
+    ),
+    ("interfaces openvpn <> authentication", "username password"),
+    ("interfaces openvpn <> encryption", "cipher data-ciphers+ ncp-ciphers+"),
+    (
+        "interfaces openvpn <> tls",
+        "auth-key ca-certificate+ certificate crypt-key dh-params tls-version-min role",
+    ),
+    ("pki ca <>", "certificate crl+ description"),
+    ("pki ca <> private", "key"),
+    ("pki certificate <>", "certificate description"),
+    ("pki certificate <> private", "key"),
+    ("pki openvpn shared-secret <>", "key version"),
     ("protocols static", "route-map"),
     ("protocols static table <>", "description"),
     ("** route <>", "description dhcp-interface"),

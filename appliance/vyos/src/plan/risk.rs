@@ -48,6 +48,7 @@ pub fn risks(before: &Node, after: &Node, operator: Operator) -> Vec<Risk> {
     found.extend(eyes.own_path());
     found.extend(eyes.default_route());
     found.extend(eyes.uplinks());
+    found.extend(eyes.tunnels());
     found.extend(eyes.guards());
     found.extend(eyes.services());
     found.sort_by_key(|risk: &Risk| std::cmp::Reverse(risk.stake));
@@ -182,6 +183,24 @@ impl Eyes<'_> {
                     risk(Stake::Cuts, format!("It touches {name}, which gets its address from your provider: the way to the Internet."))
                 })
             })
+            .collect()
+    }
+
+    /// Clients of VPNs whose server may send everything through them.
+    fn tunnels(&self) -> Vec<Risk> {
+        let takes = |node: &Node| {
+            let options = node.at(["openvpn-option"]).map(Node::values).unwrap_or_default();
+            node.value_at(["mode"]) == Some("client")
+                && node.at(["disable"]).is_none()
+                && !options.iter().any(|option| option.trim_start_matches('-') == "route-nopull")
+        };
+        let all = self.after.at(["interfaces", "openvpn"]).and_then(Node::children);
+        let fresh = |(name, new): &(&str, &Node)| {
+            let old = self.before.at(["interfaces", "openvpn", name]);
+            takes(new) && !old.is_some_and(takes)
+        };
+        let all = all.into_iter().flat_map(Children::iter).filter(fresh);
+        all.map(|(name, _)| risk(Stake::Cuts, format!("It lets the server of {name} set routes: everything may then go through that VPN, and nothing while it is down.")))
             .collect()
     }
 

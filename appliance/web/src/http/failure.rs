@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
@@ -26,6 +26,16 @@ pub struct Failure {
     pub instead: Option<String>,
     /// The page that says so, where one was made for who asked.
     pub page: Option<String>,
+    /// The whole answer, where the page of what was asked for says so itself.
+    ready: Option<Box<Ready>>,
+}
+
+/// An answer that is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ready {
+    html: String,
+    /// The line of a cookie that goes with it.
+    cookie: Option<String>,
 }
 
 macro_rules! kinds {
@@ -60,7 +70,7 @@ kinds! {
 impl Failure {
     /// Any status and explanation.
     pub fn new(status: StatusCode, explained: Explained) -> Self {
-        Self { status, explained, retry_after: None, instead: None, page: None }
+        Self { status, explained, retry_after: None, instead: None, page: None, ready: None }
     }
 
     /// 500: the fault is ours. The error goes to the log, not to the client.
@@ -68,6 +78,12 @@ impl Failure {
         tracing::error!(%error, "{what} failed");
         let message = format!("{what} failed; the appliance's log says why.");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Explained::new("internal", message))
+    }
+
+    /// A page that is made already, in place of the one that was asked for, with the line of a cookie.
+    pub(crate) fn ready(status: StatusCode, html: String, cookie: Option<String>) -> Self {
+        let ready = Some(Box::new(Ready { html, cookie }));
+        Self { ready, ..Self::new(status, Explained::new("unavailable", "See the page.")) }
     }
 
     /// 429: try again after this time.
@@ -147,6 +163,14 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        if let Some(ready) = self.ready {
+            let kind = HeaderValue::from_static("text/html; charset=utf-8");
+            let mut response = (self.status, [(CONTENT_TYPE, kind)], ready.html).into_response();
+            if let Some(line) = ready.cookie.and_then(|line| HeaderValue::from_str(&line).ok()) {
+                response.headers_mut().append(SET_COOKIE, line);
+            }
+            return response;
+        }
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response

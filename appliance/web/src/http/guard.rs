@@ -209,7 +209,8 @@ fn in_query(text: &str) -> String {
 /// none: other sites cannot send it without asking first, which nothing here grants.
 async fn check_token(request: Request, signed_in: bool, limit: usize) -> Result<Request, Failure> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let form = kind.starts_with("application/x-www-form-urlencoded");
+    let parted = super::multipart::boundary(kind).map(str::to_owned);
+    let form = kind.starts_with("application/x-www-form-urlencoded") || parted.is_some();
     let json = kind.starts_with("application/json");
     let name = if signed_in { SESSION_COOKIE } else { FORM_COOKIE };
     if !signed_in && json {
@@ -237,8 +238,15 @@ async fn check_token(request: Request, signed_in: bool, limit: usize) -> Result<
         }
     })?;
     let bytes: Bytes = whole.to_bytes();
-    let given = field(&bytes, TOKEN_FIELD).ok_or_else(old)?;
-    if !access::csrf::matches(&secret, given) {
+    let given = match parted {
+        Some(boundary) => {
+            let fields =
+                super::multipart::fields(&boundary, &bytes).map_err(Failure::bad_request)?;
+            fields.into_iter().find_map(|(name, value)| (name == TOKEN_FIELD).then_some(value))
+        }
+        None => field(&bytes, TOKEN_FIELD).map(str::to_owned),
+    };
+    if !access::csrf::matches(&secret, &given.ok_or_else(old)?) {
         return Err(old());
     }
     Ok(Request::from_parts(parts, Body::from(bytes)))

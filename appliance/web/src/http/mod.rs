@@ -10,6 +10,7 @@ mod guard;
 mod guests;
 mod headers;
 mod host;
+pub(crate) mod multipart;
 mod origin;
 mod paging;
 mod route;

@@ -58,7 +58,9 @@ impl From<AccessError> for Failure {
             | E::BadValue { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let explained = Explained::new(error.code(), sentence(&error.to_string()));
-        Self { retry_after: error.retry_after(), ..Self::new(status, explained) }
+        let mut failure = Self::new(status, explained);
+        failure.retry_after = error.retry_after();
+        failure
     }
 }
 
@@ -81,7 +83,9 @@ impl From<DiscoveryError> for Failure {
             return inner.into();
         }
         let Explained { code, message } = error.explain();
-        Self { retry_after, ..Self::new(status, Explained::new(code, sentence(&message))) }
+        let mut failure = Self::new(status, Explained::new(code, sentence(&message)));
+        failure.retry_after = retry_after;
+        failure
     }
 }
 

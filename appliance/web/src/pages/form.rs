@@ -1,10 +1,12 @@
 //! What a form sent.
 
 use axum::extract::{FromRequest, RawForm, Request};
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
 use model::Timestamp;
 
 use super::answer::local_path;
-use crate::http::Failure;
+use crate::http::{Failure, multipart};
 use crate::view::Query;
 
 /// The fields of a form, an extractor. An absent field reads as empty; a field may come repeatedly.
@@ -15,6 +17,14 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if let Some(boundary) = kind.and_then(multipart::boundary).map(str::to_owned) {
+            let bytes = Bytes::from_request(request, state).await.map_err(|e| {
+                Failure::new(e.status(), model::Explained::new("bad_request", e.body_text()))
+            })?;
+            let fields = multipart::fields(&boundary, &bytes).map_err(Failure::bad_request)?;
+            return Ok(Self(Query::of(fields)));
+        }
         let RawForm(bytes) = RawForm::from_request(request, state).await.map_err(|e| {
             Failure::new(e.status(), model::Explained::new("bad_request", e.body_text()))
         })?;
@@ -44,6 +54,12 @@ impl Form {
     /// All fields in the order in which they were sent.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.pairs().iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The same form without one field.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        Self(self.0.without(name))
     }
 
     /// Whether a box was ticked.

@@ -168,6 +168,17 @@ impl Ask {
         Ok(response)
     }
 
+    /// The page as an error, for what cannot go on: it is answered with this status.
+    pub fn failing(&self, status: StatusCode, template: &impl Template) -> Failure {
+        match template.render() {
+            Ok(html) => {
+                let read = cookie(&self.headers, FLASH_COOKIE);
+                Failure::ready(status, html, read.map(|_| forget(FLASH_COOKIE)))
+            }
+            Err(error) => Failure::internal("Rendering the page", error),
+        }
+    }
+
     /// Without alerts the page is still worth showing.
     async fn bell(&self) -> Bell {
         if !self.may(P::AlertsRead) {

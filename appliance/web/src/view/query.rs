@@ -16,6 +16,11 @@ impl Query {
         Self { path: path.into(), pairs: Vec::new() }
     }
 
+    /// Parameters alone.
+    pub fn of(pairs: Vec<(String, String)>) -> Self {
+        Self { path: String::new(), pairs }
+    }
+
     /// A path and the raw text after its `?`; empty values are dropped, so that an unset filter
     /// does not litter links.
     pub fn parse(path: impl Into<String>, raw: &str) -> Self {

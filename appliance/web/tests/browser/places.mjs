@@ -80,6 +80,8 @@ export const routerPlaces = {
   'policy new': '/router/policy/new',
   'vpn interface': '/router/vpn/interface?interface=wg0',
   'vpn peer': '/router/vpn/peer?interface=wg0&peer=mia',
+  'an openvpn file': '/router/vpn/openvpn',
+  'device speed': '/router/tools/device',
   archive: '/router/config/archive',
 };
 

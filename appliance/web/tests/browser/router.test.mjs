@@ -32,6 +32,28 @@ test('figures of the overview move on the open page', () => onPage({ who: 'owner
   assert.deepEqual(loads, [], 'the page was loaded anew');
 }));
 
+test('this browser measures its way to the router, and the outcome has a page', () => onPage({ who: 'owner' }, async page => {
+  await page.goto('/router/tools/device');
+  await page.getByRole('button', { name: 'Test now' }).click();
+  await page.waitForURL(/\/router\/tools\/speed\/\d+$/, { timeout: 60_000 });
+  const figures = await page.locator('.figures strong').allInnerTexts();
+  assert.equal(figures.length, 2);
+  for (const figure of figures) assert.match(figure, /^[1-9][\d.,]* [MG]bit\/s$/);
+}));
+
+test('an OpenVPN file is chosen, read and shown as a change without its keys', () => onPage({ who: 'owner' }, async page => {
+  await page.goto('/router/vpn/openvpn');
+  await page.getByLabel('The file of your provider').setInputFiles(new URL('../../../vyos/tests/data/client.ovpn', import.meta.url).pathname);
+  await page.getByLabel('User name for the server').fill('anna');
+  await page.getByLabel('Password for the server').fill('s3cr3t-9');
+  await page.getByRole('button', { name: 'Read the file' }).click();
+  await page.getByRole('link', { name: 'Look at the change' }).click();
+  await page.waitForURL(/\/router\/plans\//);
+  const commands = await page.getByRole('region', { name: 'Commands' }).innerText();
+  assert.match(commands, /remote-host vpn\.example\.net/);
+  assert.ok(!commands.includes('s3cr3t-9'), commands);
+}));
+
 /** Changes the rule's description, looks at the plan and applies it; answers the change's page. */
 async function describe(page, words) {
   await page.goto(rule);

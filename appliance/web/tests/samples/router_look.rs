@@ -171,6 +171,8 @@ fn vpn(mood: Mood) -> VpnPage {
         state: mood.t("up"),
         ends: texts(mood, &["on all addresses port 1194", "10.8.0.0/24"]),
         lines: texts(mood, &["anna (10.8.0.6) from 198.51.100.23:40000: 1.2 MiB in, 3 MiB out"]),
+        on: [Some(true), Some(false), None][i % 3],
+        client: i == 0,
     };
     VpnPage {
         shell: around(mood, "VPN", "/router/vpn"),
@@ -235,11 +237,36 @@ fn vpn_forms(mood: Mood) -> Pages {
         qr: (mood != Mood::Empty).then(|| Qr::new("[Interface]", mood.t("a code"))).flatten(),
         plan: "/router/plans/x".to_owned(),
     };
+    let file = OpenVpnPage {
+        shell: around(mood, "A client of an OpenVPN server", "/router/vpn/openvpn"),
+        said: if mood == Mood::Hostile { mood.t("") } else { String::new() },
+        problems: texts(mood, &["Line 3: `up` lets OpenVPN run or load other programs."]),
+        name: field(mood, "vtun0"),
+        description: field(mood, ""),
+        username: field(mood, "anna"),
+        password_said: if mood == Mood::Hostile { mood.t("") } else { String::new() },
+        routes: false,
+    };
+    let line = |i: usize| FateLine {
+        line: i + 1,
+        directive: mood.t(["remote", "dhcp-option"][i % 2]),
+        tone: [Tone::Ok, Tone::Quiet][i % 2],
+        fate: mood.t(["a setting of the router", "left out"][i % 2]),
+        text: mood.t("A server to connect to."),
+    };
+    let read = OpenVpnReadPage {
+        shell: around(mood, "What becomes of the file: vtun0", "/router/vpn/openvpn"),
+        lines: (0..mood.n(12)).map(line).collect(),
+        options: texts(mood, &["remote-cert-tls server", "route-nopull"]),
+        plan: "/router/plans/x".to_owned(),
+    };
     vec![
         ("router-vpn-interface", interface.render()),
         ("router-vpn-peer", peer.render()),
         ("router-vpn-client", new.render()),
         ("router-vpn-ready", ready.render()),
+        ("router-vpn-openvpn", file.render()),
+        ("router-vpn-read", read.render()),
     ]
 }
 
@@ -304,8 +331,9 @@ fn connections(mood: Mood) -> ConnectionsPage {
     }
 }
 
-fn speed(mood: Mood) -> SpeedPage {
-    let row = |i: usize| SpeedRow {
+fn speed_row(mood: Mood, i: usize) -> SpeedRow {
+    SpeedRow {
+        href: format!("/router/tools/speed/{i}"),
         at: ago(86_400 * i as u64 + 60),
         by: mood.t("robert"),
         server: mood.t("speed.example.org"),
@@ -315,7 +343,33 @@ fn speed(mood: Mood) -> SpeedPage {
         jitter: "0.4 ms".to_owned(),
         loss: "0 %".to_owned(),
         failure: if i == 1 { mood.t("It took longer than 120 s.") } else { mood.t("") },
-    };
+    }
+}
+
+fn device(mood: Mood) -> DevicePage {
+    DevicePage {
+        shell: around(mood, "Speed to this device", "/router/tools/device"),
+        tools: pages_of_tools(),
+        stream: "/router/tools/device/stream",
+        sink: "/router/tools/device/sink",
+        command: mood.t("curl -o /dev/null https://router.lan/router/tools/device/stream"),
+    }
+}
+
+fn speed_test(mood: Mood) -> SpeedTestPage {
+    SpeedTestPage {
+        shell: around(mood, "Speed of the line", "/router/tools/speed"),
+        row: speed_row(mood, 0),
+        time: "2026-11-21 14:05:00".to_owned(),
+        is_line: mood != Mood::Empty,
+        provider: mood.t("provider.example, AS64500"),
+        line_name: mood.t("c-7.dyn.provider.example"),
+        seen_as: mood.t("203.0.113.9"),
+    }
+}
+
+fn speed(mood: Mood) -> SpeedPage {
+    let row = |i: usize| speed_row(mood, i);
     SpeedPage {
         shell: around(mood, "Speed of the line", "/router/tools"),
         tools: pages_of_tools(),
@@ -343,6 +397,8 @@ pub(crate) fn pages(mood: Mood) -> Pages {
         ("router-tools-port", tools(mood, "port").render()),
         ("router-connections", connections(mood).render()),
         ("router-speed", speed(mood).render()),
+        ("router-device", device(mood).render()),
+        ("router-speed-test", speed_test(mood).render()),
     ];
     all.extend(vpn_forms(mood));
     all

@@ -1,6 +1,7 @@
 //! One HTTP connection to a server, with or without TLS.
 
 use std::convert::Infallible;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,14 +71,16 @@ impl Place {
     }
 }
 
-/// TLS with the authorities that this machine trusts. For threads that may block.
-pub(super) fn tls() -> Result<Arc<ClientConfig>, SystemError> {
+/// TLS with the authorities of a file; none: those that this machine trusts. For threads that may
+/// block.
+pub(super) fn tls(roots: Option<&Path>) -> Result<Arc<ClientConfig>, SystemError> {
+    let file = roots.unwrap_or(Path::new(ROOTS));
     let missing = |_| SystemError::Missing {
-        what: ROOTS.to_owned(),
+        what: file.display().to_string(),
         remedy: "install ca-certificates, or choose a server without TLS",
     };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ROOTS).map_err(missing)?.flatten() {
+    for certificate in CertificateDer::pem_file_iter(file).map_err(missing)?.flatten() {
         // One that rustls does not know is of no use; the others are.
         let _ = roots.add(certificate);
     }

@@ -5,9 +5,11 @@
 //! first quarter in which they gather speed, are the rate.
 
 mod http;
+mod line;
 mod run;
 mod tables;
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,11 +17,13 @@ use model::Timestamp;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use store::{StoreError, read_setting};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::target::check_range;
-use super::{Tools, Updates};
+use super::{DnsQuestion, RecordKind, Target, Tools, Updates};
 use crate::{System, SystemError};
 use http::Place;
+pub use line::provider_in;
 
 /// The key under which the settings of speed tests are kept.
 pub const SPEED_KEY: &str = "system.speed";
@@ -27,6 +31,10 @@ pub const SPEED_KEY: &str = "system.speed";
 const PAUSE: Duration = Duration::from_secs(60);
 /// The longest that a test may take.
 const LIMIT: Duration = Duration::from_secs(120);
+/// The longest that the name of the line is waited for.
+const NAMING: Duration = Duration::from_secs(5);
+/// Bits a second that no line has yet.
+const FASTEST: f64 = 1e12;
 /// Outcomes that are shown.
 const MOST_OUTCOMES: u32 = 1_000;
 
@@ -107,11 +115,21 @@ pub struct SpeedOutcome {
     pub loss_percent: Option<f64>,
     /// Why the test broke off, if so.
     pub failure: Option<String>,
+    /// The address that the router has for others: as the server told it, or as its line has it.
+    pub seen_as: Option<IpAddr>,
+    /// That address's name, which mostly tells the provider.
+    pub line_name: Option<String>,
+    /// The number of the provider's network, where the server told it.
+    pub network: Option<u32>,
+    /// The device whose way to the router was tested, not the line.
+    pub device: Option<IpAddr>,
 }
 
 /// A test that was made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SpeedTest {
+    /// Its number.
+    pub id: i64,
     /// When it ended.
     pub at: Timestamp,
     /// Who started it.
@@ -140,7 +158,7 @@ pub enum SpeedUpdate {
         jitter_ms: Option<f64>,
     },
     /// It is over and stored.
-    Ended(SpeedTest),
+    Ended(Box<SpeedTest>),
 }
 
 /// Lets one test run at a time, and one a minute.
@@ -172,11 +190,12 @@ impl System {
         let slot = self.tools().slot()?;
         self.inner.gate.enter(Instant::now())?;
         let (store, by) = (self.inner.store.clone(), by.to_owned());
+        let (roots, system) = (self.inner.options.roots.clone(), self.clone());
         // Time to store the outcome of a test that takes all of its own.
         let limit = LIMIT + Duration::from_secs(10);
         Ok(Tools::start(slot, limit, move |updates| async move {
             let outcome = Arc::new(Mutex::new(SpeedOutcome::default()));
-            let test = run::run(&settings, &updates, &outcome);
+            let test = run::run(&settings, roots, &updates, &outcome);
             let ended = tokio::time::timeout(LIMIT, test).await;
             let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).clone();
             outcome.failure = match ended {
@@ -184,14 +203,79 @@ impl System {
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(_) => Some(format!("it took longer than {} s", LIMIT.as_secs())),
             };
-            let test = SpeedTest { at: Timestamp::now(), by, outcome };
+            system.name_line(&mut outcome).await;
+            let mut test = SpeedTest { id: 0, at: Timestamp::now(), by, outcome };
             let kept = test.clone();
             let stored = store.write("speed test", move |w| tables::insert(w.main(), &kept)).await;
-            if let Err(error) = stored {
-                tracing::error!(%error, "the outcome of a speed test is not stored");
+            match stored {
+                Ok(id) => test.id = id,
+                Err(error) => tracing::error!(%error, "the outcome of a speed test is not stored"),
             }
-            let _ = updates.send(SpeedUpdate::Ended(test)).await;
+            let _ = updates.send(SpeedUpdate::Ended(Box::new(test))).await;
         }))
+    }
+
+    /// Finds out what the line is called: by the address that the server saw, or that it has itself.
+    async fn name_line(&self, outcome: &mut SpeedOutcome) {
+        if outcome.seen_as.is_none() {
+            let wans = self.overview().wans;
+            let own = wans.iter().flat_map(|wan| &wan.interface.link.addresses);
+            outcome.seen_as = own.map(|address| address.ip).find(line::is_public);
+        }
+        let Some(ip) = outcome.seen_as.filter(line::is_public) else { return };
+        let (target, kind) = (Target::Ip(ip), RecordKind::Ptr);
+        let asked = self.tools().look_up(DnsQuestion { target, kind, server: None });
+        // A name is not worth waiting for as long as a resolver may take.
+        if let Ok(Ok(answer)) = tokio::time::timeout(NAMING, asked).await {
+            outcome.line_name = line::name_in(&answer.records);
+        }
+    }
+
+    /// Stores how fast the way from a device to the router is: bits a second that it received and
+    /// sent, by its own count.
+    ///
+    /// # Errors
+    /// Where a figure is none, or the outcome cannot be stored.
+    pub async fn keep_device_test(
+        &self,
+        by: &str,
+        device: IpAddr,
+        down: f64,
+        up: f64,
+    ) -> Result<i64, SystemError> {
+        for (field, bps) in [("down", down), ("up", up)] {
+            if !(bps.is_finite() && (1.0..=FASTEST).contains(&bps)) {
+                return Err(SystemError::invalid(field, "it is no rate in bits a second"));
+            }
+        }
+        let outcome = SpeedOutcome {
+            server: "this router".to_owned(),
+            download_bps: Some(down.round()),
+            upload_bps: Some(up.round()),
+            device: Some(device),
+            ..SpeedOutcome::default()
+        };
+        let test = SpeedTest { id: 0, at: Timestamp::now(), by: by.to_owned(), outcome };
+        let store = &self.inner.store;
+        Ok(store.write("speed test", move |w| tables::insert(w.main(), &test)).await?)
+    }
+
+    /// The turn of a device to send to the router or receive from it as fast as both can; it ends
+    /// when this is dropped.
+    ///
+    /// # Errors
+    /// While another has it.
+    pub fn device_turn(&self) -> Result<OwnedSemaphorePermit, SystemError> {
+        let turn = Arc::clone(&self.inner.device).try_acquire_owned();
+        turn.map_err(|_| SystemError::Busy { what: "another device is being tested" })
+    }
+
+    /// A test that was made, by its number.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub async fn speed_test(&self, id: i64) -> Result<Option<SpeedTest>, StoreError> {
+        self.inner.store.read(move |r| tables::one(r.main(), id)).await
     }
 
     /// The tests that were made, newest first.

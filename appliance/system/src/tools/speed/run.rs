@@ -1,5 +1,6 @@
 //! One test: latency, then down, then up.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::http::{Link, Load, Place, drain, tls};
+use super::line::Told;
 use super::{SpeedOutcome, SpeedPhase, SpeedSettings, SpeedUpdate};
 use crate::SystemError;
 use crate::icmp::{EchoSocket, Fate, Plan};
@@ -31,6 +33,7 @@ const BREATH: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(
     settings: &SpeedSettings,
+    roots: Option<PathBuf>,
     updates: &Sender<SpeedUpdate>,
     outcome: &Arc<Mutex<SpeedOutcome>>,
 ) -> Result<(), SystemError> {
@@ -45,15 +48,16 @@ pub(super) async fn run(
         .iter()
         .any(|url| url.starts_with("https"));
     let tls = if needs_tls {
-        let loaded = tokio::task::spawn_blocking(tls).await;
+        let loaded = tokio::task::spawn_blocking(move || tls(roots.as_deref())).await;
         Some(loaded.map_err(|e| SystemError::malformed("the TLS settings", e))??)
     } else {
         None
     };
 
     let (latency, loss) = tokio::join!(latency(&near, tls.as_ref()), loss(&down.host));
-    let latency = latency?;
+    let (latency, told) = latency?;
     set(&|o| {
+        (o.seen_as, o.network) = (told.seen_as, told.network);
         o.latency_ms = latency.rtt_min.map(|ms| rounded(ms, 3));
         o.jitter_ms = latency.jitter_ms.map(|ms| rounded(ms, 3));
         o.loss_percent = loss.map(|percent| rounded(percent, 2));
@@ -74,21 +78,27 @@ fn rounded(value: f64, decimals: i32) -> f64 {
     (value * scale).round() / scale
 }
 
-/// The time until an answer begins, on a connection that stands.
-async fn latency(place: &Place, tls: Option<&Arc<ClientConfig>>) -> Result<Measured, SystemError> {
+/// The time until an answer begins, on a connection that stands, and what the server tells of us.
+async fn latency(
+    place: &Place,
+    tls: Option<&Arc<ClientConfig>>,
+) -> Result<(Measured, Told), SystemError> {
     let mut link = Link::open(place, tls).await?;
     let mut times = Vec::with_capacity(LATENCIES);
+    let mut told = Told::default();
     for number in 0..LATENCIES {
         let began = Instant::now();
         let answer = link.ask(Load::none()).await?;
         if number > 0 {
             times.push(Some(began.elapsed()));
+        } else {
+            told = Told::of(answer.headers());
         }
         if !drain(answer, &AtomicU64::new(0)).await {
             link = Link::open(place, tls).await?;
         }
     }
-    Ok(Measured::new(&times))
+    Ok((Measured::new(&times), told))
 }
 
 /// The share of echo requests without a reply; None where none may be sent or none is answered.

@@ -45,10 +45,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn tree(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Configuration", &error).await,
-    };
+    let config = ask.config("Configuration").await?;
     let search = ask.query.get("q").unwrap_or_default().trim().to_owned();
     let at = ask.query.get("at").unwrap_or_default();
     let words: Vec<String> =
@@ -195,7 +192,7 @@ fn find(
 async fn raw(ask: Ask) -> Result<Response, Failure> {
     let document = match ask.site.router.document().await {
         Ok(document) => document,
-        Err(error) => return ask.trouble("Configuration as text", &error).await,
+        Err(error) => return Err(ask.trouble("Configuration as text", &error).await),
     };
     let text = without_secrets(&document).print();
     let page = RawPage {
@@ -227,7 +224,7 @@ async fn download(ask: Ask) -> Result<Response, Failure> {
         }
         None => match ask.site.router.document().await {
             Ok(document) => (document, "config".to_owned()),
-            Err(error) => return ask.trouble("Configuration", &error).await,
+            Err(error) => return Err(ask.trouble("Configuration", &error).await),
         },
     };
     let facts = json!({ "file": name, "secrets": secrets });

@@ -29,10 +29,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Containers", &error).await,
-    };
+    let config = ask.config("Containers").await?;
     let configured = containers(&config);
     let read = tokio::task::spawn_blocking(|| Ok((fetch_containers()?, fetch_images()?))).await;
     let mut missing = String::new();
@@ -163,10 +160,7 @@ fn is_same(whole: &str, wanted: &str) -> bool {
 }
 
 async fn switch(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Containers", &error).await,
-    };
+    let config = ask.config("Containers").await?;
     let (name, on) = (form.get("name"), form.ticked("on"));
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);

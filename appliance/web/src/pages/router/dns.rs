@@ -52,10 +52,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let dns = dns_forwarding(&config);
     let hosts = host_mappings(&config).into_iter().map(|host| DnsRow {
         href: Query::new(HOST).with("old", &host.name).href(),
@@ -216,19 +213,13 @@ fn server_lines(servers: &[ServerEdit]) -> String {
 }
 
 async fn forwarder(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let page = forwarder_page(&ask, &config, &Filled::fresh(&ask)).await;
     ask.page(&page)
 }
 
 async fn save_forwarder(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let read = || {
         Ok::<_, EditError>(DnsForwardingEdit {
             listen_addresses: list(form.get("listen_addresses")),
@@ -277,20 +268,14 @@ async fn forwarder_page(ask: &Ask, config: &Node, filled: &Filled<'_>) -> DnsFor
 }
 
 async fn domain(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let old = ask.query.get("old").unwrap_or_default();
     let page = domain_page(&ask, &config, old, &Filled::fresh(&ask)).await?;
     ask.page(&page)
 }
 
 async fn save_domain(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let (old, name) = (form.get("old"), form.get("domain"));
     let dns = dns_forwarding(&config);
     let known = dns.iter().flat_map(|dns| &dns.domains).any(|one| one.domain == name);
@@ -352,10 +337,7 @@ async fn domain_page(
 }
 
 async fn delete_domain(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let name = form.get("domain");
     let made = drafted(&ask, &config, |draft| draft.delete_dns_domain(name)).await;
     let commands = made.map_err(|error| Failure::not_found(error.to_string()))?;
@@ -363,20 +345,14 @@ async fn delete_domain(ask: Ask, form: Form) -> Result<Response, Failure> {
 }
 
 async fn host(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let old = ask.query.get("old").unwrap_or_default();
     let page = host_page(&ask, &config, old, &Filled::fresh(&ask)).await?;
     ask.page(&page)
 }
 
 async fn save_host(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let (old, name) = (form.get("old"), form.get("name"));
     let known = host_mappings(&config).iter().any(|host| host.name == name);
     let made = drafted(&ask, &config, |draft| {
@@ -424,10 +400,7 @@ async fn host_page(
 }
 
 async fn delete_host(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DNS", &error).await,
-    };
+    let config = ask.config("DNS").await?;
     let name = form.get("name");
     let made = drafted(&ask, &config, |draft| draft.delete_host_mapping(name)).await;
     let commands = made.map_err(|error| Failure::not_found(error.to_string()))?;

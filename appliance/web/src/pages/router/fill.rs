@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use vyos::client::AskError;
 use vyos::config::Node;
 use vyos::dialect::Dialect;
 use vyos::edit::{Draft, EditError};
 
 use super::{FIELD, refusal};
+use crate::http::Failure;
 use crate::pages::errors::sentence;
 use crate::pages::{Ask, Form};
 use crate::view::router::{Control, Input, Select, Tick, Ticks};
@@ -28,9 +28,10 @@ impl Known {
 }
 
 impl Ask {
-    /// What the router runs, and how it wants it written.
-    pub(super) async fn known(&self) -> Result<Known, AskError> {
-        let root = self.site.router.config().await?;
+    /// What the router runs, and how it wants it written; or the page of that title that says why
+    /// that is not known.
+    pub(super) async fn known(&self, title: &str) -> Result<Known, Failure> {
+        let root = self.config(title).await?;
         let dialect = self.dialect(&root).await;
         Ok(Known { root, dialect })
     }

@@ -103,10 +103,7 @@ fn missing(snapshot: &Snapshot) -> String {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Interfaces", &error).await,
-    };
+    let config = ask.config("Interfaces").await?;
     let snapshot = ask.site.system.snapshot();
     let mut rows = Vec::new();
     for one in all(&config, &snapshot) {
@@ -131,19 +128,13 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
 }
 
 async fn show(ask: Ask, Path(name): Path<String>) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Interface", &error).await,
-    };
+    let config = ask.config("Interface").await?;
     let page = page(&ask, &config, &name, &Filled::fresh(&ask)).await?;
     ask.page(&page)
 }
 
 async fn change(ask: Ask, Path(name): Path<String>, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Interface", &error).await,
-    };
+    let config = ask.config("Interface").await?;
     configured(&config, &name)?;
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);
@@ -160,10 +151,7 @@ async fn change(ask: Ask, Path(name): Path<String>, form: Form) -> Result<Respon
 }
 
 async fn switch(ask: Ask, Path(name): Path<String>, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Interface", &error).await,
-    };
+    let config = ask.config("Interface").await?;
     configured(&config, &name)?;
     let (dialect, on) = (ask.dialect(&config).await, form.ticked("on"));
     let mut draft = Draft::new(&config, &dialect);

@@ -144,8 +144,16 @@ impl Ask {
         shell
     }
 
+    /// What the router runs, or the page of that title that says why it is not known.
+    pub(super) async fn config(&self, title: &str) -> Result<Arc<Node>, Failure> {
+        match self.site.router.config().await {
+            Ok(config) => Ok(config),
+            Err(error) => Err(self.trouble(title, &error).await),
+        }
+    }
+
     /// The page of an area whose router cannot be asked: what is the matter, and what to do.
-    pub(super) async fn trouble(&self, title: &str, error: &AskError) -> Result<Response, Failure> {
+    pub(super) async fn trouble(&self, title: &str, error: &AskError) -> Failure {
         let trouble = match &self.site.router.status().borrow().link {
             Link::Down(trouble) => trouble.clone(),
             Link::Up | Link::Asking => Trouble {
@@ -161,7 +169,7 @@ impl Ask {
             advice: trouble.advice,
             commands: trouble.commands,
         };
-        self.answer(StatusCode::SERVICE_UNAVAILABLE, &page)
+        self.failing(StatusCode::SERVICE_UNAVAILABLE, &page)
     }
 
     /// How this router wants its configuration written.
@@ -224,7 +232,7 @@ async fn plan_of(
         Err(error @ (PlanError::TooLong | PlanError::Harmful { .. })) => {
             Err(Err(Failure::invalid(sentence(&error.to_string()))))
         }
-        Err(PlanError::Ask(error)) => Err(ask.trouble("The router", &error).await),
+        Err(PlanError::Ask(error)) => Err(Err(ask.trouble("The router", &error).await)),
     }
 }
 

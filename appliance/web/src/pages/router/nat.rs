@@ -71,10 +71,7 @@ fn href(table: NatTable, number: u32) -> String {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("NAT", &error).await,
-    };
+    let root = ask.config("NAT").await?;
     let (nat, firewall) = (nat(&root), firewall(&root));
     let look = counters::counters().await;
     let counters = look.as_deref().ok();
@@ -266,10 +263,7 @@ fn passage(passage: &Passage) -> (String, Tone, Option<Link>) {
 
 /// The buttons of rules: `up source 100`, `off destination 20`, `let-in destination 20`.
 async fn act(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("NAT", &error).await,
-    };
+    let known = ask.known("NAT").await?;
     let words: Vec<&str> = form.get("do").split(' ').collect();
     let odd = || Failure::bad_request("Press one of the buttons.");
     let [verb, table, number] = words.as_slice() else { return Err(odd()) };

@@ -63,7 +63,7 @@ async fn apply(ask: Ask, Path(id): Path<String>, form: Form) -> Result<Response,
             let text = "It runs now. Keep it if all is well; else it undoes itself.";
             Ok(done(&format!("/router/changes/{number}"), Tone::Ok, text))
         }
-        Err(ChangeError::Ask(error)) => ask.trouble("The router", &error).await,
+        Err(ChangeError::Ask(error)) => Err(ask.trouble("The router", &error).await),
         Err(ChangeError::Store(error)) => Err(error.into()),
         Err(error) => {
             sofar.said = sentence(&error.to_string());

@@ -43,10 +43,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("Policy routing", &error).await,
-    };
+    let root = ask.config("Policy routing").await?;
     let all = steerings(&root);
     let policies = policy_routes(&root);
     let names = Names::of(&ask);
@@ -163,10 +160,7 @@ fn href(name: &str) -> String {
 
 /// The buttons of the list: `on NAME`, `off NAME`, `remove NAME`.
 async fn act(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Policy routing", &error).await,
-    };
+    let known = ask.known("Policy routing").await?;
     let (verb, name) = form
         .get("do")
         .split_once(' ')
@@ -217,30 +211,21 @@ fn find(root: &Node, name: &str) -> Result<Steering, Failure> {
 }
 
 async fn new_page(ask: Ask) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Devices through a VPN", &error).await,
-    };
+    let known = ask.known("Devices through a VPN").await?;
     let usual = Steering { kill_switch: true, ..Steering::default() };
     let page = form_of(&ask, &known, false, &usual, &Fill::of(&ask)).await;
     ask.page(&page)
 }
 
 async fn show(ask: Ask, Path(name): Path<String>) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Policy routing", &error).await,
-    };
+    let known = ask.known("Policy routing").await?;
     let steering = find(&known.root, &name)?;
     let page = form_of(&ask, &known, true, &steering, &Fill::of(&ask)).await;
     ask.page(&page)
 }
 
 async fn create(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Devices through a VPN", &error).await,
-    };
+    let known = ask.known("Devices through a VPN").await?;
     let edit = read(&form, form.get("name"), None);
     if steerings(&known.root).iter().any(|one| one.name == edit.name) {
         let error = EditError::of("name", "there is a policy of this name already");
@@ -251,10 +236,7 @@ async fn create(ask: Ask, form: Form) -> Result<Response, Failure> {
 }
 
 async fn edit(ask: Ask, Path(name): Path<String>, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Policy routing", &error).await,
-    };
+    let known = ask.known("Policy routing").await?;
     let was = find(&known.root, &name)?;
     if !form.get("do").is_empty() {
         return deed(&ask, &known, form.get("do"), &name).await;

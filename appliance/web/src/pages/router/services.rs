@@ -36,10 +36,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Services", &error).await,
-    };
+    let config = ask.config("Services").await?;
     let mut rows: Vec<ServiceRow> = services(&config).iter().map(row).collect();
     for (name, label, href) in OFFERED {
         if !rows.iter().any(|row| row.name == name) {
@@ -107,19 +104,13 @@ fn row(service: &Service) -> ServiceRow {
 }
 
 async fn ssh(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("SSH", &error).await,
-    };
+    let config = ask.config("SSH").await?;
     let page = ssh_page(&ask, &config, &Filled::fresh(&ask)).await;
     ask.page(&page)
 }
 
 async fn save_ssh(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("SSH", &error).await,
-    };
+    let config = ask.config("SSH").await?;
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);
     let ports = list(form.get("ports")).iter().map(|port| port.parse()).collect();
@@ -155,19 +146,13 @@ async fn ssh_page(ask: &Ask, config: &Node, filled: &Filled<'_>) -> SshPage {
 }
 
 async fn https(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Web server", &error).await,
-    };
+    let config = ask.config("Web server").await?;
     let page = https_page(&ask, &config, &Filled::fresh(&ask)).await;
     ask.page(&page)
 }
 
 async fn save_https(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Web server", &error).await,
-    };
+    let config = ask.config("Web server").await?;
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);
     let made = number(&form, "port").and_then(|port| {
@@ -199,19 +184,13 @@ async fn https_page(ask: &Ask, config: &Node, filled: &Filled<'_>) -> HttpsPage 
 }
 
 async fn ntp(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Time server", &error).await,
-    };
+    let config = ask.config("Time server").await?;
     let page = ntp_page(&ask, &config, &Filled::fresh(&ask)).await;
     ask.page(&page)
 }
 
 async fn save_ntp(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Time server", &error).await,
-    };
+    let config = ask.config("Time server").await?;
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);
     let made = time_servers(form.get("servers")).and_then(|servers| {

@@ -201,9 +201,9 @@ struct Side {
 
 async fn side(ask: &Ask, which: &str) -> Result<Side, Result<Response, Failure>> {
     match which {
-        "running" => match ask.site.router.config().await {
+        "running" => match ask.config("What changed").await {
             Ok(config) => Ok(Side { tree: (*config).clone(), words: "what runs now".to_owned() }),
-            Err(error) => Err(ask.trouble("What changed", &error).await),
+            Err(failure) => Err(Err(failure)),
         },
         "saved" => match ask.site.router.boot_document().await {
             Some(mut document) => {
@@ -256,10 +256,7 @@ async fn compare(ask: Ask) -> Result<Response, Failure> {
 async fn restore(ask: Ask, Path(number): Path<i64>, form: Form) -> Result<Response, Failure> {
     let (snapshot, mut document) = ask.site.router.snapshot(number).await.map_err(failure)?;
     document.root.forget_remarks();
-    let now = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Snapshots", &error).await,
-    };
+    let now = ask.config("Snapshots").await?;
     let name = if snapshot.label.is_empty() { &snapshot.reason } else { &snapshot.label };
     let why =
         format!("Bring back the configuration of {} ({name})", Moment::exact(snapshot.at).text);

@@ -35,8 +35,8 @@ pub use form::{Control, Deed, Fieldset, FormPage, Input, Select, Tick, Ticks};
 pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};
 pub use nat::{ForwardLine, NatLine, NatList, NatPage};
 pub use overview::{
-    Gauge, LinkView, OverviewPage, QualityForm, QualityPage, SpeedPage, SpeedRow, TargetLine,
-    WanView,
+    DevicePage, Gauge, LinkView, OverviewPage, QualityForm, QualityPage, SpeedPage, SpeedRow,
+    SpeedTestPage, TargetLine, WanView,
 };
 pub use policy::{PolicyPage, SteeringLine};
 pub use routes::{HopFields, RouteRow, RoutesPage, StaticRoutePage, StaticRoutesPage, StaticRow};
@@ -45,5 +45,6 @@ pub use services::{
 };
 pub use tools::{ConnectionRow, ConnectionsPage, EndView, ToolForm, ToolsPage};
 pub use vpn::{
-    ClientForm, ClientPage, ClientReadyPage, OtherVpn, PeerPage, PeerView, VpnPage, WgPage, WgView,
+    ClientForm, ClientPage, ClientReadyPage, FateLine, OpenVpnPage, OpenVpnReadPage, OtherVpn,
+    PeerPage, PeerView, VpnPage, WgPage, WgView,
 };

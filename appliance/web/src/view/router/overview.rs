@@ -184,9 +184,47 @@ pub struct SpeedPage {
     pub server: String,
 }
 
+/// `GET /router/tools/device`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/device.html")]
+pub struct DevicePage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The tools.
+    pub tools: Vec<Tab>,
+    /// Where bytes come from.
+    pub stream: &'static str,
+    /// Where bytes go to.
+    pub sink: &'static str,
+    /// The same without a browser.
+    pub command: String,
+}
+
+/// `GET /router/tools/speed/{id}`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/speed_test.html")]
+pub struct SpeedTestPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// The test.
+    pub row: SpeedRow,
+    /// When, in full.
+    pub time: String,
+    /// It is about the line, and not a device.
+    pub is_line: bool,
+    /// Whose the line is; empty where it is not known.
+    pub provider: String,
+    /// What the line is called; empty where it is not known.
+    pub line_name: String,
+    /// The address that others see; empty where it is not known.
+    pub seen_as: String,
+}
+
 /// A speed test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpeedRow {
+    /// Its own page.
+    pub href: String,
     /// When.
     pub at: Moment,
     /// Who.

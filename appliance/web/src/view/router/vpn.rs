@@ -73,6 +73,10 @@ pub struct OtherVpn {
     pub ends: Vec<String>,
     /// What goes through it: clients, tunnels.
     pub lines: Vec<String>,
+    /// Whether it is on, where that can be changed here.
+    pub on: Option<bool>,
+    /// It is a client of a server, which was made here or can be deleted here.
+    pub client: bool,
 }
 
 /// `GET /router/vpn`.
@@ -193,5 +197,56 @@ pub struct ClientReadyPage {
     /// The same to be photographed.
     pub qr: Option<Qr>,
     /// The plan that lets it in.
+    pub plan: String,
+}
+
+/// `GET /router/vpn/openvpn`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/vpn_openvpn.html")]
+pub struct OpenVpnPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// What is wrong with the whole; empty if nothing.
+    pub said: String,
+    /// What is wrong with the file, line by line.
+    pub problems: Vec<String>,
+    /// Its name.
+    pub name: Field,
+    /// What to call it.
+    pub description: Field,
+    /// The name for the server.
+    pub username: Field,
+    /// What is wrong with the password; empty if nothing.
+    pub password_said: String,
+    /// Whether file and server may set routes.
+    pub routes: bool,
+}
+
+/// What becomes of a line of a client's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FateLine {
+    /// Its number.
+    pub line: usize,
+    /// The directive.
+    pub directive: String,
+    /// Its colour.
+    pub tone: Tone,
+    /// What becomes of it.
+    pub fate: String,
+    /// What that means.
+    pub text: String,
+}
+
+/// The answer to a client's file: what becomes of it.
+#[derive(Debug, Clone, Template)]
+#[template(path = "router/vpn_read.html")]
+pub struct OpenVpnReadPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// What becomes of each line, what is left out first.
+    pub lines: Vec<FateLine>,
+    /// What is handed to `OpenVPN` as it is.
+    pub options: Vec<String>,
+    /// Where the plan is.
     pub plan: String,
 }

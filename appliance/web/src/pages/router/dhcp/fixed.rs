@@ -50,10 +50,7 @@ fn href(network: &str, prefix: &str, name: &str) -> String {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Fixed addresses", &error).await,
-    };
+    let config = ask.config("Fixed addresses").await?;
     let (mut rows, mut missing) = (Vec::new(), String::new());
     let mut can_add = false;
     for family in [Family::Ipv4, Family::Ipv6] {
@@ -154,10 +151,7 @@ fn holder(address: Option<&str>, mac: Option<&str>, leases: &[Lease], now: u64) 
 }
 
 async fn edit(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Fixed addresses", &error).await,
-    };
+    let config = ask.config("Fixed addresses").await?;
     let old = ask.query.get("old").unwrap_or_default();
     let chosen = ask.query.get("place").unwrap_or_default();
     let page = page(&ask, &config, chosen, old, &Filled::fresh(&ask)).await?;
@@ -165,10 +159,7 @@ async fn edit(ask: Ask) -> Result<Response, Failure> {
 }
 
 async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Fixed addresses", &error).await,
-    };
+    let config = ask.config("Fixed addresses").await?;
     let old = maybe(form.get("old"));
     let chosen = form.get("place");
     let (network, prefix) = chosen.split_once(' ').unwrap_or_default();
@@ -213,10 +204,7 @@ async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
 }
 
 async fn delete(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Fixed addresses", &error).await,
-    };
+    let config = ask.config("Fixed addresses").await?;
     let (network, prefix) = form.get("place").split_once(' ').unwrap_or_default();
     let name = form.get("old");
     let dialect = ask.dialect(&config).await;

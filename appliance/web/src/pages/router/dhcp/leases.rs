@@ -29,10 +29,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DHCP leases", &error).await,
-    };
+    let config = ask.config("DHCP leases").await?;
     let query = ask.query.clone();
     let chosen = query.get("family").unwrap_or_default();
     let family = if chosen == "v6" { Family::Ipv6 } else { Family::Ipv4 };

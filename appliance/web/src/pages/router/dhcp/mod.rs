@@ -94,10 +94,7 @@ fn subnet_of(config: &Node, network: &str, prefix: &str) -> Result<Subnet, Failu
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DHCP", &error).await,
-    };
+    let config = ask.config("DHCP").await?;
     let mut servers = Vec::new();
     let mut missing = String::new();
     for family in [Family::Ipv4, Family::Ipv6] {

@@ -21,18 +21,13 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn ask_for(ask: Ask) -> Result<Response, Failure> {
-    if let Err(error) = ask.site.router.config().await {
-        return ask.trouble("DHCP", &error).await;
-    }
+    ask.config("DHCP").await?;
     let page = page(&ask, &Filled::fresh(&ask)).await;
     ask.page(&page)
 }
 
 async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DHCP", &error).await,
-    };
+    let config = ask.config("DHCP").await?;
     let (network, prefix) = (form.get("network"), form.get("subnet"));
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);

@@ -48,20 +48,14 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn edit(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DHCP", &error).await,
-    };
+    let config = ask.config("DHCP").await?;
     let of = |name| ask.query.get(name).unwrap_or_default().to_owned();
     let page = page(&ask, &config, &of("network"), &of("subnet"), &Filled::fresh(&ask)).await?;
     ask.page(&page)
 }
 
 async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DHCP", &error).await,
-    };
+    let config = ask.config("DHCP").await?;
     let (network, prefix) = (form.get("network"), form.get("subnet"));
     subnet_of(&config, network, prefix)?;
     let dialect = ask.dialect(&config).await;
@@ -80,10 +74,7 @@ async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
 }
 
 async fn delete(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("DHCP", &error).await,
-    };
+    let config = ask.config("DHCP").await?;
     let (network, prefix) = (form.get("network"), form.get("subnet"));
     subnet_of(&config, network, prefix)?;
     let dialect = ask.dialect(&config).await;

@@ -45,10 +45,7 @@ type ChainPath = Path<(String, String, String)>;
 async fn show(ask: Ask, Path((family, hook, name)): ChainPath) -> Result<Response, Failure> {
     let id = chain_at(&family, &hook, &name)?;
     let title = chain_title(&id);
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble(&title, &error).await,
-    };
+    let root = ask.config(&title).await?;
     let firewall = firewall(&root);
     let chain = firewall.chain(&id);
     let chain = chain.ok_or_else(|| Failure::not_found("There is no such chain."))?;
@@ -77,10 +74,7 @@ async fn act(
     form: Form,
 ) -> Result<Response, Failure> {
     let id = chain_at(&family, &hook, &name)?;
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble(&chain_title(&id), &error).await,
-    };
+    let known = ask.known(&chain_title(&id)).await?;
     let here = chain_href(&id);
     let firewall = firewall(&known.root);
     let rules = firewall.chain(&id).map(|chain| chain.rules.as_slice()).unwrap_or_default();
@@ -130,10 +124,7 @@ async fn settings_page(
     Path((family, hook, name)): ChainPath,
 ) -> Result<Response, Failure> {
     let id = chain_at(&family, &hook, &name)?;
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble(&chain_title(&id), &error).await,
-    };
+    let root = ask.config(&chain_title(&id)).await?;
     let all = firewall(&root).chains;
     let found = all.iter().any(|chain| chain.id == id);
     if !found && id.hook == Hook::Name {
@@ -149,10 +140,7 @@ async fn set(
     form: Form,
 ) -> Result<Response, Failure> {
     let id = chain_at(&family, &hook, &name)?;
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble(&chain_title(&id), &error).await,
-    };
+    let known = ask.known(&chain_title(&id)).await?;
     let mut draft = known.draft();
     let deletes = form.get("do") == "delete";
     let (verb, done) = if deletes {
@@ -179,19 +167,13 @@ async fn set(
 }
 
 async fn new_page(ask: Ask) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("New chain", &error).await,
-    };
+    let root = ask.config("New chain").await?;
     let page = form_of(&ask, None, &firewall(&root).chains, &Fill::of(&ask)).await;
     ask.page(&page)
 }
 
 async fn create(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New chain", &error).await,
-    };
+    let known = ask.known("New chain").await?;
     let all = firewall(&known.root).chains;
     let family = ChainFamily::ALL.into_iter().find(|family| family.word() == form.get("family"));
     let mut draft = known.draft();

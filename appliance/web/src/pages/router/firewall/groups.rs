@@ -43,10 +43,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("Groups", &error).await,
-    };
+    let root = ask.config("Groups").await?;
     let groups = groups(&root);
     let page = GroupsPage {
         parts: parts(&ask),
@@ -123,9 +120,7 @@ fn usage(place: &str) -> Link {
 }
 
 async fn new_page(ask: Ask) -> Result<Response, Failure> {
-    if let Err(error) = ask.known().await {
-        return ask.trouble("New group", &error).await;
-    }
+    ask.known("New group").await?;
     let page = form_of(&ask, &Fill::of(&ask)).await;
     ask.page(&page)
 }
@@ -157,10 +152,7 @@ async fn form_of(ask: &Ask, fill: &Fill<'_>) -> FormPage {
 }
 
 async fn create(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New group", &error).await,
-    };
+    let known = ask.known("New group").await?;
     let name = form.get("name");
     let edit = GroupEdit {
         description: some(&form, "description"),
@@ -196,10 +188,7 @@ fn find(all: &[Group], kind: &str, name: &str) -> Result<Group, Failure> {
 }
 
 async fn show(ask: Ask, Path((kind, name)): GroupPath) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("Group", &error).await,
-    };
+    let root = ask.config("Group").await?;
     let all = groups(&root);
     let group = find(&all, &kind, &name)?;
     let page = page_of(&ask, &group, &all, &Fill::of(&ask)).await;
@@ -254,10 +243,7 @@ const fn hint(kind: GroupKind) -> &'static str {
 }
 
 async fn edit(ask: Ask, Path((kind, name)): GroupPath, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Group", &error).await,
-    };
+    let known = ask.known("Group").await?;
     let all = groups(&known.root);
     let group = find(&all, &kind, &name)?;
     let mut draft = known.draft();

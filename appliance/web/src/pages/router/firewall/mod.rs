@@ -66,10 +66,7 @@ fn parts(ask: &Ask) -> Vec<Tab> {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("Firewall", &error).await,
-    };
+    let root = ask.config("Firewall").await?;
     let firewall = firewall(&root);
     let look = counters::counters().await;
     let show = Show::of(&ask.query, look.as_deref().ok());

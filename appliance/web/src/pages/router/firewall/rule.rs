@@ -94,11 +94,9 @@ struct Bench {
 }
 
 impl Bench {
-    async fn of(ask: &Ask, chain: ChainId) -> Result<Self, Result<Response, Failure>> {
-        match ask.known().await {
-            Ok(known) => Ok(Self { firewall: firewall(&known.root), known, chain }),
-            Err(error) => Err(ask.trouble("Firewall rule", &error).await),
-        }
+    async fn of(ask: &Ask, chain: ChainId) -> Result<Self, Failure> {
+        let known = ask.known("Firewall rule").await?;
+        Ok(Self { firewall: firewall(&known.root), known, chain })
     }
 
     fn chain(&self) -> Option<&Chain> {
@@ -122,10 +120,7 @@ impl Bench {
 
 async fn new_page(ask: Ask, Path((family, hook, name)): ChainPath) -> Result<Response, Failure> {
     let chain = chain_at(&family, &hook, &name)?;
-    let bench = match Bench::of(&ask, chain).await {
-        Ok(bench) => bench,
-        Err(answer) => return answer,
-    };
+    let bench = Bench::of(&ask, chain).await?;
     bench.check()?;
     let copied = ask.query.get("copy").and_then(|number| number.parse().ok());
     let start = copied.and_then(|number| Some(RuleEdit::from(bench.rule(number).ok()?)));
@@ -142,10 +137,7 @@ async fn create(
     form: Form,
 ) -> Result<Response, Failure> {
     let chain = chain_at(&family, &hook, &name)?;
-    let bench = match Bench::of(&ask, chain).await {
-        Ok(bench) => bench,
-        Err(answer) => return answer,
-    };
+    let bench = Bench::of(&ask, chain).await?;
     bench.check()?;
     let blank = RuleEdit::default();
     let edit = read(&form, &bench.chain, &blank);
@@ -168,10 +160,7 @@ async fn create(
 
 async fn show(ask: Ask, Path((family, hook, name, number)): RulePath) -> Result<Response, Failure> {
     let chain = chain_at(&family, &hook, &name)?;
-    let bench = match Bench::of(&ask, chain).await {
-        Ok(bench) => bench,
-        Err(answer) => return answer,
-    };
+    let bench = Bench::of(&ask, chain).await?;
     let start = RuleEdit::from(bench.rule(number)?);
     let fill = Fill::of(&ask);
     let page = form(&ask, &bench, Some(number), &start, &fill).await;
@@ -184,10 +173,7 @@ async fn edit(
     form: Form,
 ) -> Result<Response, Failure> {
     let chain = chain_at(&family, &hook, &name)?;
-    let bench = match Bench::of(&ask, chain).await {
-        Ok(bench) => bench,
-        Err(answer) => return answer,
-    };
+    let bench = Bench::of(&ask, chain).await?;
     let was = RuleEdit::from(bench.rule(number)?);
     let mut draft = bench.known.draft();
     let chain = &bench.chain;

@@ -85,10 +85,7 @@ fn fits(opening: &Opening, doors: Option<&(String, String)>) -> bool {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("Ports of services", &error).await,
-    };
+    let root = ask.config("Ports of services").await?;
     let rows = rows(&root);
     let page = OpeningsPage {
         parts: parts(&ask),
@@ -161,10 +158,7 @@ fn rows(root: &Node) -> Vec<ServicePortLine> {
 
 /// The buttons: `open ssh` with an interface, `close ssh`, `follow`.
 async fn act(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Ports of services", &error).await,
-    };
+    let known = ask.known("Ports of services").await?;
     let mut draft = known.draft();
     let (verb, name) = form.get("do").split_once(' ').unwrap_or((form.get("do"), ""));
     let (why, outcome) = match verb {

@@ -33,10 +33,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let root = match ask.site.router.config().await {
-        Ok(root) => root,
-        Err(error) => return ask.trouble("Zones", &error).await,
-    };
+    let root = ask.config("Zones").await?;
     let firewall = firewall(&root);
     let matrix = ZoneMatrix::of(&firewall.zones);
     let rows = matrix.zones.iter().zip(&matrix.cells).map(|(from, cells)| {
@@ -110,19 +107,13 @@ fn href(name: &str) -> String {
 }
 
 async fn new_page(ask: Ask) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New zone", &error).await,
-    };
+    let known = ask.known("New zone").await?;
     let page = form_of(&ask, &known, None, &Fill::of(&ask)).await;
     ask.page(&page)
 }
 
 async fn show(ask: Ask, Path(name): Path<String>) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Zone", &error).await,
-    };
+    let known = ask.known("Zone").await?;
     let page = form_of(&ask, &known, Some(&zone(&known, &name)?), &Fill::of(&ask)).await;
     ask.page(&page)
 }
@@ -133,10 +124,7 @@ fn zone(known: &Known, name: &str) -> Result<Zone, Failure> {
 }
 
 async fn create(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New zone", &error).await,
-    };
+    let known = ask.known("New zone").await?;
     let (name, firewall) = (form.get("name"), firewall(&known.root));
     let mut draft = known.draft();
     let made = if firewall.zones.iter().any(|zone| zone.name == name) {
@@ -157,10 +145,7 @@ async fn create(ask: Ask, form: Form) -> Result<Response, Failure> {
 }
 
 async fn edit(ask: Ask, Path(name): Path<String>, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("Zone", &error).await,
-    };
+    let known = ask.known("Zone").await?;
     let zone = zone(&known, &name)?;
     let mut draft = known.draft();
     let deletes = form.get("do") == "delete";

@@ -29,19 +29,13 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New port forward", &error).await,
-    };
+    let known = ask.known("New port forward").await?;
     let page = form_of(&ask, &known, &Fill::of(&ask)).await;
     ask.page(&page)
 }
 
 async fn create(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New port forward", &error).await,
-    };
+    let known = ask.known("New port forward").await?;
     let edit = PortForwardEdit {
         description: some(&form, "description"),
         interface: form.get("interface").to_owned(),

@@ -50,10 +50,7 @@ fn rule_at(root: &Node, table: NatTable, number: u32) -> Result<NatRule, Failure
 
 async fn new_page(ask: Ask, Path(table): Path<String>) -> Result<Response, Failure> {
     let table = table_at(&table)?;
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New NAT rule", &error).await,
-    };
+    let known = ask.known("New NAT rule").await?;
     let copied = ask.query.get("copy").and_then(|number| number.parse().ok());
     let start = copied.and_then(|number| rule_at(&known.root, table, number).ok());
     let mut start = start.as_ref().map(NatRuleEdit::from).unwrap_or_default();
@@ -66,10 +63,7 @@ async fn new_page(ask: Ask, Path(table): Path<String>) -> Result<Response, Failu
 
 async fn create(ask: Ask, Path(table): Path<String>, form: Form) -> Result<Response, Failure> {
     let table = table_at(&table)?;
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("New NAT rule", &error).await,
-    };
+    let known = ask.known("New NAT rule").await?;
     let edit = read(&form, table, &NatRuleEdit::default());
     let mut draft = known.draft();
     let made = place_of(&form, "place")
@@ -90,10 +84,7 @@ async fn create(ask: Ask, Path(table): Path<String>, form: Form) -> Result<Respo
 
 async fn show(ask: Ask, Path((table, number)): Path<(String, u32)>) -> Result<Response, Failure> {
     let table = table_at(&table)?;
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("NAT rule", &error).await,
-    };
+    let known = ask.known("NAT rule").await?;
     let rule = rule_at(&known.root, table, number)?;
     let start = NatRuleEdit::from(&rule);
     let page = form_of(&ask, &known, table, Some(&rule), &start, &Fill::of(&ask)).await;
@@ -106,10 +97,7 @@ async fn edit(
     form: Form,
 ) -> Result<Response, Failure> {
     let table = table_at(&table)?;
-    let known = match ask.known().await {
-        Ok(known) => known,
-        Err(error) => return ask.trouble("NAT rule", &error).await,
-    };
+    let known = ask.known("NAT rule").await?;
     let rule = rule_at(&known.root, table, number)?;
     let was = NatRuleEdit::from(&rule);
     let mut draft = known.draft();

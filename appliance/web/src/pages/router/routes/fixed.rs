@@ -43,10 +43,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn list(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Static routes", &error).await,
-    };
+    let config = ask.config("Static routes").await?;
     let rows: Vec<StaticRow> = static_routes(&config).iter().map(row).collect();
     let empty = rows.is_empty().then(|| {
         let text = "The router knows its own networks, and what DHCP or routing protocols tell it.";
@@ -61,20 +58,14 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
 }
 
 async fn edit(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Static routes", &error).await,
-    };
+    let config = ask.config("Static routes").await?;
     let old = (ask.query.get("old"), ask.query.get("old_table"));
     let page = page(&ask, &config, old, &Filled::fresh(&ask)).await?;
     ask.page(&page)
 }
 
 async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Static routes", &error).await,
-    };
+    let config = ask.config("Static routes").await?;
     let old = (maybe(form.get("old")), maybe(form.get("old_table")));
     let old = (old.0.as_deref(), old.1.as_deref());
     let before = find(&config, old)?;
@@ -119,10 +110,7 @@ async fn save(ask: Ask, form: Form) -> Result<Response, Failure> {
 }
 
 async fn delete(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("Static routes", &error).await,
-    };
+    let config = ask.config("Static routes").await?;
     let (destination, table) = (form.get("destination"), form.get("table"));
     let gone = find(&config, (Some(destination), Some(table)))?;
     let gone = gone.ok_or_else(|| Failure::not_found("There is no such route."))?;

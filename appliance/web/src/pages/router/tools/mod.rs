@@ -1,6 +1,7 @@
 //! Tools to look further from the router. Whoever sends packets with them is in the audit log.
 
 mod connections;
+mod device;
 mod run;
 mod say;
 mod speed;
@@ -19,14 +20,19 @@ use crate::view::Tab;
 const TOOLS: Entry = Entry::Needs(P::RouterTools);
 
 /// Their pages.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 4] = [
     ("/router/tools", "Network"),
     ("/router/tools/connections", "Connections"),
     ("/router/tools/speed", "Speed"),
+    ("/router/tools/device", "To this device"),
 ];
 
 pub(super) fn routes() -> Routes<Site> {
-    Routes::new().merge(run::routes()).merge(connections::routes()).merge(speed::routes())
+    Routes::new()
+        .merge(run::routes())
+        .merge(connections::routes())
+        .merge(speed::routes())
+        .merge(device::routes())
 }
 
 /// The ways to the pages of tools.

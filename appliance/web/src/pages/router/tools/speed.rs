@@ -1,12 +1,13 @@
 //! The speed of the line: a test from the router itself, and all that were made.
 
 use access::Permission as P;
+use axum::extract::Path;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::Timestamp;
 use serde_json::json;
 use system::SystemError;
-use system::tools::{SPEED_KEY, SpeedSettings, SpeedTest, SpeedUpdate};
+use system::tools::{SPEED_KEY, SpeedSettings, SpeedTest, SpeedUpdate, provider_in};
 
 use super::super::keep::keep_setting;
 use super::stream::{flowing, plain};
@@ -15,7 +16,7 @@ use crate::http::{Entry, Failure, Route, Routes};
 use crate::pages::errors::sentence;
 use crate::pages::{Ask, Form, done};
 use crate::site::Site;
-use crate::view::router::{SpeedPage, SpeedRow};
+use crate::view::router::{SpeedPage, SpeedRow, SpeedTestPage};
 use crate::view::{Empty, Field, Lines, Moment, Tone, rate};
 
 const HERE: &str = "/router/tools/speed";
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Routes<Site> {
     let settings = "/router/tools/speed/settings";
     Routes::new()
         .add(Route::new(Method::GET, HERE, TOOLS, show, "Speed tests of the line"))
+        .add(Route::new(Method::GET, "/router/tools/speed/{id}", TOOLS, one, "One speed test"))
         .add(Route::new(Method::POST, HERE, TOOLS, test, "Test the speed of the line").patient())
         .add(Route::new(Method::POST, settings, edit, set, "Change what is tested against"))
 }
@@ -37,6 +39,27 @@ type Filled = [(&'static str, Field); 5];
 async fn show(ask: Ask) -> Result<Response, Failure> {
     let settings = load(&ask).await?;
     let page = page(&ask, filled(&settings), &settings).await?;
+    ask.page(&page)
+}
+
+async fn one(ask: Ask, Path(id): Path<String>) -> Result<Response, Failure> {
+    let gone = || Failure::not_found("There is no such speed test, or it is too old to be kept.");
+    let id: i64 = id.parse().map_err(|_| gone())?;
+    let test = ask.site.system.speed_test(id).await?.ok_or_else(gone)?;
+    let outcome = &test.outcome;
+    let network = outcome.network.map(|number| format!("AS{number}"));
+    let domain = outcome.line_name.as_deref().and_then(provider_in).map(str::to_owned);
+    let known: Vec<String> = domain.into_iter().chain(network).collect();
+    let title = if outcome.device.is_some() { "Speed to a device" } else { "Speed of the line" };
+    let page = SpeedTestPage {
+        provider: known.join(", "),
+        line_name: outcome.line_name.clone().unwrap_or_default(),
+        seen_as: outcome.seen_as.map(|ip| ip.to_string()).unwrap_or_default(),
+        time: test.at.local(),
+        is_line: outcome.device.is_none(),
+        row: row(&test, ask.now),
+        shell: ask.router_shell(&format!("{title}, {}", test.at.local())).await,
+    };
     ask.page(&page)
 }
 
@@ -132,6 +155,7 @@ fn read(form: &Form) -> Result<SpeedSettings, (&'static str, String)> {
 async fn page(ask: &Ask, fields: Filled, used: &SpeedSettings) -> Result<SpeedPage, Failure> {
     let tests = ask.site.system.speed_tests(SHOWN).await?;
     let rows: Vec<SpeedRow> = tests.iter().map(|test| row(test, ask.now)).collect();
+    let last = tests.iter().find(|test| test.outcome.device.is_none());
     let empty = rows.is_empty().then(|| {
         Empty::new(
             "clock",
@@ -143,7 +167,7 @@ async fn page(ask: &Ask, fields: Filled, used: &SpeedSettings) -> Result<SpeedPa
     let server = used.download_url.split('/').nth(2).unwrap_or_default().to_owned();
     Ok(SpeedPage {
         tools: tabs(ask),
-        last: rows.first().cloned(),
+        last: last.map(|test| row(test, ask.now)),
         chart: chart(&tests),
         rows,
         empty,
@@ -158,6 +182,9 @@ async fn page(ask: &Ask, fields: Filled, used: &SpeedSettings) -> Result<SpeedPa
 }
 
 fn chart(tests: &[SpeedTest]) -> Option<Lines> {
+    // Those of devices are about other lines.
+    let tests: Vec<&SpeedTest> =
+        tests.iter().filter(|test| test.outcome.device.is_none()).collect();
     let (newest, oldest) = (tests.first()?, tests.last()?);
     if tests.len() < 2 {
         return None;
@@ -177,10 +204,15 @@ fn row(test: &SpeedTest, now: Timestamp) -> SpeedRow {
     let none = || "–".to_owned();
     let ms = |value: Option<f64>| value.map_or_else(none, |ms| format!("{ms:.1} ms"));
     let outcome = &test.outcome;
+    let server = match outcome.device {
+        Some(device) => format!("to the device {device}"),
+        None => outcome.server.clone(),
+    };
     SpeedRow {
+        href: format!("{HERE}/{}", test.id),
         at: Moment::ago(test.at, now),
         by: test.by.clone(),
-        server: outcome.server.clone(),
+        server,
         down: outcome.download_bps.map_or_else(none, rate),
         up: outcome.upload_bps.map_or_else(none, rate),
         latency: ms(outcome.latency_ms),

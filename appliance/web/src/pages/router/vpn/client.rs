@@ -47,10 +47,7 @@ pub(super) struct Wanted {
 }
 
 pub(super) async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let one = find(&wireguard(&config), ask.query.get("interface").unwrap_or_default())?;
     let page = page(&ask, &one, Filled::fresh(&ask)).await;
     ask.page(&page)
@@ -109,10 +106,7 @@ pub(super) fn fields(filled: &Filled<'_>, usual: &[String; 7]) -> ClientForm {
 }
 
 pub(super) async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let one = find(&wireguard(&config), form.raw("interface"))?;
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);

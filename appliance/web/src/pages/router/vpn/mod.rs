@@ -2,6 +2,7 @@
 
 mod client;
 mod keys;
+mod openvpn;
 mod peer;
 mod show;
 mod wireguard;
@@ -31,6 +32,44 @@ pub(super) fn routes() -> Routes<Site> {
     };
     Routes::new()
         .add(Route::new(get(), HERE, LOOK, show::show, "VPNs of the router"))
+        .add(Route::new(
+            get(),
+            openvpn::OPENVPN,
+            CHANGE,
+            openvpn::show,
+            "A new client of an OpenVPN server",
+        ))
+        .add(
+            Route::new(
+                post(),
+                openvpn::OPENVPN,
+                CHANGE,
+                openvpn::set,
+                "Plan a client of an OpenVPN server by its file",
+            )
+            .body_limit(openvpn::LONGEST_FORM)
+            .patient(),
+        )
+        .add(
+            Route::new(
+                post(),
+                "/router/vpn/openvpn/switch",
+                CHANGE,
+                openvpn::switch,
+                "Plan to connect or disconnect an OpenVPN interface",
+            )
+            .patient(),
+        )
+        .add(
+            Route::new(
+                post(),
+                "/router/vpn/openvpn/delete",
+                CHANGE,
+                openvpn::delete,
+                "Plan to delete a client of an OpenVPN server",
+            )
+            .patient(),
+        )
         .add(form(INTERFACE, "A WireGuard interface"))
         .add(form(PEER, "A WireGuard peer").query("peer", "string", "Its name."))
         .add(form(CLIENT, "A new WireGuard client"))

@@ -25,10 +25,7 @@ const FIELDS: [&str; 7] = [
 ];
 
 pub(super) async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let get = |key: &str| ask.query.get(key).unwrap_or_default();
     let one = find(&wireguard(&config), get("interface"))?;
     let page = page(&ask, &one, get("peer"), Filled::fresh(&ask)).await?;
@@ -73,10 +70,7 @@ async fn page(
 }
 
 pub(super) async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let one = find(&wireguard(&config), form.raw("interface"))?;
     let old = maybe(form.raw("peer"));
     let dialect = ask.dialect(&config).await;
@@ -116,10 +110,7 @@ fn read(form: &Form) -> Result<PeerEdit, EditError> {
 }
 
 pub(super) async fn delete(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let (interface, peer) = (form.raw("interface"), form.raw("peer"));
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);

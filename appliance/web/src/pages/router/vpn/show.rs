@@ -1,6 +1,7 @@
 //! The list of VPNs: what is configured, beside what runs.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
 use axum::response::Response;
@@ -33,17 +34,37 @@ struct Running {
     missing: Vec<String>,
 }
 
+/// What the kernel tells of an interface.
+struct Link {
+    is_up: bool,
+    addresses: Vec<IpAddr>,
+    /// Bytes received and sent.
+    counted: (u64, u64),
+}
+
+impl Link {
+    /// Addresses in the tunnel; those that every link has of its own are none.
+    fn own(&self) -> impl Iterator<Item = String> {
+        let global = |ip: &&IpAddr| match ip {
+            IpAddr::V4(ip) => !ip.is_link_local(),
+            IpAddr::V6(ip) => ip.segments()[0] & 0xffc0 != 0xfe80,
+        };
+        self.addresses.iter().filter(global).map(ToString::to_string)
+    }
+}
+
 pub(super) async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let (wireguard, others) = (wireguard(&config), vpn(&config));
     let running = running(&wireguard, &others).await;
     let interfaces = ask.site.system.interfaces();
-    let is_up = |name: &str| {
+    let link = |name: &str| {
         let found = interfaces.iter().find(|one| one.link.name == name);
-        found.map(|one| one.link.is_up && one.link.has_carrier)
+        found.map(|one| Link {
+            is_up: one.link.is_up && one.link.has_carrier,
+            addresses: one.link.addresses.iter().map(|address| address.ip).collect(),
+            counted: (one.counters.rx_bytes, one.counters.tx_bytes),
+        })
     };
     let views: Vec<WgView> = wireguard
         .iter()
@@ -68,7 +89,7 @@ pub(super) async fn show(ask: Ask) -> Result<Response, Failure> {
     let page = VpnPage {
         wireguard: views,
         empty,
-        others: other_vpns(&others, &running, is_up),
+        others: other_vpns(&others, &running, link),
         missing: running.missing,
         shell: ask.router_shell("VPN").await,
     };
@@ -194,9 +215,9 @@ fn peer_state(
     }
 }
 
-fn other_vpns(vpn: &Vpn, running: &Running, is_up: impl Fn(&str) -> Option<bool>) -> Vec<OtherVpn> {
+fn other_vpns(vpn: &Vpn, running: &Running, link: impl Fn(&str) -> Option<Link>) -> Vec<OtherVpn> {
     let mut all: Vec<OtherVpn> = Vec::new();
-    all.extend(vpn.openvpn.iter().map(|one| openvpn(one, running, is_up(&one.name))));
+    all.extend(vpn.openvpn.iter().map(|one| openvpn(one, running, link(&one.name))));
     all.extend(vpn.ipsec_peers.iter().map(|one| ipsec(one, running.ipsec.as_deref())));
     all.extend(vpn.ipsec_remote_access.iter().map(|one| OtherVpn {
         name: one.name.clone(),
@@ -206,6 +227,8 @@ fn other_vpns(vpn: &Vpn, running: &Running, is_up: impl Fn(&str) -> Option<bool>
         state: if one.disabled { "switched off" } else { "configured" }.to_owned(),
         ends: one.pools.clone(),
         lines: users(&one.users),
+        on: None,
+        client: false,
     }));
     all.extend(vpn.servers.iter().map(|one| OtherVpn {
         name: one.kind.clone(),
@@ -215,6 +238,8 @@ fn other_vpns(vpn: &Vpn, running: &Running, is_up: impl Fn(&str) -> Option<bool>
         state: "configured".to_owned(),
         ends: Vec::new(),
         lines: users(&one.users),
+        on: None,
+        client: false,
     }));
     all
 }
@@ -223,11 +248,18 @@ fn users(names: &[String]) -> Vec<String> {
     names.iter().take(MOST_LINES).map(|name| format!("for {name}")).collect()
 }
 
-fn openvpn(one: &OpenVpn, running: &Running, is_up: Option<bool>) -> OtherVpn {
-    let (tone, state) = match (one.disabled, is_up) {
+fn openvpn(one: &OpenVpn, running: &Running, link: Option<Link>) -> OtherVpn {
+    let is_client = one.mode.as_deref() == Some("client");
+    let own: Vec<String> = link.iter().flat_map(Link::own).collect();
+    let (tone, state) = match (one.disabled, &link) {
         (true, _) => (Tone::Quiet, "switched off"),
-        (false, Some(true)) => (Tone::Ok, "up"),
-        (false, Some(false)) => (Tone::Bad, "down"),
+        // A client's addresses come from its server, and go with the connection.
+        (false, Some(link)) if is_client && link.is_up && !own.is_empty() => {
+            (Tone::Ok, "connected")
+        }
+        (false, Some(_)) if is_client => (Tone::Warn, "not connected"),
+        (false, Some(Link { is_up: true, .. })) => (Tone::Ok, "up"),
+        (false, Some(_)) => (Tone::Bad, "down"),
         (false, None) => (Tone::Bad, "not running"),
     };
     let port = |port: Option<u16>| port.map(|port| format!(" port {port}")).unwrap_or_default();
@@ -244,6 +276,10 @@ fn openvpn(one: &OpenVpn, running: &Running, is_up: Option<bool>) -> OtherVpn {
         let (rx, tx) = (bytes(client.received), bytes(client.sent));
         format!("{} ({address}) from {}: {rx} in, {tx} out", client.name, client.remote)
     });
+    let mut lines: Vec<String> = lines.collect();
+    if let Some(Link { counted: (rx, tx), .. }) = link.filter(|_| is_client && !own.is_empty()) {
+        lines.push(format!("as {}: {} in, {} out", own.join(", "), bytes(rx), bytes(tx)));
+    }
     let mode = one.mode.as_deref().unwrap_or("no mode");
     OtherVpn {
         name: one.name.clone(),
@@ -252,7 +288,9 @@ fn openvpn(one: &OpenVpn, running: &Running, is_up: Option<bool>) -> OtherVpn {
         tone,
         state: state.to_owned(),
         ends,
-        lines: lines.collect(),
+        lines,
+        on: Some(!one.disabled),
+        client: is_client,
     }
 }
 
@@ -295,5 +333,38 @@ fn ipsec(one: &IpsecPeer, running: Option<&[IpsecSa]>) -> OtherVpn {
         state,
         ends: one.remote_addresses.iter().map(|address| format!("to {address}")).collect(),
         lines,
+        on: None,
+        client: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vyos::config::{Node, commands};
+
+    fn state(more: &str, link: Option<Link>) -> (String, Vec<String>) {
+        let mut root = Node::default();
+        let text = format!("set interfaces openvpn vtun0 mode client\n{more}");
+        root.apply(&commands::parse(&text).unwrap()).unwrap();
+        let shown = openvpn(&vpn(&root).openvpn[0], &Running::default(), link);
+        (shown.state, shown.lines)
+    }
+
+    #[test]
+    fn a_client_is_connected_while_its_server_gives_it_an_address() {
+        let link = |is_up, addresses: &[&str]| {
+            let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+            Some(Link { is_up, addresses, counted: (2_048, 1_024) })
+        };
+        let (told, lines) = state("", link(true, &["fe80::1", "10.8.0.6"]));
+        assert_eq!(told, "connected");
+        assert_eq!(lines, [format!("as 10.8.0.6: {} in, {} out", bytes(2_048), bytes(1_024))]);
+        for link in [link(true, &["fe80::1"]), link(true, &[]), link(false, &["10.8.0.6"])] {
+            assert_eq!(state("", link).0, "not connected");
+        }
+        assert_eq!(state("", None).0, "not running");
+        let off = "set interfaces openvpn vtun0 disable";
+        assert_eq!(state(off, link(true, &["10.8.0.6"])).0, "switched off");
     }
 }

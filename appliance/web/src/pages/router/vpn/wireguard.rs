@@ -23,10 +23,7 @@ const FIELDS: [&str; 5] = ["name", "description", "addresses", "port", "mtu"];
 const PORT: u16 = 51_820;
 
 pub(super) async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let old = ask.query.get("interface").unwrap_or_default();
     let page = page(&ask, &config, old, Filled::fresh(&ask)).await?;
     ask.page(&page)
@@ -77,10 +74,7 @@ fn fresh(all: &[WireGuard]) -> (String, WireGuardEdit) {
 }
 
 pub(super) async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let old = form.raw("interface").to_owned();
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);
@@ -145,10 +139,7 @@ fn read(form: &Form) -> Result<WireGuardEdit, EditError> {
 }
 
 pub(super) async fn delete(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let config = match ask.site.router.config().await {
-        Ok(config) => config,
-        Err(error) => return ask.trouble("VPN", &error).await,
-    };
+    let config = ask.config("VPN").await?;
     let name = form.raw("interface");
     let dialect = ask.dialect(&config).await;
     let mut draft = Draft::new(&config, &dialect);
