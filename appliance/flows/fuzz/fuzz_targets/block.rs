@@ -7,13 +7,15 @@ use panoptikon_flows_fuzz::block::{Dictionary, MAX_ROWS, Reader, encode};
 
 fuzz_target!(|data: &[u8]| {
     let Some((length, data)) = data.split_first_chunk::<2>() else { return };
-    let Some((addresses, columns)) = data.split_at_checked(u16::from_le_bytes(*length).into()) else {
+    let Some((addresses, columns)) = data.split_at_checked(u16::from_le_bytes(*length).into())
+    else {
         return;
     };
     let mut addresses = addresses.to_vec();
     addresses.extend(crc32fast::hash(&addresses).to_le_bytes());
     let columns = repaired(columns);
-    let (Ok(dictionary), Ok(reader)) = (Dictionary::open(&addresses), Reader::open(&columns)) else {
+    let (Ok(dictionary), Ok(reader)) = (Dictionary::open(&addresses), Reader::open(&columns))
+    else {
         return;
     };
     if let Ok(flows) = reader.flows(&dictionary) {

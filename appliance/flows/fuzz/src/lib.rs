@@ -1,5 +1,5 @@
-//! The decoders and the codec of blocks alone, so that fuzzing builds no database, and what must hold for whatever they
-//! hand on.
+//! The decoders and the codec of blocks alone, so that fuzzing builds no database, and what must
+//! hold for whatever they hand on.
 
 #[allow(dead_code, unused_imports, missing_docs)]
 #[path = "../../src/block/mod.rs"]
