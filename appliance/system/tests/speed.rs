@@ -205,10 +205,13 @@ async fn a_server_by_https_is_tested_only_where_its_authority_is_trusted() {
 async fn one_device_at_a_time_is_tested_and_only_rates_are_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let system = room(&folder, "down").await;
-    let turn = system.device_turn().expect("the first");
-    assert_eq!(system.device_turn().expect_err("busy").explain().code, "busy");
-    drop(turn);
-    drop(system.device_turn().expect("free again"));
+    let turn = system.device_turn().await.expect("the first");
+    assert_eq!(system.device_turn().await.expect_err("busy").explain().code, "busy");
+    let (next, ()) = tokio::join!(system.device_turn(), async {
+        tokio::task::yield_now().await;
+        drop(turn);
+    });
+    drop(next.expect("it waited for the first to end"));
     let device = "192.168.1.20".parse().expect("an address");
     for (down, up) in [(f64::NAN, 1e6), (1e6, f64::INFINITY), (-1.0, 1e6), (1e6, 1e15)] {
         system.keep_device_test("anna", device, down, up).await.expect_err("no rate");

@@ -18,6 +18,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use store::{StoreError, read_setting};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use super::target::check_range;
 use super::{DnsQuestion, RecordKind, Target, Tools, Updates};
@@ -33,6 +34,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LIMIT: Duration = Duration::from_secs(120);
 /// The longest that the name of the line is waited for.
 const NAMING: Duration = Duration::from_secs(5);
+/// The longest that a device waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(3);
 /// Bits a second that no line has yet.
 const FASTEST: f64 = 1e12;
 /// Outcomes that are shown.
@@ -261,13 +264,16 @@ impl System {
     }
 
     /// The turn of a device to send to the router or receive from it as fast as both can; it ends
-    /// when this is dropped.
+    /// when this is dropped. It waits a moment: a device that turns from receiving to sending has
+    /// let go of its last turn before the router has heard of it.
     ///
     /// # Errors
     /// While another has it.
-    pub fn device_turn(&self) -> Result<OwnedSemaphorePermit, SystemError> {
-        let turn = Arc::clone(&self.inner.device).try_acquire_owned();
-        turn.map_err(|_| SystemError::Busy { what: "another device is being tested" })
+    pub async fn device_turn(&self) -> Result<OwnedSemaphorePermit, SystemError> {
+        match timeout(TURN_WAIT, Arc::clone(&self.inner.device).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(SystemError::Busy { what: "another device is being tested" }),
+        }
     }
 
     /// A test that was made, by its number.

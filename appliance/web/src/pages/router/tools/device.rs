@@ -76,8 +76,8 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
 
 /// The turn of one device. It ends when the sender is dropped, and in any case after the limit: who
 /// reads nothing keeps others waiting no longer.
-fn turn(ask: &Ask) -> Result<oneshot::Sender<Infallible>, Failure> {
-    let permit = ask.site.system.device_turn().map_err(|error| match error {
+async fn turn(ask: &Ask) -> Result<oneshot::Sender<Infallible>, Failure> {
+    let permit = ask.site.system.device_turn().await.map_err(|error| match error {
         SystemError::Busy { .. } => Failure::unavailable(sentence(&error.to_string())),
         other => Failure::internal("Giving a device its turn", other),
     })?;
@@ -92,7 +92,7 @@ fn turn(ask: &Ask) -> Result<oneshot::Sender<Infallible>, Failure> {
 async fn send(ask: Ask) -> Result<Response, Failure> {
     let wanted = ask.query.get("bytes").map_or(Ok(MOST_SENT), str::parse);
     let wanted = wanted.map_err(|_| Failure::invalid("`bytes` is a number."))?.min(MOST_SENT);
-    let held = turn(&ask)?;
+    let held = turn(&ask).await?;
     // A download that is not looked at in the browser, and which nothing packs on the way.
     let kind = HeaderValue::from_static("application/octet-stream");
     let name = HeaderValue::from_static("attachment; filename=\"speed.bin\"");
@@ -151,7 +151,7 @@ impl Pace {
 }
 
 async fn take(ask: Ask, body: Body) -> Result<Response, Failure> {
-    let _held = turn(&ask)?;
+    let _held = turn(&ask).await?;
     let began = Instant::now();
     let (mut pieces, mut pace, mut taken) = (body.into_data_stream(), Pace::new(), 0_usize);
     let read = async {
