@@ -112,19 +112,22 @@ impl FromStr for Prefix {
 pub struct Ours(Vec<Prefix>);
 
 impl Ours {
-    /// These networks, and no other.
-    pub fn new(networks: Vec<Prefix>) -> Self {
+    /// These networks, and those of multicast, broadcast and no address, which never leave the link
+    /// or have no place in the world.
+    pub fn new(mut networks: Vec<Prefix>) -> Self {
+        let never_remote = ["224.0.0.0/4", "255.255.255.255", "0.0.0.0", "ff00::/8", "::"];
+        networks.extend(never_remote.iter().filter_map(|network| network.parse::<Prefix>().ok()));
         Self(networks)
     }
 
-    /// True for an address of ours, and for multicast and broadcast, which never leave the link
-    /// or have no place in the world.
+    /// True for an address of ours.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let spread = match address {
-            IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified(),
-            IpAddr::V6(v6) => v6.is_multicast() || v6.is_unspecified(),
-        };
-        spread || self.0.iter().any(|network| network.contains(address))
+        self.0.iter().any(|network| network.contains(address))
+    }
+
+    /// All of them; they may overlap.
+    pub fn networks(&self) -> &[Prefix] {
+        &self.0
     }
 }
 
@@ -142,7 +145,7 @@ impl Default for Ours {
             "fe80::/10",
             "::1/128",
         ];
-        Self(networks.iter().filter_map(|network| network.parse().ok()).collect())
+        Self::new(networks.iter().filter_map(|network| network.parse().ok()).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 //! right, so that what is behind them is reached.
 
 use libfuzzer_sys::fuzz_target;
-use panoptikon_flows_fuzz::block::{Dictionary, MAX_ROWS, Reader, encode};
+use panoptikon_flows_fuzz::block::{Dictionary, MAX_ROWS, Reader, Scratch, encode};
 
 fuzz_target!(|data: &[u8]| {
     let Some((length, data)) = data.split_first_chunk::<2>() else { return };
@@ -14,7 +14,9 @@ fuzz_target!(|data: &[u8]| {
     let mut addresses = addresses.to_vec();
     addresses.extend(crc32fast::hash(&addresses).to_le_bytes());
     let columns = repaired(columns);
-    let (Ok(dictionary), Ok(reader)) = (Dictionary::open(&addresses), Reader::open(&columns))
+    let scratch = Scratch::default();
+    let (Ok(dictionary), Ok(reader)) =
+        (Dictionary::open(&addresses), Reader::open(&columns, &scratch))
     else {
         return;
     };

@@ -71,6 +71,11 @@ impl<'a> BitReader<'a> {
         self.at += bits as usize;
     }
 
+    /// Passes over many bits.
+    pub(super) fn pass(&mut self, bits: usize) {
+        self.at += bits;
+    }
+
     /// Takes at most 57 bits.
     #[inline]
     pub(super) fn take_short(&mut self, bits: u32) -> u64 {

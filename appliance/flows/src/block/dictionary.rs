@@ -2,6 +2,7 @@
 //! a search for a host need not look at rows. In come addresses, out go identifiers and octets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 use super::ints::{read_varint, write_varint};
 use super::{BlockError, MAX_ROWS, ints, nested, push_nested};
@@ -53,17 +54,18 @@ impl Dictionary {
         v4.chain(self.v6.iter().map(|bits| IpAddr::V6(Ipv6Addr::from_bits(*bits))))
     }
 
-    /// True where an address lies between two of the same family, both included. Answers without
-    /// looking at all of them.
-    pub fn any_within(&self, first: IpAddr, last: IpAddr) -> bool {
+    /// The identifiers of addresses that lie between two of the same family, both included. Answers
+    /// without looking at all of them.
+    pub fn between(&self, first: IpAddr, last: IpAddr) -> Range<usize> {
         match (first, last) {
             (IpAddr::V4(first), IpAddr::V4(last)) => {
-                within(&self.v4, first.to_bits(), last.to_bits())
+                places(&self.v4, first.to_bits(), last.to_bits())
             }
             (IpAddr::V6(first), IpAddr::V6(last)) => {
-                within(&self.v6, first.to_bits(), last.to_bits())
+                let places = places(&self.v6, first.to_bits(), last.to_bits());
+                places.start + self.v4.len()..places.end + self.v4.len()
             }
-            _ => false,
+            _ => 0..0,
         }
     }
 
@@ -131,9 +133,9 @@ impl Dictionary {
     }
 }
 
-fn within<T: Ord + Copy>(sorted: &[T], first: T, last: T) -> bool {
-    let place = sorted.partition_point(|bits| *bits < first);
-    sorted.get(place).is_some_and(|bits| *bits <= last)
+fn places<T: Ord + Copy>(sorted: &[T], first: T, last: T) -> Range<usize> {
+    let start = sorted.partition_point(|bits| *bits < first);
+    start..sorted.partition_point(|bits| *bits <= last).max(start)
 }
 
 /// Collects addresses as they come; the identifiers it gives are only final after
@@ -184,7 +186,7 @@ mod tests {
                 let id = places[id as usize] as usize;
                 prop_assert_eq!(back.get(id), Some(*address));
                 prop_assert_eq!(back.find(*address), Some(id));
-                prop_assert!(back.any_within(*address, *address));
+                prop_assert_eq!(back.between(*address, *address), id..id + 1);
             }
         }
 

@@ -2,6 +2,8 @@
 //! all alike, in a fixed width, or as a Huffman code of their magnitude and the bits that follow.
 //! Numbers that come again and again, such as ports of services, have short codes of their own.
 
+use std::ops::Range;
+
 use super::BlockError;
 use super::bits::{BitReader, BitWriter};
 use super::huffman;
@@ -10,12 +12,14 @@ const ALIKE: u8 = 0;
 const WIDTH: u8 = 1;
 const MAGNITUDE: u8 = 2;
 const FREQUENT: u8 = 3;
-/// As [`MAGNITUDE`], in four parts that are read at the same time, because each number must be read
-/// before it is known where the next begins.
-const QUARTERS: u8 = 4;
+/// As [`MAGNITUDE`], in parts: four are read at the same time, because each number must be read
+/// before it is known where the next begins, and those that nobody asks for are passed over.
+const PARTS: u8 = 4;
 
-/// Columns of so many numbers are kept in quarters.
-const WORTH_QUARTERS: usize = 1_024;
+/// Columns of so many numbers are kept in parts.
+const WORTH_PARTS: usize = 1_024;
+/// At least so many numbers are in a part where there are more than four.
+const PART: usize = 1_024;
 
 /// Numbers below this are symbols of their own.
 const DIRECT: u64 = 16;
@@ -115,8 +119,8 @@ fn encode_plain(values: &[u64], out: &mut Vec<u8>) {
     let mut head = BitWriter::default();
     huffman::write_lengths(&lengths, &mut head);
     let codes = huffman::codes(&lengths);
-    let parts = if values.len() >= WORTH_QUARTERS { 4 } else { 1 };
-    out.push(if parts == 4 { QUARTERS } else { MAGNITUDE });
+    let parts = parts(values.len());
+    out.push(if parts == 1 { MAGNITUDE } else { PARTS });
     let head = head.finish();
     write_varint(head.len() as u64, out);
     out.extend(head);
@@ -128,6 +132,11 @@ fn encode_plain(values: &[u64], out: &mut Vec<u8>) {
         write_varint(part.len() as u64, out);
     }
     out.extend(written.concat());
+}
+
+/// In how many parts so many numbers are kept: one, or a multiple of four.
+fn parts(count: usize) -> usize {
+    if count < WORTH_PARTS { 1 } else { 4 * (count / (4 * PART)).max(1) }
 }
 
 fn write_magnitudes(values: &[u64], lengths: &[u8], codes: &[u16]) -> Vec<u8> {
@@ -164,9 +173,21 @@ fn extra(symbol: usize) -> u32 {
 
 /// Reads `count` numbers, which must be all that there is.
 pub(super) fn decode(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
+    let mut values = vec![0; count];
+    decode_part(data, 0..count, &mut values)?;
+    Ok(values)
+}
+
+/// Reads those of the numbers that lie in `wanted` to their places in `values`, which has room for
+/// all that there are. What lies around them may be read too, or not.
+pub(super) fn decode_part(
+    data: &[u8],
+    wanted: Range<usize>,
+    values: &mut [u64],
+) -> Result<(), BlockError> {
     let mut data = data;
     if data.first() != Some(&FREQUENT) {
-        return decode_plain(data, count);
+        return decode_plain(data, wanted, values);
     }
     data = &data[1..];
     let names = read_varint(&mut data)? as usize;
@@ -174,22 +195,24 @@ pub(super) fn decode(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> 
         return Err(BlockError::Number);
     }
     let names = (0..names).map(|_| read_varint(&mut data)).collect::<Result<Vec<_>, _>>()?;
-    let mut values = decode_plain(data, count)?;
-    for value in &mut values {
+    decode_plain(data, wanted.clone(), values)?;
+    for value in values.get_mut(wanted).unwrap_or_default() {
         *value = match names.get(*value as usize) {
             Some(name) => *name,
             None => *value - names.len() as u64,
         };
     }
-    Ok(values)
+    Ok(())
 }
 
-fn decode_plain(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
+fn decode_plain(data: &[u8], wanted: Range<usize>, values: &mut [u64]) -> Result<(), BlockError> {
+    let count = values.len();
     let (&kind, mut data) = data.split_first().ok_or(BlockError::Short)?;
     match kind {
         ALIKE => {
             let value = read_varint(&mut data)?;
-            if data.is_empty() { Ok(vec![value; count]) } else { Err(BlockError::Number) }
+            values.get_mut(wanted).unwrap_or_default().fill(value);
+            if data.is_empty() { Ok(()) } else { Err(BlockError::Number) }
         }
         WIDTH => {
             let (&width, mut data) = data.split_first().ok_or(BlockError::Short)?;
@@ -199,69 +222,50 @@ fn decode_plain(data: &[u8], count: usize) -> Result<Vec<u64>, BlockError> {
                 return Err(BlockError::Number);
             }
             let mut bits = BitReader::new(data);
-            let values = if width <= 57 {
-                (0..count).map(|_| lowest.wrapping_add(bits.take_short(width))).collect()
+            bits.pass(wanted.start * width as usize);
+            let values = values.get_mut(wanted).unwrap_or_default();
+            if width <= 57 {
+                values.fill_with(|| lowest.wrapping_add(bits.take_short(width)));
             } else {
-                (0..count).map(|_| lowest.wrapping_add(bits.take(width))).collect()
-            };
-            bits.finish()?;
-            Ok(values)
+                values.fill_with(|| lowest.wrapping_add(bits.take(width)));
+            }
+            bits.finish()
         }
-        MAGNITUDE => decode_magnitudes(data, count, 1),
-        QUARTERS => decode_magnitudes(data, count, 4),
+        MAGNITUDE => decode_magnitudes(data, 1, wanted, values),
+        PARTS => decode_magnitudes(data, parts(count), wanted, values),
         _ => Err(BlockError::Number),
     }
 }
 
-fn decode_magnitudes(mut data: &[u8], count: usize, parts: usize) -> Result<Vec<u64>, BlockError> {
-    // Every number takes a bit at least: what promises more is refused before it takes memory.
-    if count > data.len() * 8 {
-        return Err(BlockError::Short);
-    }
+fn decode_magnitudes(
+    mut data: &[u8],
+    parts: usize,
+    wanted: Range<usize>,
+    values: &mut [u64],
+) -> Result<(), BlockError> {
     let mut head = BitReader::new(super::nested(&mut data)?);
     let table = Meanings::new(&huffman::read_table(&mut head, SYMBOLS)?);
     head.finish()?;
-    let mut values = vec![0; count];
-    if parts == 1 {
-        let mut bits = BitReader::new(data);
-        for value in &mut values {
-            *value = table.next(&mut bits);
-        }
-        bits.finish()?;
-        return Ok(values);
-    }
-    let mut lengths = [0; 3];
-    for length in &mut lengths {
-        *length = usize::try_from(read_varint(&mut data)?).map_err(|_| BlockError::Short)?;
-    }
-    let mut split = |length: usize| {
-        let (part, rest) = data.split_at_checked(length).ok_or(BlockError::Short)?;
+    let lengths = (1..parts).map(|_| read_varint(&mut data)).collect::<Result<Vec<_>, _>>()?;
+    let mut streams = Vec::with_capacity(parts);
+    for length in lengths {
+        let length = usize::try_from(length).map_err(|_| BlockError::Short)?;
+        let (stream, rest) = data.split_at_checked(length).ok_or(BlockError::Short)?;
+        streams.push(BitReader::new(stream));
         data = rest;
-        Ok(BitReader::new(part))
-    };
-    let (mut a, mut b, mut c) = (split(lengths[0])?, split(lengths[1])?, split(lengths[2])?);
-    let mut d = BitReader::new(data);
-    let mut quarters = values.chunks_mut(count.div_ceil(4).max(1));
-    let mut quarter = || quarters.next().unwrap_or_default();
-    let (first, second, third, fourth) = (quarter(), quarter(), quarter(), quarter());
-    let short = fourth.len();
-    for (((one, two), three), four) in
-        first.iter_mut().zip(&mut *second).zip(&mut *third).zip(&mut *fourth)
-    {
-        *one = table.next(&mut a);
-        *two = table.next(&mut b);
-        *three = table.next(&mut c);
-        *four = table.next(&mut d);
     }
-    // The last part may be shorter by up to three.
-    for (part, bits) in [(first, &mut a), (second, &mut b), (third, &mut c)] {
-        for value in part.iter_mut().skip(short) {
-            *value = table.next(bits);
-        }
-        bits.finish()?;
+    streams.push(BitReader::new(data));
+    let each = values.len().div_ceil(parts).max(1);
+    let places = (0..).step_by(each).zip(values.chunks_mut(each));
+    let mut wanted = streams.into_iter().zip(places).filter_map(|(stream, (first, part))| {
+        (first < wanted.end && wanted.start < first + each).then_some((stream, part))
+    });
+    while let Some(one) = wanted.next() {
+        let mut next = || wanted.next().unwrap_or((BitReader::new(&[]), &mut []));
+        let (two, three, four) = (next(), next(), next());
+        table.read_four([one, two, three, four])?;
     }
-    d.finish()?;
-    Ok(values)
+    Ok(())
 }
 
 /// What the next bits mean: the highest bits of a number, how many bits of its code and how many
@@ -280,6 +284,25 @@ impl Meanings {
         };
         let entries = table.entries.iter().map(meaning).collect();
         Self { entries, mask: (1 << table.width) - 1 }
+    }
+
+    /// Reads four streams in step for as long as the shortest of their places, and then one by one.
+    fn read_four(&self, mut four: [(BitReader<'_>, &mut [u64]); 4]) -> Result<(), BlockError> {
+        let shortest = four.iter().map(|(_, place)| place.len()).min().unwrap_or(0);
+        let [(a, first), (b, second), (c, third), (d, fourth)] = &mut four;
+        for (((one, two), three), four) in
+            first.iter_mut().zip(&mut **second).zip(&mut **third).zip(&mut **fourth)
+        {
+            *one = self.next(a);
+            *two = self.next(b);
+            *three = self.next(c);
+            *four = self.next(d);
+        }
+        for (bits, place) in &mut four {
+            place.iter_mut().skip(shortest).for_each(|value| *value = self.next(bits));
+            bits.finish()?;
+        }
+        Ok(())
     }
 
     #[inline(always)]
@@ -357,6 +380,23 @@ mod tests {
             let mut data = Vec::new();
             encode(&values, frequent, &mut data);
             prop_assert_eq!(decode(&data, values.len()).unwrap(), values);
+        }
+
+        #[test]
+        fn a_part_of_a_column_is_what_the_whole_has_there(
+            values in prop::collection::vec(number(), 1..400),
+            frequent: bool,
+            times in 1_usize..40,
+            ends: [prop::sample::Index; 2],
+        ) {
+            let values = values.repeat(times);
+            let mut data = Vec::new();
+            encode(&values, frequent, &mut data);
+            let [start, end] = ends.map(|end| end.index(values.len() + 1));
+            let wanted = start.min(end)..start.max(end);
+            let mut part = vec![u64::MAX; values.len()];
+            decode_part(&data, wanted.clone(), &mut part).unwrap();
+            prop_assert_eq!(&part[wanted.clone()], &values[wanted]);
         }
 
         #[test]

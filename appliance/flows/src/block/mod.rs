@@ -17,11 +17,13 @@ mod huffman;
 mod ints;
 mod paths;
 mod read;
+mod scratch;
 
 pub use dictionary::Dictionary;
 pub use encode::{Block, encode};
 pub(crate) use paths::Path;
-pub use read::{Ends, Reader};
+pub use read::{Ends, Reader, Span};
+pub use scratch::{Held, Scratch};
 
 /// The most flows in one block.
 pub const MAX_ROWS: usize = 65_536;

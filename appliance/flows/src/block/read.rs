@@ -1,10 +1,13 @@
 //! A block becomes rows again, as much of it as is asked for.
 
+use std::ops::Range;
+
 use model::{Mac, Timestamp};
 
 use super::dictionary::Dictionary;
 use super::ints::{self, read_varint, unzigzag};
 use super::paths::{self, Path, narrow, take_dictionary};
+use super::scratch::{Held, Scratch};
 use super::{BlockError, Column, MAGIC, MAX_ROWS, nested};
 use crate::{Flow, Nat};
 
@@ -25,21 +28,59 @@ pub struct Reader<'a> {
     units: usize,
     first_start: Timestamp,
     pieces: [(&'a [u8], u32); Column::ALL.len()],
+    scratch: &'a Scratch,
 }
 
 /// Who sent each row to whom, as identifiers of the block's [`Dictionary`].
-pub struct Ends {
+pub struct Ends<'a> {
     /// The sender of each row.
-    pub source: Vec<u32>,
+    pub source: Held<'a, u32>,
     /// The receiver of each row.
-    pub destination: Vec<u32>,
+    pub destination: Held<'a, u32>,
     /// Of each unit: bit 0 when it went from the far end to the near, bit 1 when it was answered.
-    shapes: Vec<u8>,
+    shapes: Held<'a, u8>,
+}
+
+/// Rows that lie together. Of a column, only those of the span mean anything: what lies around them
+/// may not have been decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The rows themselves.
+    pub rows: Range<usize>,
+    units: Range<usize>,
+    answers: Range<usize>,
+}
+
+impl Ends<'_> {
+    /// All rows.
+    pub fn all(&self) -> Span {
+        let (rows, units) = (self.source.len(), self.shapes.len());
+        Span { rows: 0..rows, units: 0..units, answers: 0..rows - units }
+    }
+
+    /// The smallest span with the given rows, and with what lies in one unit with them.
+    pub fn span(&self, rows: Range<usize>) -> Span {
+        let mut span = Span { rows: 0..0, units: 0..0, answers: 0..0 };
+        let (mut row, mut answer) = (0, 0);
+        for (unit, shape) in self.shapes.iter().enumerate() {
+            let answers = usize::from(shape >> 1);
+            let (next_row, next_answer) = (row + 1 + answers, answer + answers);
+            if row < rows.end && rows.start < next_row {
+                if span.units.is_empty() {
+                    span = Span { rows: row..row, units: unit..unit, answers: answer..answer };
+                }
+                (span.rows.end, span.units.end, span.answers.end) =
+                    (next_row, unit + 1, next_answer);
+            }
+            (row, answer) = (next_row, next_answer);
+        }
+        span
+    }
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the head of a block's columns.
-    pub fn open(columns: &'a [u8]) -> Result<Self, BlockError> {
+    /// Reads the head of a block's columns, which will be decoded into `scratch`.
+    pub fn open(columns: &'a [u8], scratch: &'a Scratch) -> Result<Self, BlockError> {
         let data = columns.strip_prefix(&MAGIC).ok_or(BlockError::Unknown)?;
         let (sum, mut data) = data.split_first_chunk::<4>().ok_or(BlockError::Short)?;
         let mut head = nested(&mut data)?;
@@ -68,7 +109,7 @@ impl<'a> Reader<'a> {
             return Err(BlockError::Number);
         }
         let first_start = Timestamp(i64::from_le_bytes(*start));
-        Ok(Self { rows: rows as usize, units: units as usize, first_start, pieces })
+        Ok(Self { rows: rows as usize, units: units as usize, first_start, pieces, scratch })
     }
 
     /// How many flows there are.
@@ -77,131 +118,139 @@ impl<'a> Reader<'a> {
     }
 
     /// Who sent to whom. `addresses` is the length of the block's [`Dictionary`].
-    pub fn ends(&self, addresses: usize) -> Result<Ends, BlockError> {
+    pub fn ends(&self, addresses: usize) -> Result<Ends<'a>, BlockError> {
         let mut data = self.piece(Column::Ends)?;
-        let shapes = ints::decode(nested(&mut data)?, self.units)?;
-        let runs = ints::decode(nested(&mut data)?, addresses)?;
-        let far = ints::decode(nested(&mut data)?, self.units)?;
-        let answers = shapes.iter().filter(|shape| **shape & 2 != 0).count();
+        let codes = self.numbers(nested(&mut data)?, self.units, 0..self.units)?;
+        let runs = self.numbers(nested(&mut data)?, addresses, 0..addresses)?;
+        let steps = self.numbers(nested(&mut data)?, self.units, 0..self.units)?;
+        let answers: u64 = codes.iter().map(|shape| shape >> 1 & 1).sum();
         let all: u64 = runs.iter().fold(0, |all, run| all.saturating_add(*run));
-        if shapes.iter().any(|shape| *shape > 3)
-            || self.units + answers != self.rows
+        if codes.iter().any(|shape| *shape > 3)
+            || self.units as u64 + answers != self.rows as u64
             || all != self.units as u64
             || !data.is_empty()
         {
             return Err(BlockError::Number);
         }
-        let shapes: Vec<u8> = shapes.into_iter().map(|shape| shape as u8).collect();
-        let (mut source, mut destination) =
-            (Vec::with_capacity(self.rows), Vec::with_capacity(self.rows));
-        let mut units = far.into_iter().zip(&shapes);
-        for (near, run) in (0..).zip(runs) {
+        let mut shapes = self.scratch.octets.take(self.units);
+        shapes.iter_mut().zip(codes.iter()).for_each(|(shape, code)| *shape = *code as u8);
+        let mut source = self.scratch.ids.take(self.rows + 1);
+        let mut destination = self.scratch.ids.take(self.rows + 1);
+        let (mut units, mut row) = (steps.iter().zip(shapes.iter()), 0);
+        for (near, run) in (0..).zip(runs.iter()) {
             let mut far = 0_u64;
-            for (step, shape) in units.by_ref().take(run as usize) {
-                far = far.saturating_add(step);
+            for (step, shape) in units.by_ref().take(*run as usize) {
+                far = far.saturating_add(*step);
                 if far >= addresses as u64 {
                     return Err(BlockError::Address);
                 }
                 let (near, far): (u32, u32) = (near, far as u32);
                 let (from, to) = if shape & 1 == 0 { (near, far) } else { (far, near) };
-                source.push(from);
-                destination.push(to);
-                if shape & 2 != 0 {
-                    source.push(to);
-                    destination.push(from);
-                }
+                // The answer is written in any case; where there is none, the next row covers it.
+                place(&mut source, row, [from, to])?;
+                place(&mut destination, row, [to, from])?;
+                row += 1 + usize::from(shape >> 1);
             }
         }
+        source.truncate(self.rows);
+        destination.truncate(self.rows);
         Ok(Ends { source, destination, shapes })
     }
 
     /// The octets of each row.
-    pub fn bytes(&self, ends: &Ends) -> Result<Vec<u64>, BlockError> {
-        self.rows_of(Column::Bytes, ends)
+    pub fn bytes(&self, ends: &Ends<'_>, span: &Span) -> Result<Held<'a, u64>, BlockError> {
+        self.rows_of(Column::Bytes, ends, span)
     }
 
     /// The packets of each row.
-    pub fn packets(&self, ends: &Ends) -> Result<Vec<u64>, BlockError> {
-        self.rows_of(Column::Packets, ends)
+    pub fn packets(&self, ends: &Ends<'_>, span: &Span) -> Result<Held<'a, u64>, BlockError> {
+        self.rows_of(Column::Packets, ends, span)
     }
 
     /// TCP's flags of each row.
-    pub fn flags(&self, ends: &Ends) -> Result<Vec<u64>, BlockError> {
-        self.rows_of(Column::Flags, ends)
+    pub fn flags(&self, ends: &Ends<'_>, span: &Span) -> Result<Held<'a, u64>, BlockError> {
+        self.rows_of(Column::Flags, ends, span)
     }
 
     /// The type of service of each row.
-    pub fn tos(&self, ends: &Ends) -> Result<Vec<u64>, BlockError> {
-        self.rows_of(Column::Tos, ends)
+    pub fn tos(&self, ends: &Ends<'_>, span: &Span) -> Result<Held<'a, u64>, BlockError> {
+        self.rows_of(Column::Tos, ends, span)
     }
 
     /// The protocol of each row.
-    pub fn protocols(&self, ends: &Ends) -> Result<Vec<u8>, BlockError> {
-        let units = self.units_of(Column::Protocol)?;
-        let mut rows = Vec::with_capacity(self.rows);
-        for (protocol, shape) in units.into_iter().zip(&ends.shapes) {
-            let protocol = narrow(protocol)?;
-            rows.push(protocol);
-            if shape & 2 != 0 {
-                rows.push(protocol);
-            }
+    pub fn protocols(&self, ends: &Ends<'_>, span: &Span) -> Result<Held<'a, u8>, BlockError> {
+        let units = self.units_of(Column::Protocol, span)?;
+        let mut rows = self.scratch.octets.take(self.rows + 1);
+        let mut row = span.rows.start;
+        for (protocol, shape) in over(&units, span).zip(over(&ends.shapes, span)) {
+            let protocol = narrow(*protocol)?;
+            place(&mut rows, row, [protocol, protocol])?;
+            row += 1 + usize::from(shape >> 1);
         }
+        rows.truncate(self.rows);
         Ok(rows)
     }
 
     /// The sender's and the receiver's port of each row.
-    pub fn ports(&self, ends: &Ends) -> Result<(Vec<u16>, Vec<u16>), BlockError> {
-        let near = self.units_of(Column::NearPort)?;
-        let far = self.units_of(Column::FarPort)?;
-        let mut sources = Vec::with_capacity(self.rows);
-        let mut destinations = Vec::with_capacity(self.rows);
-        for ((near, far), shape) in near.into_iter().zip(far).zip(&ends.shapes) {
-            let (near, far): (u16, u16) = (narrow(near)?, narrow(far)?);
+    pub fn ports(&self, ends: &Ends<'_>, span: &Span) -> Result<[Held<'a, u16>; 2], BlockError> {
+        let near = self.units_of(Column::NearPort, span)?;
+        let far = self.units_of(Column::FarPort, span)?;
+        let mut sources = self.scratch.ports.take(self.rows + 1);
+        let mut destinations = self.scratch.ports.take(self.rows + 1);
+        let mut row = span.rows.start;
+        let both = over(&near, span).zip(over(&far, span));
+        for ((near, far), shape) in both.zip(over(&ends.shapes, span)) {
+            let (near, far): (u16, u16) = (narrow(*near)?, narrow(*far)?);
             let (from, to) = if shape & 1 == 0 { (near, far) } else { (far, near) };
-            sources.push(from);
-            destinations.push(to);
-            if shape & 2 != 0 {
-                sources.push(to);
-                destinations.push(from);
-            }
+            place(&mut sources, row, [from, to])?;
+            place(&mut destinations, row, [to, from])?;
+            row += 1 + usize::from(shape >> 1);
         }
-        Ok((sources, destinations))
+        sources.truncate(self.rows);
+        destinations.truncate(self.rows);
+        Ok([sources, destinations])
     }
 
     /// The start and the end of each row, in milliseconds since the Unix epoch.
-    pub fn times(&self, ends: &Ends) -> Result<(Vec<i64>, Vec<i64>), BlockError> {
-        let (first_starts, later) = self.split(Column::Start)?;
-        let (durations, longer) = self.split(Column::Duration)?;
-        let mut answers = later.into_iter().zip(longer);
-        let mut starts = Vec::with_capacity(self.rows);
-        let mut stops = Vec::with_capacity(self.rows);
-        for ((start, lasted), shape) in first_starts.into_iter().zip(durations).zip(&ends.shapes) {
-            let start = self.first_start.0.wrapping_add(start as i64);
-            starts.push(start);
-            stops.push(start.wrapping_add(lasted as i64));
-            if shape & 2 != 0 {
-                let (later, longer) = answers.next().ok_or(BlockError::Short)?;
-                let start = start.wrapping_add(unzigzag(later));
-                starts.push(start);
-                stops.push(start.wrapping_add((lasted as i64).wrapping_add(unzigzag(longer))));
-            }
+    pub fn times(&self, ends: &Ends<'_>, span: &Span) -> Result<[Held<'a, i64>; 2], BlockError> {
+        let [first_starts, later] = self.split(Column::Start, span)?;
+        let [durations, longer] = self.split(Column::Duration, span)?;
+        let mut starts = self.scratch.times.take(self.rows + 1);
+        let mut stops = self.scratch.times.take(self.rows + 1);
+        let (mut row, mut answer) = (span.rows.start, span.answers.start);
+        let firsts = over(&first_starts, span).zip(over(&durations, span));
+        for ((start, lasted), shape) in firsts.zip(over(&ends.shapes, span)) {
+            let (start, lasted) = (self.first_start.0.wrapping_add(*start as i64), *lasted as i64);
+            let later = start.wrapping_add(unzigzag(value_at(&later, answer)));
+            let longer = lasted.wrapping_add(unzigzag(value_at(&longer, answer)));
+            place(&mut starts, row, [start, later])?;
+            place(&mut stops, row, [start.wrapping_add(lasted), later.wrapping_add(longer)])?;
+            row += 1 + usize::from(shape >> 1);
+            answer += usize::from(shape >> 1);
         }
-        Ok((starts, stops))
+        starts.truncate(self.rows);
+        stops.truncate(self.rows);
+        Ok([starts, stops])
     }
 
     /// The ways there are, and which of them each row went.
-    pub(crate) fn paths(&self, ends: &Ends) -> Result<(Vec<Path>, Vec<u64>), BlockError> {
+    pub(crate) fn paths(
+        &self,
+        ends: &Ends<'_>,
+        span: &Span,
+    ) -> Result<(Vec<Path>, Held<'a, u64>), BlockError> {
         let mut data = self.piece(Column::Path)?;
         let ways = paths::decode(&mut data)?;
-        let rows = self.merge(self.split_of(&mut data)?, ends)?;
-        if rows.iter().any(|way| *way >= ways.len() as u64) || !data.is_empty() {
+        let rows = self.merge(&self.split_of(&mut data, span)?, ends, span)?;
+        let spanned = rows.get(span.rows.clone()).unwrap_or_default();
+        if spanned.iter().any(|way| *way >= ways.len() as u64) || !data.is_empty() {
             return Err(BlockError::Number);
         }
         Ok((ways, rows))
     }
 
     /// The autonomous systems of each row's sender and receiver.
-    pub fn systems(&self, ends: &Ends, addresses: usize) -> Result<[Vec<u32>; 2], BlockError> {
+    pub fn systems(&self, ends: &Ends<'_>, addresses: usize) -> Result<[Vec<u32>; 2], BlockError> {
         let [from, to] = self.remembered(Column::Systems, ends, addresses)?;
         let all = |values: Vec<u64>| values.into_iter().map(narrow).collect::<Result<_, _>>();
         Ok([all(from)?, all(to)?])
@@ -211,12 +260,13 @@ impl<'a> Reader<'a> {
     pub fn flows(&self, dictionary: &Dictionary) -> Result<Vec<Flow>, BlockError> {
         let ends = self.ends(dictionary.len())?;
         let addresses: Vec<_> = dictionary.iter().collect();
-        let protocols = self.protocols(&ends)?;
-        let (source_ports, destination_ports) = self.ports(&ends)?;
-        let (starts, stops) = self.times(&ends)?;
-        let (bytes, packets) = (self.bytes(&ends)?, self.packets(&ends)?);
-        let (flags, tos) = (self.flags(&ends)?, self.tos(&ends)?);
-        let (ways, way) = self.paths(&ends)?;
+        let all = ends.all();
+        let protocols = self.protocols(&ends, &all)?;
+        let [source_ports, destination_ports] = self.ports(&ends, &all)?;
+        let [starts, stops] = self.times(&ends, &all)?;
+        let (bytes, packets) = (self.bytes(&ends, &all)?, self.packets(&ends, &all)?);
+        let (flags, tos) = (self.flags(&ends, &all)?, self.tos(&ends, &all)?);
+        let (ways, way) = self.paths(&ends, &all)?;
         let [source_as, destination_as] = self.systems(&ends, addresses.len())?;
         let [source_macs, destination_macs] =
             self.remembered(Column::Macs, &ends, addresses.len())?;
@@ -284,14 +334,14 @@ impl<'a> Reader<'a> {
     fn remembered(
         &self,
         column: Column,
-        ends: &Ends,
+        ends: &Ends<'_>,
         addresses: usize,
     ) -> Result<[Vec<u64>; 2], BlockError> {
         let mut data = self.piece(column)?;
         let mut sources = ints::decode(nested(&mut data)?, self.rows)?;
         let mut destinations = ints::decode(nested(&mut data)?, self.rows)?;
         let mut last = vec![0_u64; addresses];
-        let ids = ends.source.iter().zip(&ends.destination);
+        let ids = ends.source.iter().zip(ends.destination.iter());
         for ((from, to), (source, destination)) in
             sources.iter_mut().zip(&mut destinations).zip(ids)
         {
@@ -304,40 +354,59 @@ impl<'a> Reader<'a> {
         Ok([sources, destinations])
     }
 
-    fn rows_of(&self, column: Column, ends: &Ends) -> Result<Vec<u64>, BlockError> {
-        self.merge(self.split(column)?, ends)
+    fn rows_of(
+        &self,
+        column: Column,
+        ends: &Ends<'_>,
+        span: &Span,
+    ) -> Result<Held<'a, u64>, BlockError> {
+        self.merge(&self.split(column, span)?, ends, span)
     }
 
-    fn split(&self, column: Column) -> Result<(Vec<u64>, Vec<u64>), BlockError> {
+    /// A column whose answers lie behind the flows that they answer.
+    fn split(&self, column: Column, span: &Span) -> Result<[Held<'a, u64>; 2], BlockError> {
         let mut data = self.piece(column)?;
-        let split = self.split_of(&mut data)?;
+        let split = self.split_of(&mut data, span)?;
         if data.is_empty() { Ok(split) } else { Err(BlockError::Number) }
     }
 
-    fn split_of(&self, data: &mut &[u8]) -> Result<(Vec<u64>, Vec<u64>), BlockError> {
-        let firsts = ints::decode(nested(data)?, self.units)?;
-        Ok((firsts, ints::decode(nested(data)?, self.rows - self.units)?))
+    fn split_of(&self, data: &mut &[u8], span: &Span) -> Result<[Held<'a, u64>; 2], BlockError> {
+        let firsts = self.numbers(nested(data)?, self.units, span.units.clone())?;
+        let answers = self.rows - self.units;
+        Ok([firsts, self.numbers(nested(data)?, answers, span.answers.clone())?])
     }
 
     fn merge(
         &self,
-        (firsts, answers): (Vec<u64>, Vec<u64>),
-        ends: &Ends,
-    ) -> Result<Vec<u64>, BlockError> {
-        let mut answers = answers.into_iter();
-        let mut rows = Vec::with_capacity(self.rows);
-        for (first, shape) in firsts.into_iter().zip(&ends.shapes) {
-            rows.push(first);
-            if shape & 2 != 0 {
-                rows.push(answers.next().ok_or(BlockError::Short)?);
-            }
+        [firsts, answers]: &[Held<'_, u64>; 2],
+        ends: &Ends<'_>,
+        span: &Span,
+    ) -> Result<Held<'a, u64>, BlockError> {
+        let mut rows = self.scratch.numbers.take(self.rows + 1);
+        let (mut row, mut answer) = (span.rows.start, span.answers.start);
+        for (first, shape) in over(firsts, span).zip(over(&ends.shapes, span)) {
+            place(&mut rows, row, [*first, value_at(answers, answer)])?;
+            row += 1 + usize::from(shape >> 1);
+            answer += usize::from(shape >> 1);
         }
+        rows.truncate(self.rows);
         Ok(rows)
     }
 
-    fn units_of(&self, column: Column) -> Result<Vec<u64>, BlockError> {
+    fn units_of(&self, column: Column, span: &Span) -> Result<Held<'a, u64>, BlockError> {
         let mut data = self.piece(column)?;
-        ints::decode(nested(&mut data)?, self.units)
+        self.numbers(nested(&mut data)?, self.units, span.units.clone())
+    }
+
+    fn numbers(
+        &self,
+        data: &[u8],
+        count: usize,
+        wanted: Range<usize>,
+    ) -> Result<Held<'a, u64>, BlockError> {
+        let mut numbers = self.scratch.numbers.take(count);
+        ints::decode_part(data, wanted, &mut numbers)?;
+        Ok(numbers)
     }
 
     fn piece(&self, column: Column) -> Result<&'a [u8], BlockError> {
@@ -348,6 +417,24 @@ impl<'a> Reader<'a> {
             Err(BlockError::Checksum(Column::ALL[column as usize].1))
         }
     }
+}
+
+/// The values of the units of a span.
+fn over<'v, T>(values: &'v [T], span: &Span) -> std::slice::Iter<'v, T> {
+    values.get(span.units.clone()).unwrap_or_default().iter()
+}
+
+/// Puts a flow in its row and its answer behind it.
+#[inline]
+fn place<T: Copy>(rows: &mut [T], row: usize, pair: [T; 2]) -> Result<(), BlockError> {
+    rows.get_mut(row..row + 2).ok_or(BlockError::Number)?.copy_from_slice(&pair);
+    Ok(())
+}
+
+/// The answer's value; anything where a flow was not answered.
+#[inline]
+fn value_at(answers: &[u64], at: usize) -> u64 {
+    answers.get(at).copied().unwrap_or(0)
 }
 
 fn mac(code: u64) -> Result<Option<Mac>, BlockError> {

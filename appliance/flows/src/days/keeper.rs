@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 use super::tail::Tail;
 use super::{DURABLE_MS, DaysError, file};
 use crate::Flow;
-use crate::block::{self, Dictionary, MAX_ROWS, Reader};
+use crate::block::{self, Dictionary, MAX_ROWS, Reader, Scratch};
 
 const HOUR_MS: i64 = 3_600_000;
 /// Time to encode and append before [`DURABLE_MS`] have passed.
@@ -204,8 +204,9 @@ impl OpenDay {
         let mut number = covered;
         for frame in frames {
             number = number.max(frame.number);
-            let flows = Dictionary::open(&frame.block.addresses)
-                .and_then(|addresses| Reader::open(&frame.block.columns)?.flows(&addresses));
+            let flows = Dictionary::open(&frame.block.addresses).and_then(|addresses| {
+                Reader::open(&frame.block.columns, &Scratch::default())?.flows(&addresses)
+            });
             pending.extend(flows.map_err(DaysError::block(&path))?);
         }
         let appended = pending.len();

@@ -122,12 +122,12 @@ pub(super) fn groups(
     let ends = &rows.ends;
     let addresses = |of: Vec<u32>| Groups { of, also: None, keys: None };
     Ok(match dimension {
-        Dimension::Source => addresses(ends.source.clone()),
-        Dimension::Destination => addresses(ends.destination.clone()),
+        Dimension::Source => addresses(ends.source.to_vec()),
+        Dimension::Destination => addresses(ends.destination.to_vec()),
         Dimension::Host => {
-            let also = ends.source.iter().zip(&ends.destination);
+            let also = ends.source.iter().zip(ends.destination.iter());
             let also = also.map(|(from, to)| if from == to { NONE } else { *to }).collect();
-            Groups { also: Some(also), ..addresses(ends.source.clone()) }
+            Groups { also: Some(also), ..addresses(ends.source.to_vec()) }
         }
         Dimension::Remote => addresses(remotes(rows, ours)),
         Dimension::Local => {
@@ -137,53 +137,51 @@ pub(super) fn groups(
                 (false, true) => *to,
                 (false, false) => NONE,
             };
-            let also = ends.source.iter().zip(&ends.destination);
+            let also = ends.source.iter().zip(ends.destination.iter());
             let also = also
                 .map(|(from, to)| match (ours[*from as usize], ours[*to as usize]) {
                     (true, true) if from != to => *to,
                     _ => NONE,
                 })
                 .collect();
-            let of = ends.source.iter().zip(&ends.destination).map(end).collect();
+            let of = ends.source.iter().zip(ends.destination.iter()).map(end).collect();
             Groups { also: Some(also), ..addresses(of) }
         }
         Dimension::Service => {
-            let (from, to) = rows.ports()?;
+            let [from, to] = rows.ports()?;
             let protocols = rows.protocols()?;
-            runs(rows.len(), |row| Key::Service(protocols[row], from[row].min(to[row])))
+            runs(rows, |row| Key::Service(protocols[row], from[row].min(to[row])))
         }
         Dimension::SourcePort => {
-            let ports = &rows.ports()?.0;
-            runs(rows.len(), |row| Key::Port(ports[row]))
+            let [ports, _] = rows.ports()?;
+            runs(rows, |row| Key::Port(ports[row]))
         }
         Dimension::DestinationPort => {
-            let ports = &rows.ports()?.1;
-            runs(rows.len(), |row| Key::Port(ports[row]))
+            let [_, ports] = rows.ports()?;
+            runs(rows, |row| Key::Port(ports[row]))
         }
         Dimension::Protocol => {
             let protocols = rows.protocols()?;
-            runs(rows.len(), |row| Key::Protocol(protocols[row]))
+            runs(rows, |row| Key::Protocol(protocols[row]))
         }
         Dimension::Input => {
             let (ways, way) = rows.paths()?;
-            runs(rows.len(), |row| Key::Interface(ways[way[row] as usize].input))
+            runs(rows, |row| Key::Interface(ways[way[row] as usize].input))
         }
         Dimension::Output => {
             let (ways, way) = rows.paths()?;
-            runs(rows.len(), |row| Key::Interface(ways[way[row] as usize].output))
+            runs(rows, |row| Key::Interface(ways[way[row] as usize].output))
         }
         Dimension::Country => {
             let places = rows.places(geo);
             let remotes = remotes(rows, ours);
             let known = |row: usize| remotes.get(row).filter(|id| **id != NONE);
-            some_runs(rows.len(), |row| {
-                known(row).map(|id| Key::Country(places[*id as usize].country))
-            })
+            some_runs(rows, |row| known(row).map(|id| Key::Country(places[*id as usize].country)))
         }
         Dimension::System => {
             let [from, to] = rows.systems(geo)?;
             let remotes = remotes(rows, ours);
-            some_runs(rows.len(), |row| match remotes[row] {
+            some_runs(rows, |row| match remotes[row] {
                 NONE => None,
                 id if id == ends.destination[row] => Some(Key::System(to[row])),
                 _ => Some(Key::System(from[row])),
@@ -197,13 +195,13 @@ pub(super) fn groups(
                 let turn = dimension == Dimension::Conversation && to < from;
                 if turn { Key::Pair(to, from) } else { Key::Pair(from, to) }
             };
-            runs(rows.len(), pair)
+            runs(rows, pair)
         }
         Dimension::Tuple => {
             let all: Vec<IpAddr> = rows.dictionary.iter().collect();
-            let (from, to) = rows.ports()?;
+            let [from, to] = rows.ports()?;
             let protocols = rows.protocols()?;
-            runs(rows.len(), |row| {
+            runs(rows, |row| {
                 let source = all[ends.source[row] as usize];
                 let destination = all[ends.destination[row] as usize];
                 Key::Tuple(source, destination, from[row], to[row], protocols[row])
@@ -214,22 +212,29 @@ pub(super) fn groups(
 
 /// Which addresses of the dictionary are ours.
 fn ours_of(rows: &Rows<'_>, ours: &Ours) -> Vec<bool> {
-    rows.dictionary.iter().map(|address| ours.contains(address)).collect()
+    let mut are_ours = vec![false; rows.dictionary.len()];
+    for network in ours.networks() {
+        are_ours[rows.dictionary.between(network.first(), network.last())].fill(true);
+    }
+    are_ours
 }
 
 /// The remote end of each row.
 fn remotes(rows: &Rows<'_>, ours: &Ours) -> Vec<u32> {
     let ours = ours_of(rows, ours);
-    let ends = rows.ends.source.iter().zip(&rows.ends.destination);
-    ends.map(|(from, to)| match (ours[*from as usize], ours[*to as usize]) {
-        (_, false) => *to,
-        (false, true) => *from,
-        (true, true) => NONE,
-    })
-    .collect()
+    let mut remotes = vec![NONE; rows.len()];
+    for row in rows.span() {
+        let (from, to) = (rows.ends.source[row], rows.ends.destination[row]);
+        match (ours[from as usize], ours[to as usize]) {
+            (_, false) => remotes[row] = to,
+            (false, true) => remotes[row] = from,
+            (true, true) => {}
+        }
+    }
+    remotes
 }
 
-fn runs(rows: usize, key: impl Fn(usize) -> Key) -> Groups {
+fn runs(rows: &Rows<'_>, key: impl Fn(usize) -> Key) -> Groups {
     some_runs(rows, |row| Some(key(row)))
 }
 
@@ -238,18 +243,17 @@ fn runs(rows: usize, key: impl Fn(usize) -> Key) -> Groups {
 const RECENT: usize = 4;
 
 /// Numbers groups as they come. The same key may get several numbers; they are merged later.
-fn some_runs(rows: usize, key: impl Fn(usize) -> Option<Key>) -> Groups {
+fn some_runs(rows: &Rows<'_>, key: impl Fn(usize) -> Option<Key>) -> Groups {
     let mut keys: Vec<Key> = Vec::new();
-    let of = (0..rows)
-        .map(|row| {
-            let Some(key) = key(row) else { return NONE };
-            let from = keys.len().saturating_sub(RECENT);
-            if let Some(place) = keys[from..].iter().rposition(|known| *known == key) {
-                return (from + place) as u32;
-            }
+    let mut of = vec![NONE; rows.len()];
+    for row in rows.span() {
+        let Some(key) = key(row) else { continue };
+        let from = keys.len().saturating_sub(RECENT);
+        let known = keys[from..].iter().rposition(|known| *known == key);
+        if known.is_none() {
             keys.push(key);
-            keys.len() as u32 - 1
-        })
-        .collect();
+        }
+        of[row] = known.map_or(keys.len() - 1, |place| from + place) as u32;
+    }
     Groups { of, also: None, keys: Some(keys) }
 }

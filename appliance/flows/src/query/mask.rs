@@ -14,7 +14,7 @@ pub(super) fn may_match(filter: &Filter, dictionary: &Dictionary) -> bool {
         Filter::All(all) => all.iter().all(|filter| may_match(filter, dictionary)),
         Filter::Any(any) => any.iter().any(|filter| may_match(filter, dictionary)),
         Filter::Test(Test::Network(_, prefix)) => {
-            dictionary.any_within(prefix.first(), prefix.last())
+            !dictionary.between(prefix.first(), prefix.last()).is_empty()
         }
         Filter::Not(_) | Filter::Test(_) => true,
     }
@@ -31,16 +31,13 @@ pub(super) fn mask(
     rows: &Rows<'_>,
     geo: &dyn Geo,
 ) -> Result<Mask, BlockError> {
-    let mut mask = evaluate(filter, rows, geo)?;
+    let mut mask = narrowing(filter, rows, geo)?;
     if !within(range, entry) {
-        let (starts, ends) = rows.times()?;
-        let seen = starts
-            .iter()
-            .zip(ends)
-            .map(|(start, end)| touches((*start, *end), (range.from.0, range.to.0)));
+        let [starts, ends] = rows.times()?;
+        let seen = |row: usize| touches((starts[row], ends[row]), (range.from.0, range.to.0));
         mask = Some(match mask {
-            None => seen.collect(),
-            Some(mask) => mask.into_iter().zip(seen).map(|(met, seen)| met && seen).collect(),
+            None => (0..rows.len()).map(seen).collect(),
+            Some(mask) => mask.into_iter().enumerate().map(|(row, met)| met && seen(row)).collect(),
         });
     }
     Ok(mask)
@@ -49,6 +46,52 @@ pub(super) fn mask(
 /// Whether all flows of a block passed within the range, so that none is cut.
 pub(super) fn within(range: Range, entry: &Entry) -> bool {
     entry.first_start >= range.from && entry.last_end < range.to
+}
+
+/// Evaluates what all has to be met in turn, addresses first, and narrows the rows each time: of the
+/// other columns only those parts are read that may still count.
+fn narrowing(filter: &Filter, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Mask, BlockError> {
+    let mut all = Vec::new();
+    flatten(filter, &mut all);
+    all.sort_by_key(|filter| !is_of_addresses(filter));
+    let mut mask: Mask = None;
+    for filter in all {
+        mask = both(mask, evaluate(filter, rows, geo)?);
+        if let Some(mask) = &mask {
+            rows.narrow(mask);
+            if rows.span().is_empty() {
+                break;
+            }
+        }
+    }
+    Ok(mask)
+}
+
+fn flatten<'f>(filter: &'f Filter, into: &mut Vec<&'f Filter>) {
+    match filter {
+        Filter::All(all) => all.iter().for_each(|filter| flatten(filter, into)),
+        other => into.push(other),
+    }
+}
+
+/// True for what is answered once an address, without another column.
+fn is_of_addresses(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(of) | Filter::Any(of) => of.iter().all(is_of_addresses),
+        Filter::Not(filter) => is_of_addresses(filter),
+        Filter::Test(test) => {
+            matches!(test, Test::Network(..) | Test::Version6(_) | Test::Country(..))
+        }
+    }
+}
+
+fn both(one: Mask, other: Mask) -> Mask {
+    match (one, other) {
+        (None, other) | (other, None) => other,
+        (Some(one), Some(other)) => {
+            Some(one.into_iter().zip(other).map(|(one, other)| one && other).collect())
+        }
+    }
 }
 
 fn evaluate(filter: &Filter, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Mask, BlockError> {
@@ -60,10 +103,7 @@ fn evaluate(filter: &Filter, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Mask, Blo
                 if mask.as_ref().is_some_and(|mask| !mask.contains(&true)) {
                     break;
                 }
-                mask = match (mask, evaluate(filter, rows, geo)?) {
-                    (None, other) | (other, None) => other,
-                    (Some(a), Some(b)) => Some(a.into_iter().zip(b).map(|(a, b)| a && b).collect()),
-                };
+                mask = both(mask, evaluate(filter, rows, geo)?);
             }
             Ok(mask)
         }
@@ -84,29 +124,41 @@ fn evaluate(filter: &Filter, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Mask, Blo
 }
 
 fn answer(test: Test, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Vec<bool>, BlockError> {
-    let ends = &rows.ends;
-    // A question about addresses is answered once an address.
-    let by_address = |side, known: Vec<bool>| {
-        sides(side, &ends.source, &ends.destination, |id: &u32| known[*id as usize])
+    // Rows that nobody asks for any more meet nothing.
+    let mut met = vec![false; rows.len()];
+    let span = rows.span();
+    let mut each = |test: &dyn Fn(usize) -> bool| {
+        for row in span.clone() {
+            met[row] = test(row);
+        }
     };
-    Ok(match test {
-        Test::Network(side, prefix) => by_address(side, inside(&rows.dictionary, prefix)),
+    let ends = &rows.ends;
+    match test {
+        Test::Network(side, prefix) => {
+            let known = inside(&rows.dictionary, prefix);
+            sides(side, &ends.source, &ends.destination, |id| known[*id as usize], &mut each);
+        }
         Test::Version6(v6) => {
-            by_address(Side::Source, rows.dictionary.iter().map(|a| a.is_ipv6() == v6).collect())
+            let known: Vec<_> = rows.dictionary.iter().map(|a| a.is_ipv6() == v6).collect();
+            each(&|row| known[ends.source[row] as usize]);
         }
         Test::Country(side, country) => {
             let places = rows.places(geo);
-            by_address(side, places.iter().map(|place| place.country == Some(country)).collect())
+            let met = |id: &u32| places[*id as usize].country == Some(country);
+            sides(side, &ends.source, &ends.destination, met, &mut each);
         }
         Test::System(side, system) => {
             let [from, to] = rows.systems(geo)?;
-            sides(side, from, to, |its| *its == system)
+            sides(side, from, to, |its| *its == system, &mut each);
         }
         Test::Port(side, first, last) => {
-            let (from, to) = rows.ports()?;
-            sides(side, from, to, |port| (first..=last).contains(port))
+            let [from, to] = rows.ports()?;
+            sides(side, from, to, |port| (first..=last).contains(port), &mut each);
         }
-        Test::Protocol(protocol) => rows.protocols()?.iter().map(|its| *its == protocol).collect(),
+        Test::Protocol(protocol) => {
+            let protocols = rows.protocols()?;
+            each(&|row| protocols[row] == protocol);
+        }
         Test::Interface(side, index) => {
             let (ways, way) = rows.paths()?;
             let met = |way: &crate::block::Path| match side {
@@ -115,41 +167,53 @@ fn answer(test: Test, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Vec<bool>, Block
                 Side::Either => way.input == index || way.output == index,
             };
             let known: Vec<bool> = ways.iter().map(met).collect();
-            way.iter().map(|way| known[*way as usize]).collect()
+            each(&|row| known[way[row] as usize]);
         }
         Test::Vlan(vlan) => {
             let (ways, way) = rows.paths()?;
-            way.iter().map(|way| ways[*way as usize].vlan == vlan).collect()
+            each(&|row| ways[way[row] as usize].vlan == vlan);
         }
         Test::Flags(flags) => {
-            let flags = u64::from(flags);
-            rows.flags()?.iter().map(|its| its & flags == flags).collect()
+            let (flags, its) = (u64::from(flags), rows.flags()?);
+            each(&|row| its[row] & flags == flags);
         }
-        Test::Tos(tos) => rows.tos()?.iter().map(|its| *its == u64::from(tos)).collect(),
+        Test::Tos(tos) => {
+            let its = rows.tos()?;
+            each(&|row| its[row] == u64::from(tos));
+        }
         Test::Bytes(compare, number) => {
-            rows.bytes()?.iter().map(|bytes| compare.holds(*bytes, number)).collect()
+            let bytes = rows.bytes()?;
+            each(&|row| compare.holds(bytes[row], number));
         }
         Test::Packets(compare, number) => {
-            rows.packets()?.iter().map(|packets| compare.holds(*packets, number)).collect()
+            let packets = rows.packets()?;
+            each(&|row| compare.holds(packets[row], number));
         }
         Test::Duration(compare, number) => {
-            let (starts, ends) = rows.times()?;
-            let lasted = |(start, end): (&i64, &i64)| end.saturating_sub(*start).max(0) as u64;
-            starts.iter().zip(ends).map(|row| compare.holds(lasted(row), number)).collect()
+            let [starts, ends] = rows.times()?;
+            let lasted = |row: usize| ends[row].saturating_sub(starts[row]).max(0) as u64;
+            each(&|row| compare.holds(lasted(row), number));
         }
-    })
+    }
+    Ok(met)
 }
 
 fn inside(dictionary: &Dictionary, prefix: Prefix) -> Vec<bool> {
-    let (first, last) = (prefix.first(), prefix.last());
-    let family = first.is_ipv4();
-    dictionary.iter().map(|a| a.is_ipv4() == family && first <= a && a <= last).collect()
+    let mut inside = vec![false; dictionary.len()];
+    inside[dictionary.between(prefix.first(), prefix.last())].fill(true);
+    inside
 }
 
-fn sides<T>(side: Side, from: &[T], to: &[T], met: impl Fn(&T) -> bool) -> Vec<bool> {
+fn sides<T>(
+    side: Side,
+    from: &[T],
+    to: &[T],
+    met: impl Fn(&T) -> bool,
+    each: &mut impl FnMut(&dyn Fn(usize) -> bool),
+) {
     match side {
-        Side::Source => from.iter().map(met).collect(),
-        Side::Destination => to.iter().map(met).collect(),
-        Side::Either => from.iter().zip(to).map(|(from, to)| met(from) || met(to)).collect(),
+        Side::Source => each(&|row| met(&from[row])),
+        Side::Destination => each(&|row| met(&to[row])),
+        Side::Either => each(&|row| met(&from[row]) || met(&to[row])),
     }
 }

@@ -28,7 +28,7 @@ pub(crate) use share::share;
 pub use sums::{Measure, Sums};
 pub use top::{Top, TopQuery, TopRow};
 
-use crate::block::{Dictionary, Reader};
+use crate::block::{Dictionary, Reader, Scratch};
 use crate::days::{Day, DaysError, Entry, list};
 use crate::filter::Filter;
 use crate::world::{Geo, Ours};
@@ -112,7 +112,7 @@ impl<'a> Archive<'a> {
         mut look: impl FnMut(&Day, &Rows<'_>, &Entry) -> Result<(), QueryError>,
     ) -> Result<Evidence, QueryError> {
         check(range, now)?;
-        let mut evidence = Evidence::default();
+        let (mut evidence, scratch) = (Evidence::default(), Scratch::default());
         // The latest first: who lists flows is done after a few blocks.
         for file in list(&self.dir)?.into_iter().rev() {
             let day = Day::open(&file)?;
@@ -130,7 +130,7 @@ impl<'a> Archive<'a> {
                     continue;
                 }
                 let columns = day.columns(entry)?;
-                let reader = Reader::open(&columns).map_err(broken())?;
+                let reader = Reader::open(&columns, &scratch).map_err(broken())?;
                 let rows = Rows::new(reader, dictionary).map_err(broken())?;
                 evidence.read += 1;
                 evidence.flows += entry.flows;

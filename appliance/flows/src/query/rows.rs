@@ -1,22 +1,24 @@
 //! A block as a question sees it: columns are decoded when first asked for, and once.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::ops::Range;
 
-use crate::block::{BlockError, Dictionary, Ends, Path, Reader};
+use crate::block::{BlockError, Dictionary, Ends, Held, Path, Reader, Span};
 use crate::world::{Geo, Place};
 
 pub(super) struct Rows<'a> {
     reader: Reader<'a>,
     pub(super) dictionary: Dictionary,
-    pub(super) ends: Ends,
-    bytes: OnceCell<Vec<u64>>,
-    packets: OnceCell<Vec<u64>>,
-    flags: OnceCell<Vec<u64>>,
-    tos: OnceCell<Vec<u64>>,
-    protocols: OnceCell<Vec<u8>>,
-    ports: OnceCell<(Vec<u16>, Vec<u16>)>,
-    times: OnceCell<(Vec<i64>, Vec<i64>)>,
-    paths: OnceCell<(Vec<Path>, Vec<u64>)>,
+    pub(super) ends: Ends<'a>,
+    span: RefCell<Span>,
+    bytes: OnceCell<Held<'a, u64>>,
+    packets: OnceCell<Held<'a, u64>>,
+    flags: OnceCell<Held<'a, u64>>,
+    tos: OnceCell<Held<'a, u64>>,
+    protocols: OnceCell<Held<'a, u8>>,
+    ports: OnceCell<[Held<'a, u16>; 2]>,
+    times: OnceCell<[Held<'a, i64>; 2]>,
+    paths: OnceCell<(Vec<Path>, Held<'a, u64>)>,
     systems: OnceCell<[Vec<u32>; 2]>,
     places: OnceCell<Vec<Place>>,
 }
@@ -35,10 +37,12 @@ fn cached<T>(
 impl<'a> Rows<'a> {
     pub(super) fn new(reader: Reader<'a>, dictionary: Dictionary) -> Result<Self, BlockError> {
         let ends = reader.ends(dictionary.len())?;
+        let span = RefCell::new(ends.all());
         Ok(Self {
             reader,
             dictionary,
             ends,
+            span,
             bytes: OnceCell::new(),
             packets: OnceCell::new(),
             flags: OnceCell::new(),
@@ -60,39 +64,66 @@ impl<'a> Rows<'a> {
         &self.reader
     }
 
+    /// The rows that are still asked for. Columns that are decoded from now on tell nothing of
+    /// others.
+    pub(super) fn span(&self) -> Range<usize> {
+        self.span.borrow().rows.clone()
+    }
+
+    /// Says that only rows of a mask will be asked for.
+    pub(super) fn narrow(&self, mask: &[bool]) {
+        let first = mask.iter().position(|met| *met).unwrap_or(0);
+        let end = mask.iter().rposition(|met| *met).map_or(0, |last| last + 1);
+        if end - first < self.span().len() {
+            self.span.replace(self.ends.span(first..end));
+        }
+    }
+
     pub(super) fn bytes(&self) -> Result<&[u64], BlockError> {
-        cached(&self.bytes, || self.reader.bytes(&self.ends)).map(Vec::as_slice)
+        self.column(&self.bytes, Reader::bytes)
     }
 
     pub(super) fn packets(&self) -> Result<&[u64], BlockError> {
-        cached(&self.packets, || self.reader.packets(&self.ends)).map(Vec::as_slice)
+        self.column(&self.packets, Reader::packets)
     }
 
     pub(super) fn flags(&self) -> Result<&[u64], BlockError> {
-        cached(&self.flags, || self.reader.flags(&self.ends)).map(Vec::as_slice)
+        self.column(&self.flags, Reader::flags)
     }
 
     pub(super) fn tos(&self) -> Result<&[u64], BlockError> {
-        cached(&self.tos, || self.reader.tos(&self.ends)).map(Vec::as_slice)
+        self.column(&self.tos, Reader::tos)
     }
 
     pub(super) fn protocols(&self) -> Result<&[u8], BlockError> {
-        cached(&self.protocols, || self.reader.protocols(&self.ends)).map(Vec::as_slice)
+        cached(&self.protocols, || self.reader.protocols(&self.ends, &self.span.borrow()))
+            .map(|held| &**held)
     }
 
     /// The senders' ports and the receivers'.
-    pub(super) fn ports(&self) -> Result<&(Vec<u16>, Vec<u16>), BlockError> {
-        cached(&self.ports, || self.reader.ports(&self.ends))
+    pub(super) fn ports(&self) -> Result<[&[u16]; 2], BlockError> {
+        cached(&self.ports, || self.reader.ports(&self.ends, &self.span.borrow()))
+            .map(|[from, to]| [&**from, &**to])
     }
 
     /// Starts and ends.
-    pub(super) fn times(&self) -> Result<&(Vec<i64>, Vec<i64>), BlockError> {
-        cached(&self.times, || self.reader.times(&self.ends))
+    pub(super) fn times(&self) -> Result<[&[i64]; 2], BlockError> {
+        cached(&self.times, || self.reader.times(&self.ends, &self.span.borrow()))
+            .map(|[starts, ends]| [&**starts, &**ends])
     }
 
     /// The ways there are, and which of them each row went.
-    pub(super) fn paths(&self) -> Result<&(Vec<Path>, Vec<u64>), BlockError> {
-        cached(&self.paths, || self.reader.paths(&self.ends))
+    pub(super) fn paths(&self) -> Result<(&[Path], &[u64]), BlockError> {
+        cached(&self.paths, || self.reader.paths(&self.ends, &self.span.borrow()))
+            .map(|(ways, way)| (&**ways, &**way))
+    }
+
+    fn column<'s>(
+        &'s self,
+        cell: &'s OnceCell<Held<'a, u64>>,
+        read: impl FnOnce(&Reader<'a>, &Ends<'_>, &Span) -> Result<Held<'a, u64>, BlockError>,
+    ) -> Result<&'s [u64], BlockError> {
+        cached(cell, || read(&self.reader, &self.ends, &self.span.borrow())).map(|held| &**held)
     }
 
     /// The autonomous systems of senders and receivers, as told or else by the place.
@@ -100,7 +131,7 @@ impl<'a> Rows<'a> {
         let places = self.places(geo);
         cached(&self.systems, || {
             let mut systems = self.reader.systems(&self.ends, self.dictionary.len())?;
-            let ids = [&self.ends.source, &self.ends.destination];
+            let ids = [&*self.ends.source, &*self.ends.destination];
             for (systems, ids) in systems.iter_mut().zip(ids) {
                 for (system, id) in systems.iter_mut().zip(ids).filter(|(system, _)| **system == 0)
                 {

@@ -87,7 +87,7 @@ impl Archive<'_> {
             return Ok(());
         }
         let one = rows.dictionary.find(query.one).map(|id| id as u32);
-        let (starts, ends) = rows.times()?;
+        let [starts, ends] = rows.times()?;
         let cut = weights(query.range, entry, rows)?;
         let (bytes, packets) = match &cut {
             Some((bytes, packets)) => (&bytes[..], &packets[..]),

@@ -91,10 +91,10 @@ impl Archive<'_> {
         for id in query.hosts.iter().filter_map(|host| rows.dictionary.find(*host)) {
             theirs[id] = true;
         }
-        let (starts, ends) = rows.times()?;
+        let [starts, ends] = rows.times()?;
         let (bytes, packets) = (rows.bytes()?, rows.packets()?);
         let (from, to) = (query.range.from.0, query.range.to.0);
-        for row in 0..rows.len() {
+        for row in rows.span() {
             if mask.as_ref().is_some_and(|mask| !mask[row]) {
                 continue;
             }

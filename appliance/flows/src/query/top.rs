@@ -1,7 +1,7 @@
 //! Who has the most: groups by any dimension, ranked. Where there are more groups than memory
 //! should hold, the smallest are let go, and each answer says how much it may have missed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::group::{Groups, Key, NONE, groups};
 use super::mask::{Mask, mask, within};
@@ -93,13 +93,14 @@ pub(super) fn weights(
     if within(range, entry) {
         return Ok(None);
     }
-    let (starts, ends) = rows.times()?;
+    let [starts, ends] = rows.times()?;
     let cut = |amounts: &[u64]| {
-        let times = starts.iter().zip(ends);
-        let part = |(amount, (start, end)): (&u64, (&i64, &i64))| {
-            share(*amount, (*start, *end), (range.from.0, range.to.0))
-        };
-        amounts.iter().zip(times).map(part).collect()
+        let mut parts = vec![0; amounts.len()];
+        for row in rows.span() {
+            let times = (starts[row], ends[row]);
+            parts[row] = share(amounts[row], times, (range.from.0, range.to.0));
+        }
+        parts
     };
     Ok(Some((cut(rows.bytes()?), cut(rows.packets()?))))
 }
@@ -120,40 +121,50 @@ fn sum(
     };
     let count = groups.keys.as_ref().map_or(rows.dictionary.len(), Vec::len);
     let mut sums = vec![Sums::default(); count];
-    let amounts = bytes.iter().zip(packets);
-    for (row, ((bytes, packets), group)) in amounts.zip(&groups.of).enumerate() {
+    for row in rows.span() {
         if mask.as_ref().is_some_and(|mask| !mask[row]) {
             continue;
         }
-        total.flow(*bytes, *packets);
-        if let Some(sums) = sums.get_mut(*group as usize) {
-            sums.flow(*bytes, *packets);
+        let (bytes, packets) = (bytes[row], packets[row]);
+        total.flow(bytes, packets);
+        if let Some(sums) = sums.get_mut(groups.of[row] as usize) {
+            sums.flow(bytes, packets);
         }
         let also = groups.also.as_ref().map_or(NONE, |also| also[row]);
         if let Some(sums) = sums.get_mut(also as usize) {
-            sums.flow(*bytes, *packets);
+            sums.flow(bytes, packets);
         }
     }
     Ok(sums)
 }
 
-/// All groups so far, bounded. What is looked up lies apart from what is summed, so that more of it
-/// is in the processor's caches; the commonest keys by far, addresses, are looked up by their bits.
+/// All groups so far, bounded. The commonest keys by far, addresses, are looked up by their bits,
+/// and what is summed lies with them: one step outside of the processor's caches each.
 struct Table {
-    v4: FastMap<u32, u32>,
-    v6: FastMap<u128, u32>,
-    others: FastMap<Key, u32>,
-    groups: Vec<TopRow>,
+    v4: FastMap<u32, Group>,
+    v6: FastMap<u128, Group>,
+    others: FastMap<Key, Group>,
     measure: Measure,
     most: usize,
     /// The most that a group which is not in the table may have had.
     floor: u64,
 }
 
+struct Group {
+    sums: Sums,
+    missed: u64,
+}
+
+impl Group {
+    fn bound(&self, measure: Measure) -> u64 {
+        self.sums.by(measure).saturating_add(self.missed)
+    }
+}
+
 impl Table {
     fn new(measure: Measure, most: usize) -> Self {
         let (v4, v6, others) = Default::default();
-        Self { v4, v6, others, groups: Vec::new(), measure, most, floor: 0 }
+        Self { v4, v6, others, measure, most, floor: 0 }
     }
 
     fn merge(&mut self, rows: &Rows<'_>, groups: &Groups, sums: &[Sums]) {
@@ -173,56 +184,61 @@ impl Table {
         if sums.flows == 0 {
             return;
         }
-        let next = self.groups.len() as u32;
-        let place = match key {
-            Key::Address(IpAddr::V4(v4)) => *self.v4.entry(v4.to_bits()).or_insert(next),
-            Key::Address(IpAddr::V6(v6)) => *self.v6.entry(v6.to_bits()).or_insert(next),
-            key => *self.others.entry(key).or_insert(next),
+        let new = || Group { sums: Sums::default(), missed: self.floor };
+        let group = match key {
+            Key::Address(IpAddr::V4(v4)) => self.v4.entry(v4.to_bits()).or_insert_with(new),
+            Key::Address(IpAddr::V6(v6)) => self.v6.entry(v6.to_bits()).or_insert_with(new),
+            key => self.others.entry(key).or_insert_with(new),
         };
-        if let Some(group) = self.groups.get_mut(place as usize) {
-            group.sums.add(sums);
-            return;
-        }
-        self.groups.push(TopRow { key, sums: *sums, missed: self.floor });
-        if self.groups.len() > self.most {
+        group.sums.add(sums);
+        if self.len() > self.most {
             self.let_go();
         }
+    }
+
+    fn len(&self) -> usize {
+        self.v4.len() + self.v6.len() + self.others.len()
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.v4.values().chain(self.v6.values()).chain(self.others.values())
     }
 
     /// Forgets the smaller half. What returns later begins with what it may have had.
     fn let_go(&mut self) {
         let measure = self.measure;
-        let bound = |group: &TopRow| group.sums.by(measure).saturating_add(group.missed);
-        let mut bounds: Vec<u64> = self.groups.iter().map(bound).collect();
+        let mut bounds: Vec<u64> = self.groups().map(|group| group.bound(measure)).collect();
         let middle = bounds.len() / 2;
         let (_, border, _) = bounds.select_nth_unstable(middle);
         let border = *border;
-        self.groups.retain(|group| bound(group) > border);
+        self.v4.retain(|_, group| group.bound(measure) > border);
+        self.v6.retain(|_, group| group.bound(measure) > border);
+        self.others.retain(|_, group| group.bound(measure) > border);
         self.floor = self.floor.max(border);
-        self.v4.clear();
-        self.v6.clear();
-        self.others.clear();
-        for (place, group) in (0..).zip(&self.groups) {
-            match group.key {
-                Key::Address(IpAddr::V4(v4)) => self.v4.insert(v4.to_bits(), place),
-                Key::Address(IpAddr::V6(v6)) => self.v6.insert(v6.to_bits(), place),
-                key => self.others.insert(key, place),
-            };
-        }
     }
 
     fn finish(self, limit: usize, total: Sums, evidence: Evidence) -> Top {
-        let (measure, mut rows) = (self.measure, self.groups);
-        let groups = rows.len() as u64;
-        let order = |a: &TopRow, b: &TopRow| {
-            b.sums.by(measure).cmp(&a.sums.by(measure)).then_with(|| a.key.cmp(&b.key))
+        let (measure, groups) = (self.measure, self.len());
+        // Only the best become rows: all of them would take their memory twice.
+        let worst = if limit == 0 || limit >= groups {
+            0
+        } else {
+            let mut values: Vec<u64> = self.groups().map(|group| group.sums.by(measure)).collect();
+            *values.select_nth_unstable(groups - limit).1
         };
-        if limit > 0 && limit < rows.len() {
-            rows.select_nth_unstable_by(limit - 1, order);
-        }
+        let v4 = self.v4.into_iter().map(|(bits, group)| (Ipv4Addr::from_bits(bits).into(), group));
+        let v6 = self.v6.into_iter().map(|(bits, group)| (Ipv6Addr::from_bits(bits).into(), group));
+        let addresses = v4.chain(v6).map(|(address, group)| (Key::Address(address), group));
+        let mut rows: Vec<TopRow> = addresses
+            .chain(self.others)
+            .filter(|(_, group)| group.sums.by(measure) >= worst)
+            .map(|(key, Group { sums, missed })| TopRow { key, sums, missed })
+            .collect();
+        rows.sort_unstable_by(|a, b| {
+            b.sums.by(measure).cmp(&a.sums.by(measure)).then_with(|| a.key.cmp(&b.key))
+        });
         rows.truncate(limit);
-        rows.sort_unstable_by(order);
-        Top { rows, total, groups, unlisted: self.floor, evidence }
+        Top { rows, total, groups: groups as u64, unlisted: self.floor, evidence }
     }
 }
 

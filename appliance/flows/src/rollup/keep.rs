@@ -9,7 +9,7 @@ use super::account::{AddressBook, Interfaces};
 use super::gather::{Gathered, Knowledge, Slot};
 use super::{Amounts, Step};
 use crate::Flow;
-use crate::block::{Dictionary, Reader};
+use crate::block::{Dictionary, Reader, Scratch};
 use crate::days::{Day, DaysError, Entry, list};
 use crate::world::Geo;
 
@@ -220,7 +220,7 @@ impl Rollups {
 fn flows(day: &Day, entry: &Entry) -> Result<Vec<Flow>, DaysError> {
     let (addresses, columns) = (day.addresses(entry)?, day.columns(entry)?);
     Dictionary::open(&addresses)
-        .and_then(|dictionary| Reader::open(&columns)?.flows(&dictionary))
+        .and_then(|dictionary| Reader::open(&columns, &Scratch::default())?.flows(&dictionary))
         .map_err(DaysError::block(&day.file().path))
 }
 

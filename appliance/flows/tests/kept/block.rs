@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use model::{Mac, Timestamp};
-use panoptikon_flows::block::{Block, BlockError, Dictionary, Reader, encode};
+use panoptikon_flows::block::{Block, BlockError, Dictionary, Reader, Scratch, encode};
 use panoptikon_flows::{Direction, Flow, Nat};
 use proptest::prelude::*;
 
 use crate::traffic;
 
 fn decode(block: &Block) -> Result<Vec<Flow>, BlockError> {
-    Reader::open(&block.columns)?.flows(&Dictionary::open(&block.addresses)?)
+    Reader::open(&block.columns, &Scratch::default())?.flows(&Dictionary::open(&block.addresses)?)
 }
 
 /// All fields, in an order of its own.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::Timestamp;
 use panoptikon_flows::Flow;
-use panoptikon_flows::block::{Dictionary, Reader};
+use panoptikon_flows::block::{Dictionary, Reader, Scratch};
 use panoptikon_flows::days::{
     DURABLE_MS, Day, DaysError, FlowWriter, Keeper, Retention, forget, list,
 };
@@ -30,7 +30,8 @@ fn read(dir: &Path) -> Vec<Flow> {
             let addresses = day.addresses(entry).expect("addresses are read");
             let dictionary = Dictionary::open(&addresses).expect("addresses are sound");
             let columns = day.columns(entry).expect("columns are read");
-            let reader = Reader::open(&columns).expect("columns are sound");
+            let scratch = Scratch::default();
+            let reader = Reader::open(&columns, &scratch).expect("columns are sound");
             assert_eq!(reader.rows() as u64, entry.flows);
             flows.extend(reader.flows(&dictionary).expect("rows are sound"));
         }
