@@ -2,7 +2,8 @@
 //!
 //! `bench_flows make FOLDER FLOWS` keeps that many and prints what it took; `bench_flows ask FOLDER`
 //! prints the processor time of each question, the best of five, and the memory that it took; a
-//! third word asks only those questions that begin with it.
+//! third word asks only those questions that begin with it. `bench_flows rare` prints the address of
+//! a host of which little is heard.
 
 #[path = "../tests/kept/traffic.rs"]
 mod traffic;
@@ -27,8 +28,14 @@ fn main() {
         ["make", folder, flows] => make(Path::new(folder), flows.parse().expect("a number")),
         ["ask", folder] => ask(Path::new(folder), ""),
         ["ask", folder, only] => ask(Path::new(folder), only),
-        _ => eprintln!("usage: bench_flows make FOLDER FLOWS | bench_flows ask FOLDER [QUESTION]"),
+        ["rare"] => println!("{}", rare()),
+        _ => eprintln!("usage: bench_flows make FOLDER FLOWS | ask FOLDER [QUESTION] | rare"),
     }
+}
+
+/// A host of which little is heard.
+fn rare() -> std::net::IpAddr {
+    Traffic::remote(4_321, false)
 }
 
 /// Processor time of this process, in seconds.
@@ -95,7 +102,7 @@ fn ask(folder: &Path, only: &str) {
         top.total.flows
     };
     let all = Filter::default();
-    let cold: std::net::IpAddr = Traffic::remote(4_321, false);
+    let cold = rare();
     let device = Traffic::device(3, false);
     let series = || {
         let query =
