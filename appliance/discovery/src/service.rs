@@ -16,7 +16,7 @@ use crate::browse::keep_browsing;
 use crate::decode::Protocol;
 use crate::discovery::Discovery;
 use crate::edge::neighbours::interfaces;
-use crate::edge::{Listener, NeighbourState, NetworkChange, Overheard, Watcher};
+use crate::edge::{Listener, NeighbourState, NetworkChange, Round, Watcher};
 use crate::error::DiscoveryError;
 use crate::lan::{self, LanOptions};
 use crate::leases::LeaseFiles;
@@ -86,7 +86,7 @@ impl Discovery {
         options: LanOptions,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), DiscoveryError> {
-        let (rounds, mut heard) = mpsc::channel::<Vec<Overheard>>(ROUNDS);
+        let (rounds, mut heard) = mpsc::channel::<Round>(ROUNDS);
         let listener = Listener::start(move |round| rounds.try_send(round).is_ok())
             .map_err(|e| network("listen", &e.to_string()))?;
         let (tellings, mut kernel) = mpsc::channel::<Vec<NetworkChange>>(TELLINGS);
@@ -255,9 +255,9 @@ struct Room {
 }
 
 impl Room {
-    fn hear(&mut self, batch: &[Overheard]) {
+    fn hear(&mut self, round: &Round) {
         let mut engine = self.discovery.engine();
-        for frame in batch {
+        for frame in round.heard() {
             if let Some(segment) = self.segments.get(&frame.interface) {
                 engine.hear(frame.at, segment, &frame.heard);
             }
@@ -314,7 +314,7 @@ impl Room {
             engine.clock_stepped(now);
         }
         engine.tick(now);
-        let tally = engine.tally();
+        let (refused, refused_at) = engine.refusals();
         drop(engine);
         self.look_around(moment);
         let counters = self.listener.counters();
@@ -334,8 +334,8 @@ impl Room {
                 frames: counters.frames,
                 dropped: counters.kernel_drops + counters.queue_drops,
                 malformed,
-                refused: tally.refused,
-                refused_at: tally.refused_at,
+                refused,
+                refused_at,
                 ..status.clone()
             };
             let news = (&fresh.failures, fresh.refused) != (&status.failures, status.refused);

@@ -53,7 +53,7 @@ fn neighbour_table() -> Vec<String> {
 
 fn listen(interfaces: &[u32]) -> (Listener, Receiver<Overheard>) {
     let (sender, heard) = channel();
-    let listener = Listener::start(move |round| round.into_iter().all(|h| sender.send(h).is_ok()))
+    let listener = Listener::start(move |round| round.heard().all(|h| sender.send(h).is_ok()))
         .expect("the listener starts");
     listener.watch(interfaces);
     (listener, heard)
@@ -243,7 +243,11 @@ fn malformed_frames_and_a_full_queue_are_counted() {
     in_namespace(|| {
         cable();
         let (lan, far) = (index("lan0"), index("far0"));
-        let listener = Listener::start(|_| false).unwrap();
+        let listener = Listener::start(|round| {
+            round.heard().for_each(drop);
+            false
+        })
+        .unwrap();
         listener.watch(&[lan]);
         let hello = frames::arp_request(HOST, HELLO, None);
         let bad = &hello[..20];

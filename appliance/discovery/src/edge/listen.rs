@@ -1,5 +1,6 @@
-//! Hears what is said on the LAN: one thread waits for the packet sockets of all interfaces,
-//! decodes, and hands over what it heard together with interface and time.
+//! Hears what is said on the LAN: one thread waits for the packet sockets of all interfaces and
+//! hands over the frames together with interface and time. Whoever takes them decodes one after the
+//! other: what a frame says then lives in memory that the one before has just left.
 //!
 //! After each round it rests for some milliseconds while frames queue in the kernel. On a chatty
 //! network that halves the wake-ups, and in a storm it bounds the CPU time; what does not fit is
@@ -33,6 +34,42 @@ pub struct Overheard {
     pub heard: Heard,
 }
 
+/// Frames that were read together.
+#[derive(Debug)]
+pub struct Round {
+    bytes: Vec<u8>,
+    frames: Vec<Frame>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Frame {
+    interface: u32,
+    at: Timestamp,
+    /// Where it ends among the round's bytes.
+    end: usize,
+}
+
+impl Round {
+    /// Decodes one frame after the other. Those that break their protocol's rules are counted and
+    /// left out.
+    pub fn heard(&self) -> impl Iterator<Item = Overheard> + '_ {
+        let mut start = 0;
+        self.frames.iter().filter_map(move |frame| {
+            let bytes = self.bytes.get(start..frame.end).unwrap_or_default();
+            start = frame.end;
+            match decode::ethernet(bytes) {
+                Ok(heard) => Some(Overheard { interface: frame.interface, at: frame.at, heard }),
+                Err(error) => {
+                    let counter = &self.shared.malformed[error.protocol as usize];
+                    counter.fetch_add(1, Ordering::Relaxed);
+                    None
+                }
+            }
+        })
+    }
+}
+
 /// Totals since the start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counters {
@@ -40,9 +77,9 @@ pub struct Counters {
     pub frames: u64,
     /// Frames that the kernel dropped because they came faster than they were read.
     pub kernel_drops: u64,
-    /// Decoded frames that were not taken because whoever takes them was behind.
+    /// Frames that were not taken because whoever takes them was behind.
     pub queue_drops: u64,
-    /// Frames that break their protocol's rules, by protocol.
+    /// Frames that break their protocol's rules, by protocol; counted when they are decoded.
     pub malformed: [u64; Protocol::ALL.len()],
 }
 
@@ -78,10 +115,10 @@ const COUNT_AFTER: Duration = Duration::from_secs(1);
 const LONGEST_FRAME: usize = filter::SNAP_LENGTH as usize;
 
 impl Listener {
-    /// Starts a thread that listens to no interface yet. `sink` gets what was heard at a time, and
+    /// Starts a thread that listens to no interface yet. `sink` gets what was read at a time, and
     /// returns false when it could not take it, which is counted; it must not wait.
     pub fn start(
-        mut sink: impl FnMut(Vec<Overheard>) -> bool + Send + 'static,
+        mut sink: impl FnMut(Round) -> bool + Send + 'static,
     ) -> Result<Self, EdgeError> {
         let failed = |source| EdgeError::Thread { name: "listen", source };
         let (waker, wake) = wake::pair().map_err(failed)?;
@@ -141,8 +178,9 @@ struct Open {
     socket: PacketSocket,
 }
 
-fn run(shared: &Shared, wake: &Wake, sink: &mut impl FnMut(Vec<Overheard>) -> bool) {
+fn run(shared: &Arc<Shared>, wake: &Wake, sink: &mut impl FnMut(Round) -> bool) {
     let mut open: Vec<Open> = Vec::new();
+    let mut buffer = Vec::new();
     let mut adjust_at = None;
     let mut count_at = None;
     while !shared.stop.load(Ordering::Acquire) {
@@ -150,9 +188,9 @@ fn run(shared: &Shared, wake: &Wake, sink: &mut impl FnMut(Vec<Overheard>) -> bo
         let until = [adjust_at, count_at].into_iter().flatten().min();
         let Ready { is_woken, sockets } =
             wait(wake, &open, until.map(|at: Instant| at.saturating_duration_since(now)));
-        let (mut most, mut heard) = (None, Vec::new());
+        let (mut most, mut frames) = (None, Vec::new());
         for at in sockets.into_iter().rev() {
-            match read_round(shared, &open[at], &mut heard) {
+            match read_round(shared, &open[at], &mut buffer, &mut frames) {
                 Ok(read) => most = most.max(Some(read)),
                 Err(error) => {
                     let gone = open.remove(at);
@@ -161,8 +199,10 @@ fn run(shared: &Shared, wake: &Wake, sink: &mut impl FnMut(Vec<Overheard>) -> bo
                 }
             }
         }
-        let count = heard.len() as u64;
-        if count > 0 && !sink(heard) {
+        let count = frames.len() as u64;
+        let round = Round { bytes: buffer.as_slice().into(), frames, shared: Arc::clone(shared) };
+        buffer.clear();
+        if count > 0 && !sink(round) {
             shared.queue_drops.fetch_add(count, Ordering::Relaxed);
         }
         if let Some(read) = most {
@@ -226,10 +266,15 @@ fn wait(wake: &Wake, open: &[Open], timeout: Option<Duration>) -> Ready {
 }
 
 /// How many frames it read, [`ROUND`] at the most.
-fn read_round(shared: &Shared, open: &Open, into: &mut Vec<Overheard>) -> io::Result<usize> {
-    let mut buffer = [0; LONGEST_FRAME];
+fn read_round(
+    shared: &Shared,
+    open: &Open,
+    bytes: &mut Vec<u8>,
+    frames: &mut Vec<Frame>,
+) -> io::Result<usize> {
+    let mut frame = [0; LONGEST_FRAME];
     for read in 0..ROUND {
-        let length = match open.socket.receive(&mut buffer, Duration::ZERO) {
+        let length = match open.socket.receive(&mut frame, Duration::ZERO) {
             Ok(Some(length)) => length,
             Ok(None) => return Ok(read),
             // Said once when the interface goes down; the socket goes on when it is up again.
@@ -237,14 +282,9 @@ fn read_round(shared: &Shared, open: &Open, into: &mut Vec<Overheard>) -> io::Re
             Err(error) => return Err(error),
         };
         shared.frames.fetch_add(1, Ordering::Relaxed);
-        match decode::ethernet(&buffer[..length.min(LONGEST_FRAME)]) {
-            Ok(heard) => {
-                into.push(Overheard { interface: open.interface, at: Timestamp::now(), heard });
-            }
-            Err(error) => {
-                shared.malformed[error.protocol as usize].fetch_add(1, Ordering::Relaxed);
-            }
-        }
+        bytes.extend_from_slice(&frame[..length.min(LONGEST_FRAME)]);
+        let (interface, at) = (open.interface, Timestamp::now());
+        frames.push(Frame { interface, at, end: bytes.len() });
     }
     Ok(ROUND)
 }

@@ -17,7 +17,7 @@ use std::io;
 
 use crate::sweep::SweepError;
 
-pub use listen::{Counters, Listener, Overheard};
+pub use listen::{Counters, Listener, Overheard, Round};
 pub use neighbours::{Interface, InterfaceKind, Neighbour, NeighbourState, NetworkChange, Watcher};
 pub use prober::{Found, Job, Outcome};
 

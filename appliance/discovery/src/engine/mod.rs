@@ -296,6 +296,11 @@ impl Engine {
         }
     }
 
+    /// How often a new station was not taken in, and when that was the last time.
+    pub fn refusals(&self) -> (u64, Option<Timestamp>) {
+        (self.refused, self.refused_at)
+    }
+
     /// Whether a device has told of another service by mDNS since this was last asked.
     pub(crate) fn take_services_told(&mut self) -> bool {
         std::mem::take(&mut self.services_told)
