@@ -37,6 +37,23 @@ fn the_version_names_commit_and_day() {
 }
 
 #[test]
+fn the_manual_page_has_each_command_and_no_other() {
+    let help = text(&Site::new().run(&["--help"]).stdout);
+    let commands = help.split("Commands:").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let mut commands: Vec<_> =
+        commands.expect("a list").lines().filter_map(|l| l.split_whitespace().next()).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vyos-packaging/debian/panoptikon.8");
+    let manual = fs::read_to_string(path).expect("the manual page");
+    let told = manual.split(".SH COMMANDS").nth(1).and_then(|rest| rest.split(".SH").next());
+    let mut told: Vec<_> =
+        told.expect("its commands").lines().filter_map(|l| l.strip_prefix(".B ")).collect();
+    commands.sort_unstable();
+    told.sort_unstable();
+    assert!(commands.len() > 20, "{commands:?}");
+    assert_eq!(told, commands);
+}
+
+#[test]
 fn a_wrong_configuration_stops_start_and_check_with_code_2() {
     let site = Site::new();
     let file = site.path("panoptikon.toml");
