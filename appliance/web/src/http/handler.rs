@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 /// An answer under way.
@@ -40,6 +41,22 @@ where
     }
 }
 
+/// An extractor at work.
+type Extracting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Response>> + Send + 'a>>;
+
+fn part<'a, T: FromRequestParts<S>, S: Sync>(
+    parts: &'a mut Parts,
+    state: &'a S,
+) -> Extracting<'a, T> {
+    Box::pin(async {
+        T::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)
+    })
+}
+
+fn last<T: FromRequest<S, M>, S: Sync, M>(request: Request, state: &S) -> Extracting<'_, T> {
+    Box::pin(async { T::from_request(request, state).await.map_err(IntoResponse::into_response) })
+}
+
 macro_rules! handles {
     ($($part:ident)*, $last:ident) => {
         #[allow(non_snake_case)]
@@ -53,13 +70,9 @@ macro_rules! handles {
                 Box::pin(async move {
                     #[allow(unused_mut)]
                     let (mut parts, body) = request.into_parts();
-                    $(let $part = $part::from_request_parts(&mut parts, &state)
-                        .await
-                        .map_err(IntoResponse::into_response)?;)*
+                    $(let $part = part::<$part, S>(&mut parts, &state).await?;)*
                     let request = Request::from_parts(parts, body);
-                    let $last = $last::from_request(request, &state)
-                        .await
-                        .map_err(IntoResponse::into_response)?;
+                    let $last = last::<$last, S, M>(request, &state).await?;
                     Ok(($($part,)* $last,))
                 })
             }
