@@ -177,7 +177,7 @@ impl Access {
                 last_used_at: k.used.at,
             })
             .collect();
-        keys.sort_by_key(|k| k.id);
+        model::sort_by_key(&mut keys, |k| k.id);
         Ok(keys)
     }
 

@@ -21,7 +21,7 @@ impl Access {
         let memory = self.memory();
         let mut people: Vec<_> =
             memory.people.iter().map(|(id, p)| Person::of(&memory, *id, p, now)).collect();
-        people.sort_by_key(|p| name_key(&p.name));
+        model::sort_by_key(&mut people, |p| name_key(&p.name));
         Ok(people)
     }
 

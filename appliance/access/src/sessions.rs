@@ -148,7 +148,7 @@ impl Access {
                 user_agent: s.user_agent.as_ref().to_owned(),
             })
             .collect();
-        rows.sort_by_key(|s| (std::cmp::Reverse(s.last_seen_at), s.id));
+        model::sort_by_key(&mut rows, |s| (std::cmp::Reverse(s.last_seen_at), s.id));
         Ok(rows)
     }
 

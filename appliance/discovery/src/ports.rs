@@ -99,7 +99,7 @@ pub fn service(port: u16, transport: Transport) -> Option<&'static str> {
 
 fn read(text: &str) -> Vec<PortInfo> {
     let mut ports: Vec<_> = csv::records(text).iter().filter_map(|(_, f)| row(f)).collect();
-    ports.sort_by_key(|i| (i.transport, i.port));
+    model::sort_by_key(&mut ports, |i| (i.transport, i.port));
     ports
 }
 

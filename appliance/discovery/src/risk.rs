@@ -100,7 +100,7 @@ pub fn risk(device: &Device, scan: Option<&PortScan>, now: Timestamp) -> RiskSco
             add(NAMELESS, "Nothing tells what it is: no maker, no name, no type".to_owned());
         }
     }
-    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.points));
+    model::sort_by_key(&mut reasons, |reason| std::cmp::Reverse(reason.points));
     let sum: u32 = reasons.iter().map(|r| u32::from(r.points)).sum();
     let score = sum.min(100) as u8;
     let level = match score {

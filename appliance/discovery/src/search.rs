@@ -32,7 +32,9 @@ impl Discovery {
         let page = self.inner.store.read(found).await?;
         let text = text.to_lowercase();
         let mut devices = self.get_all(&page.ids);
-        devices.sort_by_cached_key(|device| (rank(device, &text), !device.presence.online));
+        model::sort_by_cached_key(&mut devices, |device| {
+            (rank(device, &text), !device.presence.online)
+        });
         devices.truncate(limit.min(MOST));
         Ok(devices.iter().map(|d| (d.id, d.name(), detail(d))).collect())
     }

@@ -34,7 +34,7 @@ impl Discovery {
             let query = EventQuery { device: Some(of), limit, ..EventQuery::default() };
             all.extend(self.inner.events.list(query).await?.events);
         }
-        all.sort_by_key(|event| std::cmp::Reverse((event.at, event.id)));
+        model::sort_by_key(&mut all, |event| std::cmp::Reverse((event.at, event.id)));
         all.truncate(limit);
         Ok(all)
     }

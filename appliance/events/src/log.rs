@@ -136,7 +136,7 @@ impl Events {
                     }
                 }
                 let mut all: Vec<_> = all.into_values().collect();
-                all.sort_by_key(|k| std::cmp::Reverse(k.count));
+                model::sort_by_key(&mut all, |k| std::cmp::Reverse(k.count));
                 Ok::<_, StoreError>(all)
             })
             .await

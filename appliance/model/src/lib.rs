@@ -9,6 +9,7 @@ mod explained;
 mod id;
 mod mac;
 mod severity;
+mod sorting;
 mod text;
 
 pub use clock::{Timestamp, human_age};
@@ -17,4 +18,5 @@ pub use explained::Explained;
 pub use id::{AlertId, DeviceId, PersonId};
 pub use mac::{Mac, ParseMacError};
 pub use severity::{ParseSeverityError, Severity};
+pub use sorting::{sort_by, sort_by_cached_key, sort_by_key};
 pub use text::is_hidden;

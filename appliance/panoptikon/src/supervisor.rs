@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,9 @@ impl Supervisor {
         Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let (health, lifecycle) = (self.health.clone(), self.lifecycle.clone());
-        self.rooms.spawn(supervise(name, Arc::new(start), health, lifecycle));
+        // Rooms differ; watching over them does not, and is compiled once.
+        let start: Start = Arc::new(move |lifecycle| Box::pin(start(lifecycle)));
+        self.rooms.spawn(supervise(name, start, health, lifecycle));
     }
 
     /// Waits until all rooms have ended after [`Lifecycle::end`], at most for `limit`, and then
@@ -67,11 +70,13 @@ impl Drop for Owned {
     }
 }
 
-async fn supervise<F, Fut>(name: &'static str, start: Arc<F>, health: Health, lifecycle: Lifecycle)
-where
-    F: Fn(Lifecycle) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = anyhow::Result<()>> + Send + 'static,
-{
+/// One run of a room.
+type Run = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// Makes a run of a room.
+type Start = Arc<dyn Fn(Lifecycle) -> Run + Send + Sync>;
+
+async fn supervise(name: &'static str, start: Start, health: Health, lifecycle: Lifecycle) {
     let mut pause = FIRST_PAUSE;
     health.ok(name);
     while !lifecycle.has_ended() {

@@ -146,7 +146,7 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<Backup>, StoreError> {
             Some(Backup { path, at, bytes })
         })
         .collect();
-    all.sort_by_key(|b| std::cmp::Reverse(b.at));
+    model::sort_by_key(&mut all, |b| std::cmp::Reverse(b.at));
     Ok(all)
 }
 

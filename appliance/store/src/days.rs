@@ -58,7 +58,7 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<DayFile>, StoreError> {
             Some(DayFile { kind, day, path, bytes })
         })
         .collect();
-    files.sort_by(|a, b| b.day.cmp(&a.day).then_with(|| a.kind.cmp(&b.kind)));
+    model::sort_by(&mut files, |a, b| b.day.cmp(&a.day).then_with(|| a.kind.cmp(&b.kind)));
     Ok(files)
 }
 

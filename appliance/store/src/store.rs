@@ -11,10 +11,10 @@ use std::time::Instant;
 use model::Timestamp;
 use rusqlite::Connection;
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::clock::ClockWatch;
-use crate::writer::{Days, Job, Typed};
+use crate::writer::{Days, Given, Job, Write, Written};
 use crate::{
     Reading, Room, SettingVersion, StoreError, Writing, backup, days, schema, settings, writer,
 };
@@ -72,7 +72,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     bounds: Mutex<Bounds>,
     pub(crate) opened: Instant,
-    queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Mutex<Vec<Reading>>,
     reading: Arc<Semaphore>,
@@ -199,7 +199,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.enqueue(what, false, f).await
+        revealed(self.enqueue(what, false, Box::new(|w| Written::of(f(w)))).await)
     }
 
     /// As [`Store::write`], and on the disk before it answers. For what people do: it costs an fsync.
@@ -209,7 +209,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.enqueue(what, true, f).await
+        revealed(self.enqueue(what, true, Box::new(|w| Written::of(f(w)))).await)
     }
 
     /// As [`Store::write`], for threads outside the async runtime.
@@ -219,29 +219,31 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let queue = self.queue()?;
-        let job = Typed { what, synced: false, f: Some(f), result: None, reply };
-        queue.blocking_send(Box::new(job)).map_err(|_| StoreError::Closed)?;
-        drop(queue);
-        answer.blocking_recv().unwrap_or_else(|_| Err(StoreError::Closed.into()))
+        revealed(self.enqueue_blocking(what, Box::new(|w| Written::of(f(w)))))
     }
 
-    async fn enqueue<T, E, F>(&self, what: &'static str, synced: bool, f: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let (reply, answer) = oneshot::channel();
+    fn enqueue_blocking(&self, what: &'static str, write: Write) -> Result<Given, StoreError> {
         let queue = self.queue()?;
-        let job = Typed { what, synced, f: Some(f), result: None, reply };
-        queue.send(Box::new(job)).await.map_err(|_| StoreError::Closed)?;
+        let (job, answer) = Job::new(what, false, write);
+        queue.blocking_send(job).map_err(|_| StoreError::Closed)?;
         drop(queue);
-        answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+        answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
 
-    fn queue(&self) -> Result<mpsc::Sender<Box<dyn Job>>, StoreError> {
+    async fn enqueue(
+        &self,
+        what: &'static str,
+        synced: bool,
+        write: Write,
+    ) -> Result<Given, StoreError> {
+        let queue = self.queue()?;
+        let (job, answer) = Job::new(what, synced, write);
+        queue.send(job).await.map_err(|_| StoreError::Closed)?;
+        drop(queue);
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn queue(&self) -> Result<mpsc::Sender<Job>, StoreError> {
         let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.clone().ok_or(StoreError::Closed)
     }
@@ -255,16 +257,20 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        revealed(self.query(Box::new(|r| Box::new(f(r)))).await)
+    }
+
+    async fn query(&self, query: Query) -> Result<Given, StoreError> {
         let turns = Arc::clone(&self.inner.reading);
         let turn = turns.acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let inner = Arc::clone(&self.inner);
         let task = tokio::task::spawn_blocking(move || {
-            let result = inner.read(f);
+            let given = inner.read(query);
             // Here, because the future may be gone long before the query ends.
             drop(turn);
-            result
+            given
         });
-        task.await.unwrap_or_else(|_| Err(StoreError::Broken("a query").into()))
+        task.await.unwrap_or(Err(StoreError::Broken("a query")))
     }
 
     /// As [`Store::read`], on the calling thread.
@@ -273,7 +279,7 @@ impl Store {
         F: FnOnce(&mut Reading) -> Result<T, E>,
         E: From<StoreError>,
     {
-        self.inner.read(f)
+        self.inner.read(f)?
     }
 
     /// How the writer is doing, and word whenever that changes.
@@ -341,24 +347,39 @@ impl Inner {
         self.reading.is_closed()
     }
 
-    fn read<T, E, F>(&self, f: F) -> Result<T, E>
-    where
-        F: FnOnce(&mut Reading) -> Result<T, E>,
-        E: From<StoreError>,
-    {
+    fn read<T>(&self, f: impl FnOnce(&mut Reading) -> T) -> Result<T, StoreError> {
         let mut reading = self.take_reader()?;
-        let result = f(&mut reading);
+        let given = f(&mut reading);
+        self.give_back(reading);
+        Ok(given)
+    }
+
+    fn give_back(&self, reading: Reading) {
         let mut idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < READERS && !self.is_closed() {
             idle.push(reading);
         }
-        result
     }
 
     fn take_reader(&self) -> Result<Reading, StoreError> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         // One more than usual, or one lost to a panic: open another.
         idle.map_or_else(|| Reading::open(&self.options.dir, &self.options.dir.join(DATABASE)), Ok)
+    }
+}
+
+/// A closure that reads, its types hidden.
+type Query = Box<dyn FnOnce(&mut Reading) -> Given + Send>;
+
+/// The result of a closure, its type known again.
+fn revealed<T, E>(given: Result<Given, StoreError>) -> Result<T, E>
+where
+    T: 'static,
+    E: From<StoreError> + 'static,
+{
+    match given?.downcast::<Result<T, E>>() {
+        Ok(result) => *result,
+        Err(_) => Err(StoreError::Broken("an answer").into()),
     }
 }
 

@@ -10,6 +10,7 @@
 //! stores them a second time. Days hold everything at least once, not exactly once; after an error
 //! nothing is missing, but a day may hold a line twice.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -51,53 +52,66 @@ impl Writing<'_> {
     }
 }
 
-/// One closure in the queue, its types hidden.
-pub(crate) trait Job: Send {
-    /// Runs the closure; true to keep what it wrote.
-    fn run(&mut self, writing: &mut Writing<'_>) -> bool;
-    /// Answers, with the outcome of the commit.
-    fn answer(self: Box<Self>, commit: Result<(), StoreError>);
+/// What a closure gave, its type hidden, so that one queue and one kind of answer serve all of them.
+pub(crate) type Given = Box<dyn Any + Send>;
+
+/// A closure that writes, its types hidden.
+pub(crate) type Write = Box<dyn FnOnce(&mut Writing<'_>) -> Written + Send>;
+
+/// What a writing closure gave.
+pub(crate) struct Written {
+    keep: bool,
+    given: Given,
+}
+
+impl Written {
+    /// Of its result, a `Result<T, E>`.
+    pub(crate) fn of<T: Send + 'static, E: Send + 'static>(result: Result<T, E>) -> Self {
+        Self { keep: result.is_ok(), given: Box::new(result) }
+    }
+}
+
+/// One closure in the queue and where its result goes.
+pub(crate) struct Job {
+    what: &'static str,
     /// True when the commit must reach the disk before the answer.
-    fn synced(&self) -> bool;
+    synced: bool,
+    write: Option<Write>,
+    written: Option<Result<Written, StoreError>>,
+    reply: oneshot::Sender<Result<Given, StoreError>>,
 }
 
-/// A closure, its result and where to send it.
-pub(crate) struct Typed<T, E, F> {
-    pub(crate) what: &'static str,
-    pub(crate) synced: bool,
-    pub(crate) f: Option<F>,
-    pub(crate) result: Option<Result<T, E>>,
-    pub(crate) reply: oneshot::Sender<Result<T, E>>,
-}
+impl Job {
+    /// A job, and where its answer will come.
+    pub(crate) fn new(
+        what: &'static str,
+        synced: bool,
+        write: Write,
+    ) -> (Self, oneshot::Receiver<Result<Given, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { what, synced, write: Some(write), written: None, reply }, answer)
+    }
 
-impl<T, E, F> Job for Typed<T, E, F>
-where
-    F: FnOnce(&mut Writing<'_>) -> Result<T, E> + Send,
-    T: Send,
-    E: From<StoreError> + Send,
-{
+    /// Runs the closure; true to keep what it wrote.
     fn run(&mut self, writing: &mut Writing<'_>) -> bool {
-        let Some(f) = self.f.take() else { return false };
-        let result = catch_unwind(AssertUnwindSafe(|| f(writing)))
-            .unwrap_or_else(|_| Err(StoreError::Broken(self.what).into()));
-        let keep = result.is_ok();
-        self.result = Some(result);
+        let Some(write) = self.write.take() else { return false };
+        let written = catch_unwind(AssertUnwindSafe(|| write(writing)));
+        let written = written.map_err(|_| StoreError::Broken(self.what));
+        let keep = written.as_ref().is_ok_and(|written| written.keep);
+        self.written = Some(written);
         keep
     }
 
-    fn answer(self: Box<Self>, commit: Result<(), StoreError>) {
-        let result = match (self.result, commit) {
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (Some(Ok(_)) | None, Err(error)) => Err(error.into()),
-            (Some(Err(error)), _) => Err(error),
-            (None, Ok(())) => Err(StoreError::Broken(self.what).into()),
+    /// Answers, with the outcome of the commit.
+    fn answer(self, commit: Result<(), StoreError>) {
+        let result = match (self.written, commit) {
+            (Some(Ok(written)), Ok(())) => Ok(written.given),
+            (Some(Ok(written)), Err(_)) if !written.keep => Ok(written.given),
+            (Some(Ok(_)) | None, Err(error)) | (Some(Err(error)), _) => Err(error),
+            (None, Ok(())) => Err(StoreError::Broken(self.what)),
         };
         // Nobody may be waiting any more: the write counts all the same.
         let _ = self.reply.send(result);
-    }
-
-    fn synced(&self) -> bool {
-        self.synced
     }
 }
 
@@ -116,11 +130,11 @@ impl Drop for Watchman {
 pub(crate) fn run(
     main: Connection,
     mut days: Days,
-    mut queue: mpsc::Receiver<Box<dyn Job>>,
+    mut queue: mpsc::Receiver<Job>,
     shared: Arc<Shared>,
 ) {
     let _watchman = Watchman(Arc::clone(&shared));
-    let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
+    let mut batch: Vec<Job> = Vec::with_capacity(BATCH);
     while let Some(first) = queue.blocking_recv() {
         batch.push(first);
         while batch.len() < BATCH {
@@ -137,12 +151,12 @@ pub(crate) fn run(
     }
 }
 
-fn write_batch(main: &Connection, days: &mut Days, batch: &mut Vec<Box<dyn Job>>, shared: &Shared) {
-    let synced = batch.iter().any(|job| job.synced());
+fn write_batch(main: &Connection, days: &mut Days, batch: &mut Vec<Job>, shared: &Shared) {
+    let synced = batch.iter().any(|job| job.synced);
     let mut after = Vec::new();
     let outcome = begin(main, days, synced).and_then(|()| {
         for job in batch.iter_mut() {
-            run_in_savepoint(main, days, job.as_mut(), &mut after)?;
+            run_in_savepoint(main, days, job, &mut after)?;
         }
         days.commit()?;
         main.execute_batch("COMMIT")
@@ -190,7 +204,7 @@ fn begin(main: &Connection, days: &mut Days, synced: bool) -> rusqlite::Result<(
 fn run_in_savepoint(
     main: &Connection,
     days: &mut Days,
-    job: &mut dyn Job,
+    job: &mut Job,
     after: &mut Vec<Box<dyn FnOnce() + Send>>,
 ) -> rusqlite::Result<()> {
     main.execute_batch("SAVEPOINT job")?;

@@ -11,6 +11,7 @@ mod netlink;
 pub mod nudge;
 mod picture;
 pub mod prober;
+mod route_message;
 mod wake;
 
 use std::io;

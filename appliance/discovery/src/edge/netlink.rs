@@ -4,15 +4,11 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::AddressMessage;
-use netlink_packet_route::link::LinkMessage;
-use netlink_packet_route::neighbour::NeighbourMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
+use netlink_wire::{DONE, ERROR, FLAG_INTERRUPTED, Message, Request, messages};
+
+use super::route_message::{self, RouteMessage};
 
 pub(super) struct Netlink {
     socket: Socket,
@@ -29,7 +25,7 @@ pub(super) enum Table {
 }
 
 pub(super) enum Incoming {
-    Message(RouteNetlinkMessage),
+    Message(RouteMessage),
     /// The answer with this sequence number ended. When the table changed meanwhile it is not
     /// to be trusted.
     End {
@@ -43,8 +39,6 @@ const GROUP_LINK: u32 = 1;
 const GROUP_NEIGHBOUR: u32 = 3;
 const GROUP_IPV4_ADDRESS: u32 = 5;
 const GROUP_IPV6_ADDRESS: u32 = 9;
-/// The table changed while it was read out (linux/netlink.h).
-const DUMP_INTERRUPTED: u16 = 0x10;
 /// The kernel's own largest part of an answer is 32 kB.
 const BUFFER: usize = 64 << 10;
 const RECEIVE_BUFFER: i32 = 1 << 20;
@@ -64,20 +58,15 @@ impl Netlink {
 
     /// Asks for all of a table; returns the sequence number of the answer.
     pub(super) fn ask_for(&mut self, table: Table) -> io::Result<u32> {
-        let message = match table {
-            Table::Links => RouteNetlinkMessage::GetLink(LinkMessage::default()),
-            Table::Addresses => RouteNetlinkMessage::GetAddress(AddressMessage::default()),
-            Table::Neighbours => RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()),
+        let (kind, fixed): (u16, &[u8]) = match table {
+            Table::Links => (route_message::GET_LINK, &[0; route_message::LINK_PART]),
+            Table::Addresses => (route_message::GET_ADDRESS, &[0; route_message::ADDRESS_PART]),
+            Table::Neighbours => {
+                (route_message::GET_NEIGHBOUR, &[0; route_message::NEIGHBOUR_PART])
+            }
         };
         self.sequence = self.sequence.wrapping_add(1);
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        header.sequence_number = self.sequence;
-        let mut request = NetlinkMessage::new(header, NetlinkPayload::from(message));
-        request.finalize();
-        let mut bytes = vec![0; request.buffer_len()];
-        request.serialize(&mut bytes);
-        self.socket.send(&bytes, 0)?;
+        self.socket.send(&Request::all(kind, fixed).finish(self.sequence), 0)?;
         Ok(self.sequence)
     }
 
@@ -91,16 +80,9 @@ impl Netlink {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
             Err(error) => return Err(error),
         };
-        let mut rest = &self.buffer[..length];
-        while let Ok(message) = NetlinkBuffer::new_checked(rest) {
-            let length = message.length() as usize;
-            if let Some(incoming) = read(&rest[..length]) {
+        for message in messages(self.buffer.get(..length).unwrap_or_default()) {
+            if let Some(incoming) = read(&message) {
                 each(incoming);
-            }
-            let aligned = length.next_multiple_of(4);
-            match rest.get(aligned..) {
-                Some(next) if length > 0 => rest = next,
-                _ => break,
             }
         }
         Ok(true)
@@ -111,16 +93,14 @@ impl Netlink {
     }
 }
 
-/// A message that the crate cannot read comes from a newer kernel and says nothing that is needed
-/// here; it is left out.
-fn read(bytes: &[u8]) -> Option<Incoming> {
-    let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes).ok()?;
-    let sequence = message.header.sequence_number;
-    let is_sound = message.header.flags & DUMP_INTERRUPTED == 0;
-    match message.payload {
-        NetlinkPayload::InnerMessage(inner) => Some(Incoming::Message(inner)),
-        NetlinkPayload::Done(_) => Some(Incoming::End { sequence, is_sound }),
-        NetlinkPayload::Error(_) => Some(Incoming::End { sequence, is_sound: false }),
-        _ => None,
+fn read(message: &Message<'_>) -> Option<Incoming> {
+    let sequence = message.sequence;
+    match message.kind {
+        DONE => {
+            let is_sound = message.flags & FLAG_INTERRUPTED == 0;
+            Some(Incoming::End { sequence, is_sound })
+        }
+        ERROR => Some(Incoming::End { sequence, is_sound: false }),
+        _ => route_message::decode(message).map(Incoming::Message),
     }
 }

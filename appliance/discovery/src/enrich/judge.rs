@@ -333,7 +333,7 @@ fn imitates_apple(code: &str, vendor: Option<&str>) -> bool {
 fn decide(claims: &[Claim]) -> Identity {
     let mut order: Vec<&Claim> = claims.iter().collect();
     // Stable: of equals the earlier one stays first.
-    order.sort_by_key(|claim| Reverse(claim.rank()));
+    model::sort_by_key(&mut order, |claim| Reverse(claim.rank()));
 
     let device_type = first(&order, |claim| claim.device_type);
     let os_family = first(&order, |claim| claim.os.clone());

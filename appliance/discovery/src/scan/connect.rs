@@ -81,7 +81,7 @@ pub(super) async fn ask_all(
     match failure {
         Some(error) if answers.is_empty() => Err(error),
         _ => {
-            answers.sort_by_key(|(port, _)| (port.port, port.transport));
+            model::sort_by_key(&mut answers, |(port, _)| (port.port, port.transport));
             Ok(answers)
         }
     }

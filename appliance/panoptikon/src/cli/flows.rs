@@ -99,7 +99,7 @@ impl Sink for Lines {
 fn summary(decoder: &Decoder, counts: &UdpCounts, other: u64) -> String {
     let mut text = String::new();
     let mut exporters: Vec<_> = decoder.exporters().collect();
-    exporters.sort_by_key(|(address, _)| *address);
+    model::sort_by_key(&mut exporters, |(address, _)| *address);
     if exporters.is_empty() {
         let _ = writeln!(text, "no export traffic in {} frames", counts.frames);
     }

@@ -255,7 +255,7 @@ fn from_file(
         }
     };
     let mut entries: Vec<_> = table.get_ref().iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
+    model::sort_by_key(&mut entries, |(key, _)| key.span().start);
     for (key, value) in entries {
         let name: &str = key.get_ref();
         let Some(definition) = definition(name) else {

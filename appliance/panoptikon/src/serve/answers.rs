@@ -141,7 +141,7 @@ impl House {
             })
             .collect()
         });
-        devices.sort_by(|(a, _), (b, _)| a.cmp(b));
+        model::sort_by(&mut devices, |(a, _), (b, _)| a.cmp(b));
         let devices: Vec<Value> = devices.into_iter().map(|(_, row)| row).collect();
         json!({ "devices": devices })
     }

@@ -60,7 +60,7 @@ fn choose(all: Vec<Mount>) -> Vec<Mount> {
     if chosen.is_empty() {
         chosen.extend(root);
     }
-    chosen.sort_by(|a, b| a.path.cmp(&b.path));
+    model::sort_by(&mut chosen, |a, b| a.path.cmp(&b.path));
     chosen.truncate(MOST);
     chosen
 }

@@ -69,7 +69,7 @@ fn folders(folder: &Path, prefix: &str) -> Vec<PathBuf> {
             Some((rest.get(..digits)?.parse::<u32>().ok()?, name.clone(), entry.path()))
         })
         .collect();
-    found.sort();
+    model::sort_by(&mut found, Ord::cmp);
     found.into_iter().map(|(_, _, path)| path).collect()
 }
 

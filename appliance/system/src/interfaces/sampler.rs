@@ -84,7 +84,7 @@ impl Sampler {
                 .and_then(|(old, then)| Rates::between(&old, &counters, now.duration_since(then)));
             interfaces.push(Interface { link: Arc::clone(link), counters, rates });
         }
-        interfaces.sort_by_cached_key(|i| natural(&i.link.name));
+        model::sort_by_cached_key(&mut interfaces, |i| natural(&i.link.name));
         Ok(interfaces)
     }
 
@@ -118,7 +118,7 @@ fn describe(raw: &RawLink, all: &HashMap<u32, &RawLink>, mut addresses: Vec<Addr
     let name = |index: Option<u32>| Some(all.get(&index?)?.name.clone());
     let masters = std::iter::successors(Some(raw), |link| all.get(&link.master?).copied());
     let vrf = masters.take(DEPTH).skip(1).find(|link| link.kind == Kind::Vrf);
-    addresses.sort_by_key(|a| a.ip.is_ipv6());
+    model::sort_by_key(&mut addresses, |a| a.ip.is_ipv6());
     let (speed_mbps, duplex) = line(raw);
     Link {
         index: raw.index,

@@ -4,6 +4,6 @@
 //! request and hands over the messages of its answer.
 
 mod socket;
-pub(crate) mod wire;
 
+pub(crate) use netlink_wire as wire;
 pub(crate) use socket::{Dump, Netlink};

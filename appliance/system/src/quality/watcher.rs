@@ -116,7 +116,7 @@ impl Line {
         mut targets: Vec<(Role, IpAddr, Outcome)>,
         limits: Limits,
     ) -> Option<Change> {
-        targets.sort_by_key(|(role, ip, _)| (*role, ip.is_ipv6(), *ip));
+        model::sort_by_key(&mut targets, |(role, ip, _)| (*role, ip.is_ipv6(), *ip));
         let measured = |wanted: Role| {
             let of_role = targets.iter().filter(|(role, ..)| *role == wanted);
             of_role.filter_map(|(.., outcome)| outcome.measured).collect::<Vec<_>>()

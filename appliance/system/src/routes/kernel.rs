@@ -263,7 +263,7 @@ pub fn gateways() -> Result<Vec<Gateway>, SystemError> {
             }
         })?;
     }
-    found.sort_by_key(|g| (g.table != TABLE_MAIN, g.table, g.family, g.metric));
+    model::sort_by_key(&mut found, |g| (g.table != TABLE_MAIN, g.table, g.family, g.metric));
     found.dedup();
     Ok(found)
 }

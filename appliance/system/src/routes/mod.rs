@@ -132,7 +132,7 @@ pub struct Routes {
 
 impl Routes {
     fn new(source: Source, mut routes: Vec<Route>, left_out: u64) -> Self {
-        routes.sort_by(|a, b| {
+        model::sort_by(&mut routes, |a, b| {
             let default = |route: &Route| route.vrf != "default";
             (default(a), &a.vrf, a.network, a.prefix, a.distance, a.metric).cmp(&(
                 default(b),

@@ -186,8 +186,8 @@ impl Book {
                 }
             }
         }
-        found.pending.sort_by_key(|change| change.number);
-        found.settled.sort_by_key(|change| change.number);
+        model::sort_by_key(&mut found.pending, |change| change.number);
+        model::sort_by_key(&mut found.settled, |change| change.number);
         Ok(found)
     }
 

@@ -204,7 +204,7 @@ fn own_networks(all: &[Interface], but: &str, family: Family) -> Vec<String> {
     };
     let mut networks: Vec<String> =
         others.flat_map(|one| one.addresses.iter().filter_map(network)).collect();
-    networks.sort();
+    model::sort_by(&mut networks, Ord::cmp);
     networks.dedup();
     networks
 }

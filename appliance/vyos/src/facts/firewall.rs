@@ -301,7 +301,7 @@ fn read_chain(id: ChainId, mut reader: Reader<'_>) -> Chain {
             Err(_) => rule.rest_in(&format!("rule {number}"), &mut other),
         }
     }
-    rules.sort_by_key(|rule| rule.number);
+    model::sort_by_key(&mut rules, |rule| rule.number);
     let mut chain = Chain {
         id,
         default_action: reader.text("default-action"),

@@ -145,7 +145,7 @@ pub fn nat(root: &Node) -> Nat {
         }
         top.rest_in(word, &mut other);
     }
-    rules.sort_by_key(|rule| (rule.table, rule.number));
+    model::sort_by_key(&mut rules, |rule| (rule.table, rule.number));
     Nat { rules, other }
 }
 

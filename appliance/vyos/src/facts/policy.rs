@@ -67,7 +67,7 @@ pub fn policy_routes(root: &Node) -> Vec<PolicyRoute> {
                     Err(_) => rule.rest_in(&format!("rule {number}"), &mut other),
                 }
             }
-            rules.sort_by_key(|rule| rule.number);
+            model::sort_by_key(&mut rules, |rule| rule.number);
             let mut route = PolicyRoute {
                 family,
                 name,

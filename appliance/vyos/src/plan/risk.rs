@@ -51,7 +51,7 @@ pub fn risks(before: &Node, after: &Node, operator: Operator) -> Vec<Risk> {
     found.extend(eyes.tunnels());
     found.extend(eyes.guards());
     found.extend(eyes.services());
-    found.sort_by_key(|risk: &Risk| std::cmp::Reverse(risk.stake));
+    model::sort_by_key(&mut found, |risk: &Risk| std::cmp::Reverse(risk.stake));
     found.dedup();
     found
 }

@@ -15,11 +15,12 @@ use crate::site::Site;
 pub(crate) fn described(table: Routes<Site>) -> Routes<Site> {
     let written = Arc::new(OnceLock::<Bytes>::new());
     let document = Arc::clone(&written);
-    let read = async move || -> Result<Response, Failure> {
-        match document.get() {
+    let read = move || {
+        let answer: Result<Response, Failure> = match document.get() {
             Some(bytes) => Ok(json(bytes.to_vec())),
             None => answer(&serde_json::json!({})),
-        }
+        };
+        std::future::ready(answer)
     };
     let table = table.add(
         Route::new(

@@ -3,19 +3,20 @@
 //! all built from it, so a route without a declaration cannot exist.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use access::Permission;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::handler::Handler;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, on};
 use model::Timestamp;
 use serde_json::{Value, json};
 
 use super::front::Front;
 use super::guard;
+use super::handler::{By, Erased, Handles, Shared};
 
 /// Longest body of a request when its route does not say otherwise.
 pub(crate) const USUAL_BODY: usize = 64 * 1024;
@@ -121,30 +122,30 @@ pub struct Deprecated {
 
 /// A route: its declaration and its handler.
 pub struct Route<S> {
-    declared: Declared,
-    handler: MethodRouter<S>,
+    // Boxed, as each word about a route hands it on.
+    declared: Box<Declared>,
+    handler: Arc<dyn Erased<S>>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Route<S> {
+impl<S: Send + Sync + 'static> Route<S> {
     /// Declares a route.
-    ///
-    /// # Panics
-    /// On a method that cannot be routed (CONNECT, or one that HTTP does not define), when the
-    /// table is built.
-    pub fn new<H, T>(
+    pub fn new<H: Handles<S, A>, A: 'static>(
         method: Method,
         path: &'static str,
         entry: Entry,
         handler: H,
         summary: &'static str,
-    ) -> Self
-    where
-        H: Handler<T, S>,
-        T: 'static,
-    {
-        let Ok(filter) = MethodFilter::try_from(method.clone()) else {
-            panic!("{method} {path}: not a method that can be routed")
-        };
+    ) -> Self {
+        Self::declare(method, path, entry, Box::new(By::new(handler)), summary)
+    }
+
+    fn declare(
+        method: Method,
+        path: &'static str,
+        entry: Entry,
+        handler: Box<dyn Erased<S>>,
+        summary: &'static str,
+    ) -> Self {
         let declared = Declared {
             method,
             path,
@@ -157,7 +158,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             patient: false,
             deprecated: None,
         };
-        Self { declared, handler: on(filter, handler) }
+        Self { declared: Box::new(declared), handler: handler.into() }
     }
 
     /// Names a query parameter.
@@ -257,7 +258,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
 
     /// All declarations, in order.
     pub fn declared(&self) -> Vec<Declared> {
-        self.routes.iter().map(|r| r.declared.clone()).collect()
+        self.routes.iter().map(|r| Declared::clone(&r.declared)).collect()
     }
 
     /// The `OpenAPI` document of the routes under `/api`, and of `/health` and `/metrics`.
@@ -274,7 +275,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// The router, behind the front door.
     ///
     /// # Panics
-    /// When a method and path are declared twice.
+    /// When a method and path are declared twice, and on a method that cannot be routed (CONNECT, or
+    /// one that HTTP does not define).
     pub fn build(self, state: S, front: &Front) -> Router {
         self.build_within(state, front, |router| router)
     }
@@ -288,10 +290,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     ) -> Router {
         let mut router = Router::new();
         for Route { declared, handler } in self.routes {
+            let Ok(method) = MethodFilter::try_from(declared.method.clone()) else {
+                panic!("{} {}: not a method that can be routed", declared.method, declared.path)
+            };
             let limit = DefaultBodyLimit::max(declared.body_limit);
             let rule = guard::Rule::new(&declared, front.clone());
-            let handler =
-                handler.route_layer(limit).route_layer(from_fn_with_state(rule, guard::check));
+            let handler = on(method, Shared(handler))
+                .route_layer(limit)
+                .route_layer(from_fn_with_state(rule, guard::check));
             router = router.route(declared.path, handler);
         }
         front.around(router.with_state(state), inside)

@@ -63,7 +63,7 @@ async fn account(ask: Ask) -> Result<Response, Failure> {
 async fn account_page(ask: &Ask, me: &SignedIn) -> Result<AccountPage, Failure> {
     let (access, by) = (&ask.site.access, &ask.visitor.caller);
     let mut sessions = access.sessions(by, me.person, ask.now)?;
-    sessions.sort_by_key(|s| s.id != me.session);
+    model::sort_by_key(&mut sessions, |s| s.id != me.session);
     let sessions = sessions.into_iter().map(|s| SessionLine {
         id: s.id.to_string(),
         agent: browser_name(&s.user_agent),

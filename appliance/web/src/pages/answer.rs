@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use askama::Template;
 use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::form::Form;
 use crate::http::{Failure, cookie, set_cookie};
-use crate::view::{Flash, Tone};
+use crate::view::{Flash, Html, Tone};
 
 /// The message for the next page.
 pub(super) const FLASH_COOKIE: &str = "__Host-panoptikon-flash";
@@ -25,20 +24,17 @@ const MAX_FLASH: usize = 600;
 const MAX_PATH: usize = 2048;
 
 /// A page.
-pub fn page(template: &impl Template) -> Result<Response, Failure> {
+pub fn page(template: &dyn Html) -> Result<Response, Failure> {
     with_status(StatusCode::OK, template)
 }
 
 /// A page with a form that was refused: 422, with the words in the template's fields.
-pub fn refused(template: &impl Template) -> Result<Response, Failure> {
+pub fn refused(template: &dyn Html) -> Result<Response, Failure> {
     with_status(StatusCode::UNPROCESSABLE_ENTITY, template)
 }
 
-pub(super) fn with_status(
-    status: StatusCode,
-    template: &impl Template,
-) -> Result<Response, Failure> {
-    let html = template.render().map_err(|e| Failure::internal("Rendering the page", e))?;
+pub(super) fn with_status(status: StatusCode, template: &dyn Html) -> Result<Response, Failure> {
+    let html = template.html().map_err(|e| Failure::internal("Rendering the page", e))?;
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     Ok((status, [(CONTENT_TYPE, kind)], html).into_response())
 }

@@ -178,9 +178,9 @@ impl Survey {
     fn filters(&self, query: &Query) -> Vec<Filter> {
         let kinds = DeviceType::ALL.iter().filter(|k| self.kinds.contains_key(k));
         let mut interfaces: Vec<&String> = self.interfaces.keys().collect();
-        interfaces.sort();
+        model::sort_by(&mut interfaces, Ord::cmp);
         let mut vendors: Vec<_> = self.vendors.iter().collect();
-        vendors.sort_by(|a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
+        model::sort_by(&mut vendors, |a, b| b.1.cmp(a.1).then_with(|| a.0.cmp(b.0)));
         vendors.truncate(100);
         let same = |word: &String| (word.clone(), word.clone());
         vec![

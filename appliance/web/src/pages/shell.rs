@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use access::{Permission as P, csrf};
-use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -15,7 +14,7 @@ use super::answer::{FLASH_COOKIE, forget, put_cookie, read_flash, with_status};
 use super::rows::alert_item;
 use crate::http::{Client, FORM_COOKIE, Failure, Peer, Visitor, cookie, set_cookie};
 use crate::site::Site;
-use crate::view::{Bell, Build, Can, Flash, Place, Query, Shell, Theme, Tone, Whom};
+use crate::view::{Bell, Build, Can, Flash, Html, Place, Query, Shell, Theme, Tone, Whom};
 
 /// Remembers the colours on this browser.
 pub(super) const THEME_COOKIE: &str = "__Host-panoptikon-theme";
@@ -146,21 +145,17 @@ impl Ask {
     }
 
     /// The page, after which its message is forgotten.
-    pub fn page(&self, template: &impl Template) -> Result<Response, Failure> {
+    pub fn page(&self, template: &dyn Html) -> Result<Response, Failure> {
         self.answer(StatusCode::OK, template)
     }
 
     /// The page with a form that was refused: 422.
-    pub fn refused(&self, template: &impl Template) -> Result<Response, Failure> {
+    pub fn refused(&self, template: &dyn Html) -> Result<Response, Failure> {
         self.answer(StatusCode::UNPROCESSABLE_ENTITY, template)
     }
 
     /// The page with another status.
-    pub fn answer(
-        &self,
-        status: StatusCode,
-        template: &impl Template,
-    ) -> Result<Response, Failure> {
+    pub fn answer(&self, status: StatusCode, template: &dyn Html) -> Result<Response, Failure> {
         let mut response = with_status(status, template)?;
         if cookie(&self.headers, FLASH_COOKIE).is_some() {
             put_cookie(&mut response, &forget(FLASH_COOKIE));
@@ -169,8 +164,8 @@ impl Ask {
     }
 
     /// The page as an error, for what cannot go on: it is answered with this status.
-    pub fn failing(&self, status: StatusCode, template: &impl Template) -> Failure {
-        match template.render() {
+    pub fn failing(&self, status: StatusCode, template: &dyn Html) -> Failure {
+        match template.html() {
             Ok(html) => {
                 let read = cookie(&self.headers, FLASH_COOKIE);
                 Failure::ready(status, html, read.map(|_| forget(FLASH_COOKIE)))
@@ -277,11 +272,7 @@ impl Guest {
     }
 
     /// The page, with the cookie that its form needs.
-    pub fn answer(
-        &self,
-        status: StatusCode,
-        template: &impl Template,
-    ) -> Result<Response, Failure> {
+    pub fn answer(&self, status: StatusCode, template: &dyn Html) -> Result<Response, Failure> {
         let mut response = with_status(status, template)?;
         if self.fresh {
             put_cookie(&mut response, &set_cookie(FORM_COOKIE, &self.form_cookie, None));

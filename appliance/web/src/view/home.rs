@@ -87,7 +87,7 @@ impl KindShare {
     /// From label, icon, count and link, largest first; bars are relative to the largest.
     pub fn list(kinds: impl IntoIterator<Item = (String, String, u64, String)>) -> Vec<Self> {
         let mut kinds: Vec<_> = kinds.into_iter().collect();
-        kinds.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
+        model::sort_by(&mut kinds, |a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
         let largest = kinds.first().map_or(1, |k| k.2.max(1));
         kinds
             .into_iter()

@@ -66,11 +66,13 @@ mod alerts;
 mod chart;
 mod devices;
 mod enter;
+mod frame;
 mod home;
 mod journal;
 mod lines;
 pub mod live;
 mod parts;
+pub(crate) mod pieces;
 mod plain;
 mod qr;
 mod query;
@@ -108,3 +110,18 @@ pub use shell::{
 };
 pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
 pub use words::{Moment, bytes, count, percent, rate, span};
+
+/// A page or a part of one, of which only is known that it can be rendered.
+pub trait Html {
+    /// Its HTML.
+    ///
+    /// # Errors
+    /// As [`askama::Template::render`].
+    fn html(&self) -> askama::Result<String>;
+}
+
+impl<T: askama::Template> Html for T {
+    fn html(&self) -> askama::Result<String> {
+        self.render()
+    }
+}

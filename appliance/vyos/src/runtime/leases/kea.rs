@@ -57,7 +57,7 @@ pub fn parse_kea<'a>(
         }
     }
     let mut leases: Vec<Lease> = leases.into_values().collect();
-    leases.sort_by_cached_key(|lease| lease.address.parse::<std::net::IpAddr>().ok());
+    model::sort_by_cached_key(&mut leases, |lease| lease.address.parse::<std::net::IpAddr>().ok());
     Ok(leases)
 }
 

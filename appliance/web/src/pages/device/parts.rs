@@ -119,7 +119,9 @@ const fn because(source: Source) -> &'static str {
 pub(super) fn addresses(site: &Site, device: &Device, now: Timestamp) -> Vec<AddressLine> {
     let segments = site.discovery.segments();
     let mut addresses: Vec<_> = device.addresses.iter().collect();
-    addresses.sort_by_key(|a| (!a.current, a.ip.is_ipv6(), std::cmp::Reverse(a.last_seen)));
+    model::sort_by_key(&mut addresses, |a| {
+        (!a.current, a.ip.is_ipv6(), std::cmp::Reverse(a.last_seen))
+    });
     let line = |a: &discovery::Address| {
         let segment = segments.iter().find(|s| s.name == a.interface);
         let network = segment.and_then(|s| s.network_of(a.ip));

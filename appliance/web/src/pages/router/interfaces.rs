@@ -72,7 +72,7 @@ fn all(config: &Node, snapshot: &Snapshot) -> Vec<Both> {
             all.push(Both { configured: None, live: Some(live.clone()) });
         }
     }
-    all.sort_by_cached_key(|one| natural(one.name()));
+    model::sort_by_cached_key(&mut all, |one| natural(one.name()));
     all
 }
 

@@ -161,7 +161,7 @@ async fn by_target(
     let labels = metrics.labels(name).await?;
     let mut targets: Vec<&str> =
         labels.iter().filter_map(|label| label.strip_prefix(line)?.strip_prefix(' ')).collect();
-    targets.sort_by_key(|target| (!target.starts_with("gateway"), *target));
+    model::sort_by_key(&mut targets, |target| (!target.starts_with("gateway"), *target));
     let mut all = Vec::new();
     for target in targets {
         let points: Vec<Point> =

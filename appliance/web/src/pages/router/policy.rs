@@ -302,7 +302,7 @@ async fn form_of(
             listed.push((device.mac.to_string(), device.name(), more));
         }
     });
-    listed.sort_by_key(|(_, name, _)| name.to_lowercase());
+    model::sort_by_key(&mut listed, |(_, name, _)| name.to_lowercase());
     let is_listed =
         |device: &&String| listed.iter().any(|(mac, _, _)| mac == &device.to_lowercase());
     let ticked: Vec<String> =
@@ -331,7 +331,7 @@ async fn form_of(
     who.push(fill.checks("from", "They are behind", inside, &now.from));
     let tunnels = ["wireguard", "openvpn", "tunnel", "vti"];
     let mut ways: Vec<&Interface> = all.iter().filter(|one| one.name != "lo").collect();
-    ways.sort_by_key(|one| !tunnels.contains(&one.kind.as_str()));
+    model::sort_by_key(&mut ways, |one| !tunnels.contains(&one.kind.as_str()));
     let ways = ways.into_iter().map(|one| {
         let said = one.description.as_ref().map(|said| format!(", {said}")).unwrap_or_default();
         (one.name.clone(), format!("{} ({}{said})", one.name, one.kind))

@@ -55,7 +55,7 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
             });
         }
     }
-    rows.sort_by_key(|row| row.label.to_lowercase());
+    model::sort_by_key(&mut rows, |row| row.label.to_lowercase());
     ask.page(&ServicesPage { shell: ask.router_shell("Services").await, rows })
 }
 

@@ -43,7 +43,7 @@ async fn list(ask: Ask) -> Result<Response, Failure> {
         let has = matches!(lease.state(now), LeaseState::Active | LeaseState::Declined);
         (has || state == "all") && (search.is_empty() || holds(lease, &search, &ask))
     });
-    leases.sort_by_key(|lease| {
+    model::sort_by_key(&mut leases, |lease| {
         (lease.state(now) != LeaseState::Active, lease.address.parse::<IpAddr>().ok())
     });
     let from: usize = query.get("from").and_then(|text| text.parse().ok()).unwrap_or(0);

@@ -160,7 +160,7 @@ fn hosts(ask: &Ask) -> Vec<String> {
             .take(500)
             .collect()
     });
-    hosts.sort();
+    model::sort_by(&mut hosts, Ord::cmp);
     hosts.iter().map(ToString::to_string).collect()
 }
 

@@ -97,7 +97,7 @@ pub(super) async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
     }
     let mut notes = file.notes;
     // What may surprise comes first.
-    notes.sort_by_key(|note| match note.fate {
+    model::sort_by_key(&mut notes, |note| match note.fate {
         Fate::Left => 0,
         Fate::Route => 1,
         _ => 2,
