@@ -117,6 +117,11 @@ impl Ours {
         Self(networks)
     }
 
+    /// More networks that are ours.
+    pub fn extend(&mut self, networks: impl IntoIterator<Item = Prefix>) {
+        self.0.extend(networks);
+    }
+
     /// True for an address of ours, and for multicast and broadcast, which never leave the link
     /// or have no place in the world.
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -13,23 +13,28 @@ const KIND_MASK: u16 = 0x3fff;
 const FLAG_REQUEST: u16 = 0x01;
 const FLAG_DUMP: u16 = 0x300;
 /// The table changed while it was read out.
-pub(crate) const FLAG_INTERRUPTED: u16 = 0x10;
+pub const FLAG_INTERRUPTED: u16 = 0x10;
 
 /// Ends of an answer.
-pub(crate) const ERROR: u16 = 2;
-pub(crate) const DONE: u16 = 3;
+pub const ERROR: u16 = 2;
+/// See [`ERROR`].
+pub const DONE: u16 = 3;
 
 /// One message of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Message<'a> {
-    pub(crate) kind: u16,
-    pub(crate) flags: u16,
-    pub(crate) sequence: u32,
-    pub(crate) body: &'a [u8],
+pub struct Message<'a> {
+    /// What it is.
+    pub kind: u16,
+    /// Bits that say how it stands to others.
+    pub flags: u16,
+    /// The number of the question that it answers.
+    pub sequence: u32,
+    /// What follows the header.
+    pub body: &'a [u8],
 }
 
 /// The messages of a datagram; ends at the first that is cut short.
-pub(crate) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
+pub fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(native_u32(rest, 0)?).ok()?;
         let message = Message {
@@ -45,25 +50,27 @@ pub(crate) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
 
 impl<'a> Message<'a> {
     /// The attributes behind a fixed part of this many bytes.
-    pub(crate) fn attributes(&self, fixed: usize) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+    pub fn attributes(&self, fixed: usize) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         attributes(self.body.get(fixed..).unwrap_or_default())
     }
 
     /// The error that an end of an answer carries, as a positive number of errno(3).
-    pub(crate) fn errno(&self) -> i32 {
+    pub fn errno(&self) -> i32 {
         native_u32(self.body, 0).map_or(0, |code| (code as i32).saturating_neg())
     }
 }
 
 /// A value with its number (`struct nlattr`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Attribute<'a> {
-    pub(crate) kind: u16,
-    pub(crate) value: &'a [u8],
+pub struct Attribute<'a> {
+    /// What it is, without the bits that say how to read it.
+    pub kind: u16,
+    /// Its octets.
+    pub value: &'a [u8],
 }
 
 /// The attributes in these bytes; ends at the first that is cut short.
-pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
+pub fn attributes(mut rest: &[u8]) -> impl Iterator<Item = Attribute<'_>> {
     std::iter::from_fn(move || {
         let length = usize::from(native_u16(rest, 0)?);
         let kind = native_u16(rest, 2)? & KIND_MASK;
@@ -75,46 +82,49 @@ pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = Attribute<'_>>
 
 impl<'a> Attribute<'a> {
     /// The attributes inside.
-    pub(crate) fn nested(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+    pub fn nested(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         attributes(self.value)
     }
 
-    pub(crate) fn u8(&self) -> Option<u8> {
+    /// One octet.
+    pub fn u8(&self) -> Option<u8> {
         self.value.first().copied()
     }
 
-    pub(crate) fn u16(&self) -> Option<u16> {
+    /// In the machine's byte order.
+    pub fn u16(&self) -> Option<u16> {
         native_u16(self.value, 0)
     }
 
-    pub(crate) fn u32(&self) -> Option<u32> {
+    /// In the machine's byte order.
+    pub fn u32(&self) -> Option<u32> {
         native_u32(self.value, 0)
     }
 
     /// In network byte order, as netfilter writes numbers.
-    pub(crate) fn be16(&self) -> Option<u16> {
+    pub fn be16(&self) -> Option<u16> {
         self.u16().map(u16::from_be)
     }
 
     /// In network byte order.
-    pub(crate) fn be32(&self) -> Option<u32> {
+    pub fn be32(&self) -> Option<u32> {
         self.u32().map(u32::from_be)
     }
 
     /// In network byte order.
-    pub(crate) fn be64(&self) -> Option<u64> {
+    pub fn be64(&self) -> Option<u64> {
         let bytes = self.value.get(..8)?.try_into().ok()?;
         Some(u64::from_be_bytes(bytes))
     }
 
     /// Up to the first zero byte.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let end = self.value.iter().position(|b| *b == 0).unwrap_or(self.value.len());
         String::from_utf8_lossy(self.value.get(..end).unwrap_or_default()).into_owned()
     }
 
     /// An address by its length.
-    pub(crate) fn ip(&self) -> Option<IpAddr> {
+    pub fn ip(&self) -> Option<IpAddr> {
         if let Ok(octets) = <[u8; 4]>::try_from(self.value) {
             return Some(Ipv4Addr::from(octets).into());
         }
@@ -123,29 +133,29 @@ impl<'a> Attribute<'a> {
 }
 
 /// A number in the machine's byte order at this place.
-pub(crate) fn native_u16(bytes: &[u8], at: usize) -> Option<u16> {
+pub fn native_u16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
 }
 
 /// A number in the machine's byte order at this place.
-pub(crate) fn native_u32(bytes: &[u8], at: usize) -> Option<u32> {
+pub fn native_u32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
 /// A number in the machine's byte order at this place.
-pub(crate) fn native_u64(bytes: &[u8], at: usize) -> Option<u64> {
+pub fn native_u64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
 /// A question for all entries of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
+pub struct Request {
     bytes: Vec<u8>,
 }
 
 impl Request {
     /// Asks for everything that this kind of message names; `fixed` is the part before attributes.
-    pub(crate) fn all(kind: u16, fixed: &[u8]) -> Self {
+    pub fn all(kind: u16, fixed: &[u8]) -> Self {
         let mut bytes = vec![0; HEADER];
         put(&mut bytes, 4, &kind.to_ne_bytes());
         put(&mut bytes, 6, &(FLAG_REQUEST | FLAG_DUMP).to_ne_bytes());
@@ -155,13 +165,14 @@ impl Request {
     }
 
     /// Adds an attribute.
-    pub(crate) fn with(mut self, kind: u16, value: &[u8]) -> Self {
+    #[must_use]
+    pub fn with(mut self, kind: u16, value: &[u8]) -> Self {
         push_attribute(&mut self.bytes, kind, value);
         self
     }
 
     /// The bytes to send.
-    pub(crate) fn finish(mut self, sequence: u32) -> Vec<u8> {
+    pub fn finish(mut self, sequence: u32) -> Vec<u8> {
         let length = self.bytes.len() as u32;
         put(&mut self.bytes, 0, &length.to_ne_bytes());
         put(&mut self.bytes, 8, &sequence.to_ne_bytes());
@@ -176,7 +187,7 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
 }
 
 /// Appends an attribute with its padding.
-pub(crate) fn push_attribute(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub fn push_attribute(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = (4 + value.len()) as u16;
     bytes.extend_from_slice(&length.to_ne_bytes());
     bytes.extend_from_slice(&kind.to_ne_bytes());
@@ -185,8 +196,7 @@ pub(crate) fn push_attribute(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
 }
 
 /// Appends an attribute that holds others.
-#[cfg(test)]
-pub(crate) fn push_nested(bytes: &mut Vec<u8>, kind: u16, inner: &[u8]) {
+pub fn push_nested(bytes: &mut Vec<u8>, kind: u16, inner: &[u8]) {
     push_attribute(bytes, kind | 0x8000, inner);
 }
 
