@@ -181,27 +181,31 @@ impl Follower {
             if has.first() != Some(&true) {
                 continue;
             }
-            let mut events = 0;
-            loop {
-                match self.hear(&mut listener)? {
-                    Heard::Some(count) => events += count,
-                    Heard::Lost => {
-                        self.status.overruns += 1;
-                        is_lost = true;
-                    }
-                    Heard::Nothing => break,
-                }
-                // A flood must not keep looks and the end from coming.
-                if events > 10 * MANY {
-                    break;
-                }
-            }
+            let events = self.hear_all(&mut listener, &mut is_lost)?;
             self.outlet.flush();
             self.publish();
             let rest = if events > MANY { SHORT_REST } else { REST };
             self.bell.wait(&[], Some(rest.min(self.due(is_lost))))?;
         }
-        Ok(())
+        // What ended just now is not told again.
+        self.hear_all(&mut listener, &mut is_lost).map(drop)
+    }
+
+    /// Hears what there is; gives how many events.
+    fn hear_all(&mut self, listener: &mut Listener, is_lost: &mut bool) -> io::Result<usize> {
+        let mut events = 0;
+        // A flood must not keep looks and the end from coming.
+        while events < 10 * MANY {
+            match self.hear(listener)? {
+                Heard::Some(count) => events += count,
+                Heard::Lost => {
+                    self.status.overruns += 1;
+                    *is_lost = true;
+                }
+                Heard::Nothing => break,
+            }
+        }
+        Ok(events)
     }
 
     /// How long until the next look.

@@ -2,6 +2,10 @@
 //! what we make of it is compared with the capture itself and with what nfdump makes of the same
 //! datagrams.
 
+mod bed;
+mod ingest;
+mod kernel;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::Path;
