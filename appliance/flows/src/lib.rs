@@ -4,6 +4,7 @@
 //! and answers about them.
 
 pub mod block;
+pub mod book;
 pub mod collect;
 pub mod days;
 pub mod decode;

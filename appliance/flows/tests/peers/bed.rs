@@ -16,7 +16,7 @@ use panoptikon_flows::days::{Day, Retention, list};
 use panoptikon_flows::rollup::{AddressBook, Whose};
 use panoptikon_flows::{EVENT_ROOM, Flow, Flows, Options};
 
-use super::run;
+use super::{run, wait_for};
 
 pub(crate) const HOST: &str = "10.77.0.5";
 pub(crate) const SERVER: &str = "192.0.2.9";
@@ -46,6 +46,9 @@ impl Bed {
             ip(&format!("-n {space} link set lo up"));
             ip(&format!("-n {space} addr add {theirs}/24 dev eth0"));
             ip(&format!("-n {space} link set eth0 up"));
+        }
+        for ours in ["lan0", "wan0"] {
+            wait_for("cable", || run("ip", &["-o", "link", "show", ours]).contains("state UP"));
         }
         ip(&format!("-n {} route add default via 10.77.0.1", bed.host));
         for (name, value) in [

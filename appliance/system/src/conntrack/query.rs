@@ -219,8 +219,13 @@ mod tests {
 
     fn connection(last: u8, bytes: u64) -> Connection {
         let (source, destination) = (IpAddr::from([10, 0, 0, last]), IpAddr::from([192, 0, 2, 1]));
-        let original =
-            Tuple { source, destination, source_port: Some(1_000), destination_port: Some(443), icmp: 0 };
+        let original = Tuple {
+            source,
+            destination,
+            source_port: Some(1_000),
+            destination_port: Some(443),
+            icmp: 0,
+        };
         let reply = Tuple {
             source: destination,
             destination: source,

@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-
 use super::decode::{self, RawLink};
 use super::link::{Address, Counters, Duplex, Interface, Kind, Link, Rates};
 use crate::SystemError;

@@ -2,8 +2,11 @@
 //! what we make of it is compared with the capture itself and with what nfdump makes of the same
 //! datagrams.
 
+#[path = "peers/bed.rs"]
 mod bed;
+#[path = "peers/ingest.rs"]
 mod ingest;
+#[path = "peers/kernel.rs"]
 mod kernel;
 
 use std::fs;
