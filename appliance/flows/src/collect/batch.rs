@@ -87,6 +87,11 @@ impl Outlet {
         }
     }
 
+    /// True for what never left this machine: the kernel tracks that as well, no exporter tells.
+    fn stays_here(&self, flow: &Flow) -> bool {
+        self.here.is_own(flow.source) && self.here.is_own(flow.destination)
+    }
+
     fn interface_of(&self, address: IpAddr) -> u32 {
         self.here.interface_of(address)
     }
@@ -94,12 +99,17 @@ impl Outlet {
 
 impl Take for Outlet {
     fn flow(&mut self, flow: &Flow) {
+        if self.stays_here(flow) {
+            return;
+        }
         // The kernel does not tell by which interfaces; of ours the addresses do.
         let (input, output) = (self.interface_of(flow.source), self.interface_of(flow.destination));
         self.put(&Flow { input, output, ..*flow });
     }
 
     fn passed(&mut self, flow: &Flow) {
-        self.show(flow);
+        if !self.stays_here(flow) {
+            self.show(flow);
+        }
     }
 }

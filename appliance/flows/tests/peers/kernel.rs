@@ -83,17 +83,23 @@ fn octets_of_hosts_behind_nat_are_those_that_the_kernel_counted() {
             }
         });
         server.join().expect("the server is done");
+        // What stays on the router is its own business; what it sends itself counts.
+        let own = UdpSocket::bind("0.0.0.0:0").expect("bound");
+        own.send_to(&[0; 500], "127.0.0.1:9").expect("sent");
+        own.send_to(&[0; 500], (SERVER, 9_999)).expect("sent");
         let (tcp, udp) = (by_conntrack("tcp"), by_conntrack("udp"));
         assert_eq!(udp.0, 100 * 1_028, "with the headers of layer 3");
         run("conntrack", &["-F"]);
         wait_for("end of the connections", || {
-            flows.status().kernel.is_some_and(|kernel| kernel.account.ended >= 6)
+            flows.status().kernel.is_some_and(|kernel| kernel.account.ended >= 8)
         });
         flows.stop();
         let all = kept(folder.path());
         assert_eq!(carried(&all, HOST, SERVER, 6).0, tcp.0);
         assert_eq!(carried(&all, SERVER, HOST, 6).0, tcp.1);
         assert_eq!(carried(&all, HOST, SERVER, 17), (udp.0, 100));
+        assert!(!all.iter().any(|flow| flow.destination.is_loopback()), "it stayed here");
+        assert_eq!(carried(&all, OUTSIDE, SERVER, 17), (528, 1));
         let translated = all.iter().find(|f| f.source == address(HOST) && f.protocol == 6);
         let translated = translated.expect("a flow");
         assert_eq!(translated.nat.map(|nat| nat.source), Some(address(OUTSIDE)));
