@@ -263,7 +263,14 @@ impl Follower {
             *asking = Netlink::open(NETFILTER)?;
         }
         self.status.tracked = read;
-        self.status.is_accounting = accounting();
+        let is_accounting = accounting();
+        if is_accounting == Some(false) && self.status.is_accounting != is_accounting {
+            let remedy = crate::ACCOUNTING;
+            tracing::warn!(
+                "the kernel does not count the octets of connections; on VyOS: {remedy}"
+            );
+        }
+        self.status.is_accounting = is_accounting;
         self.status.took_us = self.took.as_micros() as u64;
         if is_whole {
             self.status.looked_at = Some(now);
