@@ -18,19 +18,8 @@ const UPTIME: i64 = 100_000_000;
 const AGAIN: u32 = 500;
 
 /// Field and length: addresses apart, as both families have all the rest.
-const FIELDS: [(u16, u16); 11] = [
-    (7, 2),
-    (11, 2),
-    (4, 1),
-    (5, 1),
-    (6, 1),
-    (10, 4),
-    (14, 4),
-    (1, 4),
-    (2, 4),
-    (22, 4),
-    (21, 4),
-];
+const FIELDS: [(u16, u16); 11] =
+    [(7, 2), (11, 2), (4, 1), (5, 1), (6, 1), (10, 4), (14, 4), (1, 4), (2, 4), (22, 4), (21, 4)];
 
 struct Exporter {
     kind: String,
@@ -151,7 +140,9 @@ fn template(id: u16, addresses: [u16; 2], length: u16) -> Vec<u8> {
     let addresses = addresses.map(|id| (id, length));
     let fields: Vec<(u16, u16)> = addresses.into_iter().chain(FIELDS).collect();
     let mut out = [id, fields.len() as u16].map(u16::to_be_bytes).concat();
-    out.extend(fields.iter().flat_map(|(id, length)| [*id, *length].map(u16::to_be_bytes).concat()));
+    out.extend(
+        fields.iter().flat_map(|(id, length)| [*id, *length].map(u16::to_be_bytes).concat()),
+    );
     out
 }
 

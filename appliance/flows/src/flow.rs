@@ -66,7 +66,8 @@ pub enum Direction {
     Egress,
 }
 
-/// What a flow's addresses and ports were translated to.
+/// What a flow's addresses and ports were translated to. Where the kernel's connections tell of a
+/// flow, its own addresses are the true hosts, and these the face that the other side saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nat {
     /// The sender's address after translation.

@@ -23,6 +23,18 @@ impl Seeded {
     pub(crate) const FIXED: Self = Self(0x9e37_79b9_7f4a_7c15);
 }
 
+impl Seeded {
+    /// The hasher that had this seed.
+    pub(crate) const fn of(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// To be kept with what was hashed.
+    pub(crate) const fn seed(self) -> u64 {
+        self.0
+    }
+}
+
 impl BuildHasher for Seeded {
     type Hasher = Fold;
 

@@ -4,14 +4,22 @@
 //! and answers about them.
 
 pub mod block;
+pub mod book;
+pub mod collect;
 pub mod days;
 pub mod decode;
 pub mod filter;
 mod flow;
 mod hash;
+mod live;
 pub mod pcap;
 pub mod query;
 pub mod rollup;
+mod service;
 pub mod world;
 
 pub use flow::{Direction, Flow, Nat};
+pub use live::{Rate, Rates, SharedBook};
+pub use service::{
+    ACCOUNTING, EVENT_ROOM, Flows, FlowsError, Options, SharedGeo, Status, Sums, is_accounting,
+};

@@ -120,6 +120,11 @@ impl Ours {
         Self(networks)
     }
 
+    /// More networks that are ours.
+    pub fn extend(&mut self, networks: impl IntoIterator<Item = Prefix>) {
+        self.0.extend(networks);
+    }
+
     /// True for an address of ours.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))

@@ -2,10 +2,18 @@
 //! what we make of it is compared with the capture itself and with what nfdump makes of the same
 //! datagrams.
 
+#[path = "peers/bed.rs"]
+mod bed;
+#[path = "peers/ingest.rs"]
+mod ingest;
+#[path = "peers/kernel.rs"]
+mod kernel;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,7 +46,12 @@ fn in_namespace(test: impl FnOnce() + Send + 'static) {
     }
 }
 
+/// pmacctd now and then ends with an error of its own when several run at the same time.
+static ONE_PMACCTD: Mutex<()> = Mutex::new(());
+
 fn run(program: &str, arguments: &[&str]) -> String {
+    let _alone =
+        (program == "pmacctd").then(|| ONE_PMACCTD.lock().unwrap_or_else(PoisonError::into_inner));
     let output = Command::new(program).args(arguments).output().expect(program);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?}: {error}");

@@ -110,3 +110,46 @@ fn what_is_no_capture_and_what_is_cut_off_is_said_and_fails() {
     assert_eq!((cut.status.code(), text(&cut.stdout).lines().count()), (Some(1), 29));
     assert!(text(&cut.stderr).contains("cut off after 1 frames"), "{}", text(&cut.stderr));
 }
+
+#[test]
+fn a_capture_is_imported_into_days_that_are_asked_without_the_service() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let payloads = ["netflow5_test_juniper_mx80.dat", "netflow9_test_cisco_1941K9.dat"].map(vector);
+    let file = place(&folder, &capture(&payloads));
+    let days = folder.path().join("days");
+    let import = || {
+        Command::new(env!("CARGO_BIN_EXE_panoptikon"))
+            .args(["flows", "import"])
+            .arg(&file)
+            .arg("--into")
+            .arg(&days)
+            .output()
+            .expect("the program runs")
+    };
+    let output = import();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // Of version 9 two records tell of no traffic.
+    let decoded = text(&decode(&file).stdout);
+    let there = decoded.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    let (mut flows, mut bytes) = (0, 0);
+    for line in there {
+        let octets = line["bytes"].as_u64().expect("octets");
+        flows += u64::from(octets > 0);
+        bytes += octets;
+    }
+    assert_eq!(text(&output.stdout), format!("{flows} flows are kept in {}\n", days.display()));
+    let asked = Command::new(env!("CARGO_BIN_EXE_panoptikon"))
+        .args(["flows", "query"])
+        .arg(&days)
+        .args(["--json", "--top", "protocol"])
+        .output()
+        .expect("the program runs");
+    let answer: Value = serde_json::from_slice(&asked.stdout).expect("JSON");
+    let total = answer["rows"].as_array().and_then(|rows| rows.last()).expect("a row");
+    assert_eq!((&total["protocol"], &total["bytes"]), (&"total".into(), &bytes.into()), "{answer}");
+    // Nobody else may keep the folder meanwhile.
+    let _keeper = flows::days::Keeper::open(&days, model::Timestamp::now()).expect("it opens");
+    let refused = import();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("another process"), "{}", text(&refused.stderr));
+}

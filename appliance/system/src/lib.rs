@@ -10,7 +10,6 @@ pub mod facts;
 mod icmp;
 pub mod interfaces;
 pub mod metrics;
-mod netlink;
 pub mod quality;
 pub mod routes;
 mod service;

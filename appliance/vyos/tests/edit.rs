@@ -527,3 +527,28 @@ fn containers_are_switched() {
     assert_eq!(changed.lines, ["set container name adguard disable"]);
     assert!(refused(HOUSE, |draft| draft.enable_container("nope", true)).field("name").is_some());
 }
+
+#[test]
+fn counting_connections_is_one_command_in_each_release_and_none_where_they_are() {
+    for release in [SAGITTA, CURRENT] {
+        let on = change(release, |draft| {
+            assert!(!draft.counts_connections());
+            draft.count_connections(true);
+            Ok(())
+        });
+        assert_eq!(on.lines, ["set system conntrack flow-accounting"]);
+        let counting = Document { root: on.root, footer: Vec::new() }.print();
+        let again = change(&counting, |draft| {
+            assert!(draft.counts_connections());
+            draft.count_connections(true);
+            Ok(())
+        });
+        assert!(again.lines.is_empty(), "{:?}", again.lines);
+        let off = change(&counting, |draft| {
+            draft.count_connections(false);
+            Ok(())
+        });
+        assert_eq!(off.lines.len(), 1);
+        assert!(off.lines[0].starts_with("delete system conntrack"), "{:?}", off.lines);
+    }
+}

@@ -117,9 +117,7 @@ const LONGEST_FRAME: usize = filter::SNAP_LENGTH as usize;
 impl Listener {
     /// Starts a thread that listens to no interface yet. `sink` gets what was read at a time, and
     /// returns false when it could not take it, which is counted; it must not wait.
-    pub fn start(
-        mut sink: impl FnMut(Round) -> bool + Send + 'static,
-    ) -> Result<Self, EdgeError> {
+    pub fn start(mut sink: impl FnMut(Round) -> bool + Send + 'static) -> Result<Self, EdgeError> {
         let failed = |source| EdgeError::Thread { name: "listen", source };
         let (waker, wake) = wake::pair().map_err(failed)?;
         let shared = Arc::new(Shared::default());

@@ -4,9 +4,9 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use netlink::wire::{DONE, ERROR, FLAG_INTERRUPTED, Message, Request, messages};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
-use netlink_wire::{DONE, ERROR, FLAG_INTERRUPTED, Message, Request, messages};
 
 use super::route_message::{self, RouteMessage};
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use model::Mac;
-use netlink_wire::{Attribute, Message, attributes, native_u16, native_u32};
+use netlink::wire::{Attribute, Message, attributes, native_u16, native_u32};
 
 use super::neighbours::{Interface, InterfaceKind, Neighbour, NeighbourState};
 
@@ -200,7 +200,7 @@ fn destination(body: &[u8]) -> Option<IpAddr> {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use netlink_wire::{push_attribute, push_nested};
+    use netlink::wire::{push_attribute, push_nested};
     use proptest::prelude::*;
 
     use super::*;

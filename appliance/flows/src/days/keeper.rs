@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use model::Timestamp;
 use rusqlite::{Connection, params};
@@ -135,8 +136,25 @@ impl Keeper {
         Ok(())
     }
 
+    /// How long until [`Keeper::tick`] has something to do; None while nothing waits.
+    pub fn due(&self, now: Timestamp) -> Option<Duration> {
+        let waiting = self.days.values().filter(|open| !open.pending.is_empty());
+        let due = waiting.map(|open| {
+            let is_safe = open.pending.len() == open.appended;
+            let ends = if is_safe {
+                (open.first.0.div_euclid(HOUR_MS) + 1).saturating_mul(HOUR_MS)
+            } else {
+                open.unsafe_since.0.saturating_add(DURABLE_MS - MARGIN_MS)
+            };
+            // Not longer, should the clock be set.
+            let most = if is_safe { HOUR_MS } else { DURABLE_MS - MARGIN_MS };
+            Duration::from_millis(ends.saturating_sub(now.0).clamp(0, most) as u64)
+        });
+        due.min()
+    }
+
     /// Does what is due: appends what has only been in memory for too long, and closes blocks of
-    /// hours that have passed. To be called every second.
+    /// hours that have passed. To be called as [`Keeper::due`] says.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), DaysError> {
         let mut result = Ok(());
         for open in self.days.values_mut() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::Timestamp;
 
@@ -16,10 +16,14 @@ use crate::Flow;
 
 /// Batches that may wait.
 const QUEUE: usize = 64;
-/// How often what is due is looked for.
+/// How often what is due is looked for while flows come in without a pause.
 const TICK: Duration = Duration::from_secs(1);
-/// How often days are forgotten, in ticks.
-const FORGET_EVERY: u32 = 600;
+/// How often days are forgotten, at the most.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+/// How often it wakes while nothing comes.
+const RARELY: Duration = Duration::from_secs(3_600);
+/// How long it waits after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// What became of flows since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,14 +32,24 @@ pub struct Counts {
     pub kept: Kept,
     /// Flows for which the queue had no room.
     pub dropped: u64,
+    /// Octets written on this UTC day.
+    pub written_today: u64,
     /// What went wrong last, until it goes right again.
     pub failing: Option<String>,
+}
+
+#[derive(Default, Clone)]
+struct State {
+    kept: Kept,
+    failing: Option<String>,
+    /// A day, and what had been written when it began.
+    day: (i64, u64),
 }
 
 #[derive(Default)]
 struct Shared {
     dropped: AtomicU64,
-    state: Mutex<(Kept, Option<String>)>,
+    state: Mutex<State>,
 }
 
 /// Hands flows to the thread that keeps them. When it is dropped, what waits is written first.
@@ -73,9 +87,12 @@ impl FlowWriter {
 
     /// What became of flows so far.
     pub fn counts(&self) -> Counts {
-        let (kept, failing) =
-            self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Counts { kept, dropped: self.shared.dropped.load(Relaxed), failing }
+        let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let State { kept, failing, day: (day, before) } = state;
+        let is_today = day == Timestamp::now().day();
+        let written_today = if is_today { kept.written.saturating_sub(before) } else { 0 };
+        let dropped = self.shared.dropped.load(Relaxed);
+        Counts { kept, dropped, written_today, failing }
     }
 }
 
@@ -96,24 +113,34 @@ fn run(
     batches: &Receiver<Vec<Flow>>,
     shared: &Shared,
 ) {
-    let mut ticks = 0_u32;
-    let mut next = std::time::Instant::now();
+    let mut looked: Option<Instant> = None;
+    let mut forgot: Option<Instant> = None;
+    let mut failed = false;
     loop {
-        let added = match batches.recv_timeout(TICK) {
+        let due = keeper.due(Timestamp::now());
+        let due = if failed { due.map(|due| due.max(AFTER_FAILURE)) } else { due };
+        let next = match due {
+            Some(due) => batches.recv_timeout(due),
+            None => batches.recv_timeout(RARELY),
+        };
+        let mut done = match next {
             Ok(flows) => keeper.add(&flows, Timestamp::now()),
-            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Timeout) => {
+                looked = None;
+                Ok(())
+            }
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        let mut done = added;
-        if next.elapsed() >= TICK {
-            next = std::time::Instant::now();
+        if looked.is_none_or(|at| at.elapsed() >= TICK) {
+            looked = Some(Instant::now());
             let now = Timestamp::now();
             done = done.and(keeper.tick(now));
-            if ticks.is_multiple_of(FORGET_EVERY) {
+            if forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
+                forgot = Some(Instant::now());
                 done = done.and(forget_days(&mut keeper, dir, now.day(), keep));
             }
-            ticks = ticks.wrapping_add(1);
         }
+        failed = done.is_err();
         publish(shared, &keeper, done);
     }
     let done = keeper.flush();
@@ -140,11 +167,15 @@ fn forget_days(
 
 fn publish(shared: &Shared, keeper: &Keeper, done: Result<(), DaysError>) {
     let failing = done.err().map(|error| error.to_string());
+    let (kept, today) = (keeper.kept(), Timestamp::now().day());
     let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(why) = &failing
-        && state.1.is_none()
+        && state.failing.is_none()
     {
         tracing::error!(why, "flows cannot be kept");
     }
-    *state = (keeper.kept(), failing);
+    if state.day.0 != today {
+        state.day = (today, state.kept.written);
+    }
+    (state.kept, state.failing) = (kept, failing);
 }

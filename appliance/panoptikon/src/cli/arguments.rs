@@ -198,6 +198,7 @@ fn flows() -> Command {
                         .help("A capture, pcap or pcapng; - reads standard input"),
                 ),
         )
+        .subcommand(super::flows_import::command())
         .subcommand(super::flows_query::command())
 }
 

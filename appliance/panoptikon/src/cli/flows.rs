@@ -13,14 +13,15 @@ use flows::pcap::{Capture, Datagrams, PcapError, UdpCounts};
 use super::CliError;
 
 /// Ports of exporters. What arrives there is export traffic, also if it is malformed.
-const PORTS: [u16; 7] = [2055, 4739, 6343, 9555, 9995, 9996, 9997];
+pub(super) const PORTS: [u16; 7] = [2055, 4739, 6343, 9555, 9995, 9996, 9997];
 
 /// Lines are written in pieces of this many octets.
-const PIECE: usize = 64 << 10;
+pub(super) const PIECE: usize = 64 << 10;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     match matches.subcommand() {
         Some(("decode", matches)) => decode(matches),
+        Some(("import", matches)) => super::flows_import::run(matches),
         Some(("query", matches)) => super::flows_query::run(matches),
         _ => Err(CliError::Failed("no command given; see panoptikon flows --help".to_owned())),
     }
@@ -96,7 +97,7 @@ impl Sink for Lines {
 }
 
 /// What was found, and what was wrong with it.
-fn summary(decoder: &Decoder, counts: &UdpCounts, other: u64) -> String {
+pub(super) fn summary(decoder: &Decoder, counts: &UdpCounts, other: u64) -> String {
     let mut text = String::new();
     let mut exporters: Vec<_> = decoder.exporters().collect();
     model::sort_by_key(&mut exporters, |(address, _)| *address);

@@ -6,6 +6,7 @@
 mod arguments;
 mod bundle;
 mod flows;
+mod flows_import;
 mod flows_query;
 mod follow;
 mod health;

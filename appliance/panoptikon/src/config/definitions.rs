@@ -263,6 +263,77 @@ pub static DEFINITIONS: &[Definition] = &[
         set: |config, v| values::interface_names(v).map(|list| config.exclude_interfaces = list),
     },
     Definition {
+        key: "flows_source",
+        variable: "PANOPTIKON_FLOWS_SOURCE",
+        flag: "flows-source",
+        shape: Shape::Text,
+        default: "auto",
+        accepts: "auto, conntrack, exporters or off",
+        help: "Where traffic is counted: in the kernel's connections, which needs no exporter, or \
+               as exporters of NetFlow, IPFIX and sFlow tell. auto takes the connections, and \
+               leaves them as soon as an exporter on the router itself tells of the same traffic. \
+               With conntrack such an exporter is not counted; those elsewhere always are.",
+        live: true,
+        set: |config, v| {
+            use flows::collect::Source::{Auto, Conntrack, Exporters, Off};
+            let words = [Auto, Conntrack, Exporters, Off].map(|source| (source.as_str(), source));
+            values::choice(v, &words).map(|source| config.flows_source = source)
+        },
+    },
+    Definition {
+        key: "flows_listen",
+        variable: "PANOPTIKON_FLOWS_LISTEN",
+        flag: "flows-listen",
+        shape: Shape::List,
+        default: "[::]:2055,[::]:9995,[::]:6343",
+        accepts: "ADDRESS:PORT, such as 127.0.0.1:2055 or [::]:6343, or nothing",
+        help: "Where exporters send NetFlow v5 and v9, IPFIX and sFlow v5 to, over UDP. Which of \
+               them a datagram is, is seen by itself. [::] is all addresses of both families.",
+        live: true,
+        set: |config, v| values::flow_endpoints(v).map(|list| config.flows_listen = list),
+    },
+    Definition {
+        key: "flows_exporters",
+        variable: "PANOPTIKON_FLOWS_EXPORTERS",
+        flag: "flows-exporters",
+        shape: Shape::List,
+        default: "lan",
+        accepts: "lan, any, or addresses and networks such as 192.0.2.7 or 10.8.0.0/16",
+        help: "Whose flows are taken: the router's own always, with lan those of the networks on \
+               the LAN interfaces. All others are counted as refused, because a sender's address \
+               is all that speaks for it.",
+        live: true,
+        set: |config, v| values::exporters(v).map(|exporters| config.flows_exporters = exporters),
+    },
+    Definition {
+        key: "flows_keep_days",
+        variable: "PANOPTIKON_FLOWS_KEEP_DAYS",
+        flag: "flows-keep-days",
+        shape: Shape::Number,
+        default: "30",
+        accepts: "a whole number from 1 to 3660",
+        help: "For how many days single flows are kept. Sums by hour are kept for two months and \
+               sums by day for ten years in any case.",
+        live: true,
+        set: |config, v| {
+            values::number(v, 1, 3_660).map(|days| config.flows_keep_days = days as u32)
+        },
+    },
+    Definition {
+        key: "flows_max_mb",
+        variable: "PANOPTIKON_FLOWS_MAX_MB",
+        flag: "flows-max-mb",
+        shape: Shape::Number,
+        default: "512",
+        accepts: "a whole number of MiB from 16 to 1048576",
+        help: "The size of all files of flows together at which the oldest day is removed. It is \
+               apart from database_max_mb.",
+        live: true,
+        set: |config, v| {
+            values::number(v, 16, 1_048_576).map(|megabytes| config.flows_max_mb = megabytes)
+        },
+    },
+    Definition {
         key: "router_api",
         variable: "PANOPTIKON_ROUTER_API",
         flag: "router-api",

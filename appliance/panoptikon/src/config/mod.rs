@@ -77,6 +77,16 @@ pub struct Config {
     pub interfaces: Option<Vec<String>>,
     /// Interfaces that are left alone in any case.
     pub exclude_interfaces: Vec<String>,
+    /// Where traffic is counted.
+    pub flows_source: flows::collect::Source,
+    /// Where export traffic is received.
+    pub flows_listen: Vec<SocketAddr>,
+    /// Whose.
+    pub flows_exporters: flows::collect::Exporters,
+    /// For how many days single flows are kept.
+    pub flows_keep_days: u32,
+    /// The size of all flows at which the oldest day goes, in MiB.
+    pub flows_max_mb: u64,
     /// Where the router's API is.
     pub router_api: RouterApi,
     /// A file with the API's key; what the API server itself was started with if absent.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use flows::collect::Exporters;
 use vyos::client::{Address, Fingerprint};
 use web::http::{Guest, Guests, Network};
 
@@ -126,6 +127,25 @@ pub(super) fn endpoints(values: &[&str]) -> Result<Vec<SocketAddr>, Refusal> {
     if found.is_empty() { Err("needs at least one address".to_owned()) } else { Ok(found) }
 }
 
+/// Endpoints, none twice, or none.
+pub(super) fn flow_endpoints(values: &[&str]) -> Result<Vec<SocketAddr>, Refusal> {
+    if is_empty(values) { Ok(Vec::new()) } else { endpoints(values) }
+}
+
+/// `lan`, `any`, or addresses and networks.
+pub(super) fn exporters(values: &[&str]) -> Result<Exporters, Refusal> {
+    match values {
+        [] | [""] => Err("needs `lan`, `any` or at least one network".to_owned()),
+        ["lan"] => Ok(Exporters::Lan),
+        ["any"] => Ok(Exporters::Any),
+        _ => {
+            let read =
+                |value: &&str| value.parse().map_err(|error| format!("`{value}` is {error}"));
+            values.iter().map(read).collect::<Result<_, _>>().map(Exporters::These)
+        }
+    }
+}
+
 /// A loopback endpoint, or nothing for empty text.
 pub(super) fn loopback(values: &[&str]) -> Result<Option<SocketAddr>, Refusal> {
     if is_empty(values) {
@@ -226,6 +246,17 @@ mod tests {
         assert_eq!(host_name(&["Router.Home.arpa"]), Ok(Some("router.home.arpa".to_owned())));
         for bad in ["-a", "a..b", "a_b", "a b", ".", "a."] {
             assert!(host_name(&[bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn exporters_are_a_word_or_networks() {
+        assert_eq!(exporters(&["lan"]), Ok(Exporters::Lan));
+        assert!(
+            matches!(exporters(&["10.0.0.0/8", "::1"]), Ok(Exporters::These(list)) if list.len() == 2)
+        );
+        for bad in [&["lan", "10.0.0.0/8"][..], &["10.0.0.0/33"], &[""], &[]] {
+            assert!(exporters(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -6,7 +6,9 @@
 mod judge;
 mod probe;
 mod rights;
+mod traffic;
 
+use flows::collect::Source;
 use rights::Rights;
 use serde::Serialize;
 
@@ -109,6 +111,10 @@ pub fn examine(config: &Config, router: &RouterApi) -> Vec<Check> {
     let endpoints = config.listen.iter().chain(&config.plain_listen);
     checks
         .extend(endpoints.map(|endpoint| judge::port(*endpoint, probe::port(*endpoint), running)));
+    checks.extend(traffic::accounting(config.flows_source, flows::is_accounting()));
+    if config.flows_source != Source::Off && !config.flows_listen.is_empty() {
+        checks.push(traffic::queue(rights.may_exceed_queues(), probe::largest_queue()));
+    }
     checks.push(judge::open_files(probe::open_files()));
     checks.push(judge::memory(probe::memory()));
     checks.extend(rights::containers(rights));

@@ -182,6 +182,11 @@ pub(super) fn answers(socket: &Path) -> bool {
     UnixStream::connect(socket).is_ok()
 }
 
+/// Octets that a socket's queue may have without the right to exceed it.
+pub(super) fn largest_queue() -> Option<u64> {
+    std::fs::read_to_string("/proc/sys/net/core/rmem_max").ok()?.trim().parse().ok()
+}
+
 /// The soft and the hard limit of open files.
 pub(super) fn open_files() -> Result<(u64, u64), Errno> {
     getrlimit(Resource::RLIMIT_NOFILE)

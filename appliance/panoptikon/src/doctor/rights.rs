@@ -45,6 +45,11 @@ impl Rights {
         self.capabilities >> capability & 1 == 1
     }
 
+    /// Whether it may give sockets longer queues than others.
+    pub(super) fn may_exceed_queues(self) -> bool {
+        self.may(CAP_NET_ADMIN)
+    }
+
     /// Whether it may open packet sockets, in the kernel's words.
     pub(super) fn packets(self) -> Result<(), Errno> {
         if self.may(CAP_NET_RAW) { Ok(()) } else { Err(Errno::EPERM) }

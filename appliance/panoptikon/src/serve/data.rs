@@ -31,7 +31,7 @@ pub fn restore(data_dir: &Path, backup: &Path) -> Result<String> {
     ))
 }
 
-/// Removes the database and its day partitions. Backups stay.
+/// Removes the database, its day partitions and all flows. Backups stay.
 pub fn reset(data_dir: &Path) -> Result<String> {
     super::process::make_private_folder(data_dir)?;
     let (by, now) = (rooms::console(), Timestamp::now());
@@ -39,6 +39,14 @@ pub fn reset(data_dir: &Path) -> Result<String> {
         access::settle_emptied(empty, before, &by, now)
     })
     .with_context(|| format!("emptying {}", data_dir.display()))?;
+    // Their sums are by numbers of devices, which are given anew.
+    let flows = super::rooms::flows_dir(data_dir);
+    match std::fs::remove_dir_all(&flows) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("emptying {}", flows.display()));
+        }
+        _ => {}
+    }
     tracing::info!(data = %data_dir.display(), "all data but the backups was removed");
     Ok("The database is empty.".to_owned())
 }

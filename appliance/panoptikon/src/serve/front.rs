@@ -15,6 +15,7 @@ use web::tls::{Source, Subject, Tls};
 use super::host_name;
 use super::reload::Current;
 use super::rooms::House;
+use super::traffic_metrics::FlowsMetrics;
 use crate::config::{Config, MetricsAccess};
 use crate::health::{Health, Status};
 use crate::supervisor::Supervisor;
@@ -77,7 +78,8 @@ pub(super) fn open(
         subject: Arc::new(subject),
     };
     let server = door.bind()?;
-    let router = web::router(&site, &front, vec![front.metrics(), server.metrics()]);
+    let flows = Arc::new(FlowsMetrics(house.flows.clone()));
+    let router = web::router(&site, &front, vec![front.metrics(), server.metrics(), flows]);
 
     // The listeners are bound here, so that a taken port stops the start. Should serving ever
     // break, the supervisor binds anew.

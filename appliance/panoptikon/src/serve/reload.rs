@@ -44,6 +44,7 @@ pub(super) struct Reload {
     pub(super) log: LogLevel,
     pub(super) store: Store,
     pub(super) lan: watch::Sender<LanOptions>,
+    pub(super) flows: watch::Sender<flows::Options>,
     pub(super) door: Door,
     /// One at a time.
     pub(super) busy: Mutex<()>,
@@ -114,6 +115,12 @@ impl Reload {
             *now = lan;
             is_new
         });
+        let flows = flows_options(&new.config);
+        self.flows.send_if_modified(|now| {
+            let is_new = *now != flows;
+            *now = flows;
+            is_new
+        });
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = merged(&old, new);
         Ok((applied, restart))
     }
@@ -144,6 +151,11 @@ fn merged(old: &Resolved, new: &Resolved) -> Resolved {
         trusted_proxies: new.config.trusted_proxies.clone(),
         interfaces: new.config.interfaces.clone(),
         exclude_interfaces: new.config.exclude_interfaces.clone(),
+        flows_source: new.config.flows_source,
+        flows_listen: new.config.flows_listen.clone(),
+        flows_exporters: new.config.flows_exporters.clone(),
+        flows_keep_days: new.config.flows_keep_days,
+        flows_max_mb: new.config.flows_max_mb,
         ..old.config.clone()
     };
     Resolved { config, settings }
@@ -170,6 +182,22 @@ pub(super) fn lan_options(config: &Config) -> LanOptions {
     }
 }
 
+/// How flows come in, and how much of them is kept.
+pub(super) fn flows_options(config: &Config) -> flows::Options {
+    flows::Options {
+        source: config.flows_source,
+        listen: config.flows_listen.clone(),
+        exporters: config.flows_exporters.clone(),
+        keep: flows::days::Retention {
+            days: config.flows_keep_days,
+            bytes: config.flows_max_mb * MIB,
+        },
+        event_room: flows::EVENT_ROOM,
+        // On the router that folder is memory.
+        memory: config.control_socket.parent().map(ToOwned::to_owned),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,11 +217,14 @@ mod tests {
                 "log_level" => "debug",
                 "log_format" => "json",
                 "metrics_access" => "key",
-                "allow_clients" => "any",
+                "allow_clients" | "flows_exporters" => "any",
                 "trusted_proxies" => "10.0.0.1",
                 "interfaces" | "exclude_interfaces" => "eth7",
                 "router_fingerprint" => &"ab".repeat(32),
-                "database_max_mb" | "backup_keep" | "threads" => "33",
+                "database_max_mb" | "backup_keep" | "threads" | "flows_keep_days"
+                | "flows_max_mb" => "33",
+                "flows_source" => "off",
+                "flows_listen" => "127.0.0.1:2056",
                 "hostname" => "other.example",
                 _ => "/other",
             };

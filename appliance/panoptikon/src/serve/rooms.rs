@@ -1,7 +1,9 @@
 //! Opens the rooms, lowest floor first, and hands each what it needs of the others.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::{Access, Caller};
@@ -9,6 +11,8 @@ use anyhow::{Context as _, Result};
 use detect::Alerts;
 use discovery::{Discovery, LanOptions};
 use events::Events;
+use flows::Flows;
+use flows::book::Book;
 use model::{NewEvent, Severity, Timestamp};
 use serde_json::json;
 use store::{Options, Room, Store, Vault};
@@ -19,7 +23,8 @@ use vyos::Router;
 use vyos::client::KeySource;
 
 use super::front::{self, Door};
-use super::reload::{Current, lan_options};
+use super::reload::{Current, flows_options, lan_options};
+use super::traffic;
 use super::upkeep;
 use crate::config::Config;
 use crate::health::Health;
@@ -58,6 +63,13 @@ pub(super) struct House {
     pub(super) alerts: Alerts,
     pub(super) router: Router,
     pub(super) system: System,
+    pub(super) flows: Flows,
+    pub(super) book: Arc<Book>,
+}
+
+/// Where flows lie.
+pub(super) fn flows_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("flows")
 }
 
 /// When this program was built: no true clock shows an earlier time.
@@ -66,12 +78,15 @@ pub(super) fn built() -> Timestamp {
     Timestamp::parse_rfc3339(&day).unwrap_or_default()
 }
 
+/// What takes another configuration while a room runs.
+type Knobs = (watch::Sender<LanOptions>, watch::Sender<flows::Options>);
+
 /// Opens everything. Gives back what a reload reaches, besides the rooms.
 pub(super) async fn open(
     current: &Current,
     supervisor: &mut Supervisor,
     health: &Health,
-) -> Result<(House, Door, watch::Sender<LanOptions>)> {
+) -> Result<(House, Door, Knobs)> {
     let config = &current.config();
     let store = Store::open(Options {
         dir: config.data_dir.clone(),
@@ -96,16 +111,19 @@ pub(super) async fn open(
         .context("opening the room vyos")?;
     let system = System::open(store.clone(), events.clone(), system::Options::default())
         .context("opening the room system")?;
-    let house = House { store, access, events, discovery, alerts, router, system };
+    let book = Arc::<Book>::default();
+    let flows = Flows::new(&flows_dir(&config.data_dir), Arc::<Book>::clone(&book));
+    let house = House { store, access, events, discovery, alerts, router, system, flows, book };
     // The front door admits the LAN, and its first certificate has the LAN's addresses.
     if let Err(error) = house.discovery.look_at_interfaces(&lan_options(config)) {
         tracing::warn!(%error, "the interfaces are known a little later");
     }
     let (lan, options) = watch::channel(lan_options(config));
-    house.start(options, supervisor, health);
+    let (flows, flows_options) = watch::channel(flows_options(config));
+    house.start((options, flows_options), supervisor, health);
     let door =
         front::open(&house, current, supervisor, health).context("opening the front door")?;
-    Ok((house, door, lan))
+    Ok((house, door, (lan, flows)))
 }
 
 /// How the router is reached.
@@ -127,7 +145,7 @@ pub fn router_settings(config: &Config) -> vyos::Settings {
 impl House {
     fn start(
         &self,
-        lan: watch::Receiver<LanOptions>,
+        (lan, traffic): (watch::Receiver<LanOptions>, watch::Receiver<flows::Options>),
         supervisor: &mut Supervisor,
         health: &Health,
     ) {
@@ -159,6 +177,10 @@ impl House {
         supervisor.room("system", move |lifecycle| {
             let system = system.clone();
             async move { Ok(system.run(until_ended(&lifecycle)).await?) }
+        });
+        let (house, flows_health) = (self.clone(), health.clone());
+        supervisor.room(traffic::NAME, move |lifecycle| {
+            traffic::run(house.clone(), traffic.clone(), flows_health.clone(), lifecycle)
         });
         let (house, health) = (self.clone(), health.clone());
         supervisor.room("listening", move |lifecycle| {

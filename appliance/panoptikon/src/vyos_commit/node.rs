@@ -13,11 +13,15 @@ use crate::config::{FileText, Sources, resolve};
 
 /// The node's leaves and the settings that they mean. The address and port of the front door and its
 /// certificate are settings made of several.
-pub const NODES: [(&str, &str); 9] = [
+pub const NODES: [(&str, &str); 13] = [
     ("allow-client address", "allow_clients"),
     ("backup-keep", "backup_keep"),
     ("database-size", "database_max_mb"),
     ("exclude-interface", "exclude_interfaces"),
+    ("flow exporter", "flows_exporters"),
+    ("flow keep-days", "flows_keep_days"),
+    ("flow size", "flows_max_mb"),
+    ("flow source", "flows_source"),
     ("host-name", "hostname"),
     ("lan-interface", "interfaces"),
     ("log-level", "log_level"),

@@ -43,6 +43,8 @@ impl Site {
             .env("PANOPTIKON_VYOS_FILE", self.path("run/vyos.toml"))
             .env("PANOPTIKON_LISTEN", "127.0.0.1:0")
             .env("PANOPTIKON_INTERFACES", "lo")
+            .env("PANOPTIKON_FLOWS_SOURCE", "exporters")
+            .env("PANOPTIKON_FLOWS_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null());
         command
     }

@@ -6,14 +6,13 @@ use std::fs;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 
-use netlink_sys::protocols::NETLINK_NETFILTER;
 use serde::Serialize;
 
-use super::decode::{self, connection};
 use super::{Connection, State, Tuple};
 use crate::SystemError;
-use crate::netlink::wire::Request;
-use crate::netlink::{Dump, Netlink};
+use netlink::conntrack::{GET, HEADER, connection};
+use netlink::wire::Request;
+use netlink::{Dump, Netlink};
 
 /// The most connections of a page.
 pub const LARGEST_PAGE: usize = 500;
@@ -182,9 +181,9 @@ pub fn read(
         kept: BinaryHeap::new(),
     };
     let mut netlink =
-        Netlink::open(NETLINK_NETFILTER).map_err(SystemError::io("open", "a netlink socket"))?;
+        Netlink::open(netlink::NETFILTER).map_err(SystemError::io("open", "a netlink socket"))?;
     // struct nfgenmsg, all families.
-    let request = Request::all(decode::GET, &[0; decode::HEADER]);
+    let request = Request::all(GET, &[0; HEADER]);
     let outcome = netlink
         .dump(request, |message| {
             if let Some(connection) = connection(message) {
@@ -220,13 +219,19 @@ mod tests {
 
     fn connection(last: u8, bytes: u64) -> Connection {
         let (source, destination) = (IpAddr::from([10, 0, 0, last]), IpAddr::from([192, 0, 2, 1]));
-        let original =
-            Tuple { source, destination, source_port: Some(1_000), destination_port: Some(443) };
+        let original = Tuple {
+            source,
+            destination,
+            source_port: Some(1_000),
+            destination_port: Some(443),
+            icmp: 0,
+        };
         let reply = Tuple {
             source: destination,
             destination: source,
             source_port: Some(443),
             destination_port: Some(1_000),
+            icmp: 0,
         };
         let amount = Some(Amount { packets: 1, bytes });
         Connection {
@@ -241,6 +246,8 @@ mod tests {
             is_offloaded: false,
             sent: amount,
             received: amount,
+            began: None,
+            ended: None,
         }
     }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use crate::netlink::wire::native_u16;
+use netlink::wire::native_u16;
 
 const PORT: u16 = 323;
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -1,6 +1,6 @@
 //! Echo requests and replies, byte by byte (RFC 792; RFC 4443, 4). Pure.
 
-use crate::netlink::wire::native_u16;
+use netlink::wire::native_u16;
 
 /// The most bytes of data that a request carries: what a packet of 1 500 bytes holds with IPv4.
 pub(crate) const LONGEST: usize = 1_472;

@@ -4,7 +4,7 @@
 use model::Mac;
 
 use super::link::{Address, Counters, Kind, OperState, Scope};
-use crate::netlink::wire::{Attribute, Message, native_u16, native_u32, native_u64};
+use netlink::wire::{Attribute, Message, native_u16, native_u32, native_u64};
 
 pub(super) const NEW_LINK: u16 = 16;
 pub(super) const GET_LINK: u16 = 18;
@@ -172,7 +172,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::netlink::wire::{push_attribute, push_nested};
+    use netlink::wire::{push_attribute, push_nested};
 
     /// The body of a link message as the kernel writes it.
     fn body(index: u32, attributes: &[u8]) -> Vec<u8> {

@@ -6,13 +6,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use netlink_sys::protocols::NETLINK_ROUTE;
-
 use super::decode::{self, RawLink};
 use super::link::{Address, Counters, Duplex, Interface, Kind, Link, Rates};
 use crate::SystemError;
-use crate::netlink::wire::{Message, Request};
-use crate::netlink::{Dump, Netlink};
+use netlink::wire::{Message, Request};
+use netlink::{Dump, Netlink};
 
 /// The most interfaces that are shown; a server of dial-in lines may have more.
 const MOST: usize = 1_024;
@@ -32,7 +30,7 @@ impl Sampler {
     /// Opens a socket in the network namespace of the calling thread.
     pub fn open() -> Result<Self, SystemError> {
         let netlink =
-            Netlink::open(NETLINK_ROUTE).map_err(SystemError::io("open", "a netlink socket"))?;
+            Netlink::open(netlink::ROUTE).map_err(SystemError::io("open", "a netlink socket"))?;
         Ok(Self { netlink, links: BTreeMap::new(), before: HashMap::new() })
     }
 

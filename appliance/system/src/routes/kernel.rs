@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 
-use netlink_sys::protocols::NETLINK_ROUTE;
 use serde::Serialize;
 
 use super::{Family, HopKind, MOST_ROUTES, NextHop, Route, Routes, Source};
 use crate::SystemError;
-use crate::netlink::Netlink;
-use crate::netlink::wire::{Attribute, Message, Request, attributes, native_u16, native_u32};
+use netlink::Netlink;
+use netlink::wire::{Attribute, Message, Request, attributes, native_u16, native_u32};
 
 const NEW_ROUTE: u16 = 24;
 const GET_ROUTE: u16 = 26;
@@ -149,7 +148,7 @@ fn dump(
         Family::V4 => libc::AF_INET as u8,
         Family::V6 => libc::AF_INET6 as u8,
     };
-    let asked = Netlink::open(NETLINK_ROUTE).and_then(|mut netlink| {
+    let asked = Netlink::open(netlink::ROUTE).and_then(|mut netlink| {
         netlink.dump(Request::all(GET_ROUTE, &header), |message| {
             if let Some(route) = decode(message, only_default) {
                 each(route);
@@ -273,7 +272,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::netlink::wire::push_attribute;
+    use netlink::wire::push_attribute;
 
     fn message(body: &[u8]) -> Message<'_> {
         Message { kind: NEW_ROUTE, flags: 0, sequence: 1, body }

@@ -106,6 +106,7 @@ const NODES: &[(&str, &str)] = &[
     ("service https api graphql", ""),
     ("service https api keys id <>", "key"),
     ("system", "host-name domain-name domain-search+ time-zone name-server+"),
+    ("system conntrack", "expect-table-size hash-size table-size"),
     ("system static-host-mapping host-name <>", "inet+ alias+"),
     ("system login user <>", "full-name home-directory"),
     ("firewall group dynamic-group * <>", "description"),

@@ -17,6 +17,7 @@
 //! the fact they change. What the configuration says beyond it stays as it is. A change that is
 //! refused leaves the draft as it was.
 
+mod accounting;
 mod container;
 mod dhcp;
 mod dns;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use panoptikon_vyos::config::Document;
+use panoptikon_vyos::dialect::Dialect;
+use panoptikon_vyos::edit::Draft;
 use panoptikon_vyos::{ChangeError, State};
 use tokio::time::Instant;
 use vyos_sim::Release;
@@ -368,4 +371,21 @@ async fn our_own_way_to_the_router_is_never_cut() {
         assert!(bed.router().apply(&plan, LONG, &person("ana")).await.is_err(), "{text}");
     }
     assert!(bed.runs("service https api keys id panoptikon key").is_some());
+}
+
+#[tokio::test]
+async fn a_router_is_made_to_count_connections_and_the_undoing_ends_that() {
+    for release in [Release::Sagitta, Release::Current, Release::Newer] {
+        let bed = Bed::new(release).await;
+        let runs = || bed.sim.running().at(["system", "conntrack", "flow-accounting"]).is_some();
+        let document = Document { root: bed.sim.running(), footer: Vec::new() };
+        let dialect = Dialect::of(&document);
+        let mut draft = Draft::new(&document.root, &dialect);
+        draft.count_connections(true);
+        let commands: Vec<String> = draft.commands().iter().map(ToString::to_string).collect();
+        let number = bed.apply(&commands.join("\n"), LONG).await.unwrap();
+        assert!(runs());
+        bed.router().undo(number, &person("ana")).await.unwrap();
+        until("the undoing", async || !runs()).await;
+    }
 }

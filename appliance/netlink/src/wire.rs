@@ -1,5 +1,4 @@
-//! Netlink messages and their attributes (RFC 3549, netlink(7), linux/netlink.h): bytes in, values
-//! out; and requests: values in, bytes out. Without sockets. Shared by whoever asks the kernel.
+//! Netlink messages and their attributes (netlink(7), linux/netlink.h): bytes in, values out.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,19 +15,19 @@ const FLAG_DUMP: u16 = 0x300;
 /// The table changed while it was read out.
 pub const FLAG_INTERRUPTED: u16 = 0x10;
 
-/// The kernel's word on a request: an error number, zero for none.
+/// Ends of an answer.
 pub const ERROR: u16 = 2;
-/// The end of an answer of many messages.
+/// See [`ERROR`].
 pub const DONE: u16 = 3;
 
 /// One message of a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// What it is about, such as `RTM_NEWLINK`.
+    /// What it is.
     pub kind: u16,
-    /// What holds of it, such as [`FLAG_INTERRUPTED`].
+    /// Bits that say how it stands to others.
     pub flags: u16,
-    /// The number of the request that it answers; zero for none.
+    /// The number of the question that it answers.
     pub sequence: u32,
     /// What follows the header.
     pub body: &'a [u8],
@@ -64,9 +63,9 @@ impl<'a> Message<'a> {
 /// A value with its number (`struct nlattr`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attribute<'a> {
-    /// Its number, without the bits that say how to read it.
+    /// What it is, without the bits that say how to read it.
     pub kind: u16,
-    /// Its bytes, without padding.
+    /// Its octets.
     pub value: &'a [u8],
 }
 
@@ -87,7 +86,7 @@ impl<'a> Attribute<'a> {
         attributes(self.value)
     }
 
-    /// The first byte.
+    /// One octet.
     pub fn u8(&self) -> Option<u8> {
         self.value.first().copied()
     }

@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
-use super::wire::{DONE, ERROR, FLAG_INTERRUPTED, Message, Request, messages};
+use crate::wire::{DONE, ERROR, FLAG_INTERRUPTED, Message, Request, messages};
 
 /// The kernel's own largest part of an answer is 32 kB.
 const BUFFER: usize = 64 << 10;
@@ -18,7 +19,13 @@ const RECEIVE_BUFFER: i32 = 1 << 20;
 /// The kernel answers at once; whoever waits longer waits for ever.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) struct Netlink {
+/// The kernel's links, addresses and routes.
+pub const ROUTE: isize = NETLINK_ROUTE;
+/// The kernel's connections.
+pub const NETFILTER: isize = NETLINK_NETFILTER;
+
+/// A socket for questions.
+pub struct Netlink {
     socket: Socket,
     buffer: Vec<u8>,
     sequence: u32,
@@ -26,7 +33,7 @@ pub(crate) struct Netlink {
 
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Dump {
+pub enum Dump {
     /// It is all there.
     Whole,
     /// The table changed while it was read out: entries may be missing or stand twice.
@@ -37,8 +44,8 @@ pub(crate) enum Dump {
 }
 
 impl Netlink {
-    /// Opens a socket to this subsystem of the kernel, such as `NETLINK_ROUTE`.
-    pub(crate) fn open(protocol: isize) -> io::Result<Self> {
+    /// Opens a socket to this subsystem of the kernel, such as [`ROUTE`].
+    pub fn open(protocol: isize) -> io::Result<Self> {
         let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -49,7 +56,7 @@ impl Netlink {
     }
 
     /// Sends a question and hands over every message of the answer.
-    pub(crate) fn dump(
+    pub fn dump(
         &mut self,
         request: Request,
         mut each: impl FnMut(&Message<'_>) -> ControlFlow<()>,

@@ -1,14 +1,17 @@
 //! Reads an entry of the table (`linux/netfilter/nfnetlink_conntrack.h`). Pure.
 
 use super::{Amount, Connection, State, Tuple};
-use crate::netlink::wire::{Attribute, Message};
+use crate::wire::{Attribute, Message};
 
 /// Bytes of `nfgenmsg`.
-pub(super) const HEADER: usize = 4;
+pub const HEADER: usize = 4;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW`: what an entry comes as.
-pub(super) const ENTRY: u16 = 1 << 8;
+pub const ENTRY: u16 = 1 << 8;
+/// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE`: an entry that is gone, with its last
+/// counters.
+pub const DESTROYED: u16 = 1 << 8 | 2;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET`.
-pub(super) const GET: u16 = 1 << 8 | 1;
+pub const GET: u16 = 1 << 8 | 1;
 
 const TCP: u8 = 6;
 const ICMP: u8 = 1;
@@ -21,13 +24,14 @@ const OFFLOAD: u32 = 1 << 14;
 const HW_OFFLOAD: u32 = 1 << 15;
 
 /// One entry; None for any other message, and for one without its two directions.
-pub(super) fn connection(message: &Message<'_>) -> Option<Connection> {
-    if message.kind != ENTRY {
+pub fn connection(message: &Message<'_>) -> Option<Connection> {
+    if !matches!(message.kind, ENTRY | DESTROYED) {
         return None;
     }
     let (mut original, mut reply, mut status, mut tcp) = (None, None, 0, None);
     let (mut id, mut timeout, mut mark, mut zone) = (0, None, 0, 0);
     let (mut sent, mut received) = (None, None);
+    let (mut began, mut ended) = (None, None);
     for attribute in message.attributes(HEADER) {
         match attribute.kind {
             1 => original = tuple(attribute),
@@ -39,6 +43,7 @@ pub(super) fn connection(message: &Message<'_>) -> Option<Connection> {
             9 => sent = amount(attribute),
             10 => received = amount(attribute),
             12 => id = attribute.be32().unwrap_or(0),
+            20 => (began, ended) = times(attribute),
             18 => zone = attribute.be16().unwrap_or(0),
             _ => {}
         }
@@ -63,6 +68,8 @@ pub(super) fn connection(message: &Message<'_>) -> Option<Connection> {
         is_offloaded,
         sent,
         received,
+        began,
+        ended,
     })
 }
 
@@ -70,6 +77,7 @@ pub(super) fn connection(message: &Message<'_>) -> Option<Connection> {
 fn tuple(attribute: Attribute<'_>) -> Option<(u8, Tuple)> {
     let (mut source, mut destination, mut protocol) = (None, None, None);
     let (mut source_port, mut destination_port, mut echo) = (None, None, None);
+    let mut icmp = [0; 2];
     for part in attribute.nested() {
         match part.kind {
             1 => {
@@ -88,6 +96,8 @@ fn tuple(attribute: Attribute<'_>) -> Option<(u8, Tuple)> {
                         2 => source_port = number.be16(),
                         3 => destination_port = number.be16(),
                         4 | 7 => echo = number.be16(),
+                        5 | 8 => icmp[0] = number.u8().unwrap_or(0),
+                        6 | 9 => icmp[1] = number.u8().unwrap_or(0),
                         _ => {}
                     }
                 }
@@ -101,8 +111,9 @@ fn tuple(attribute: Attribute<'_>) -> Option<(u8, Tuple)> {
         destination_port = None;
     }
     let (source, destination) = (source?, destination?);
+    let icmp = u16::from_be_bytes(icmp);
     (source.is_ipv4() == destination.is_ipv4())
-        .then_some((protocol, Tuple { source, destination, source_port, destination_port }))
+        .then_some((protocol, Tuple { source, destination, source_port, destination_port, icmp }))
 }
 
 /// `CTA_PROTOINFO_TCP` with `CTA_PROTOINFO_TCP_STATE` in it, both number 1.
@@ -129,14 +140,20 @@ fn amount(attribute: Attribute<'_>) -> Option<Amount> {
     Some(Amount { packets: number(1)?, bytes: number(2)? })
 }
 
+/// `CTA_TIMESTAMP_START` and `CTA_TIMESTAMP_STOP`.
+fn times(attribute: Attribute<'_>) -> (Option<u64>, Option<u64>) {
+    let number = |kind| attribute.nested().find(|a| a.kind == kind)?.be64().filter(|ns| *ns > 0);
+    (number(1), number(2))
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::net::IpAddr;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::netlink::wire::{push_attribute, push_nested};
+    use crate::wire::{push_attribute, push_nested};
 
     fn tuple_bytes(protocol: u8, source: (IpAddr, u16), destination: (IpAddr, u16)) -> Vec<u8> {
         let octets = |ip: IpAddr| match ip {

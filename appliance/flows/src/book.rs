@@ -1,0 +1,173 @@
+//! An address book in memory: who had which address when. In come leases as others know them, out
+//! goes whose an address was; no table is asked for a flow.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{PoisonError, RwLock};
+
+use model::Timestamp;
+
+use crate::hash::{FastMap, Seeded};
+use crate::rollup::{AddressBook, Whose};
+use crate::world::{Ours, Prefix};
+
+/// A device may have spoken this long before it was first heard of under an address.
+const BEFORE_MS: i64 = 60_000;
+/// An address is its last owner's for this long after it was last seen, if nobody else took it:
+/// "last seen" is not noted with every packet, and an answer may come late.
+const AFTER_MS: i64 = 6 * 3_600_000;
+
+/// A device had an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Which address.
+    pub address: IpAddr,
+    /// The device's number.
+    pub device: i64,
+    /// When it was first seen with it.
+    pub first: Timestamp,
+    /// When it was last seen with it; None while it has it.
+    pub last: Option<Timestamp>,
+}
+
+/// What is known just now.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Who had which address when.
+    pub leases: Vec<Lease>,
+    /// This machine's own addresses.
+    pub own: Vec<IpAddr>,
+    /// Networks in which peers of a VPN have their addresses.
+    pub tunnels: Vec<Prefix>,
+    /// The networks that are ours.
+    pub ours: Ours,
+}
+
+#[derive(Default)]
+struct Table {
+    /// Of each address, the one first seen earliest comes first.
+    leases: FastMap<IpAddr, Vec<Lease>>,
+    own: HashSet<IpAddr, Seeded>,
+    tunnels: Vec<Prefix>,
+    ours: Ours,
+}
+
+/// The address book.
+#[derive(Default)]
+pub struct Book(RwLock<Table>);
+
+impl Book {
+    /// Takes over what is known now, and forgets what was known before.
+    pub fn replace(&self, known: Known) {
+        let mut leases = FastMap::<IpAddr, Vec<Lease>>::default();
+        for lease in known.leases {
+            leases.entry(lease.address).or_default().push(lease);
+        }
+        for of_one in leases.values_mut() {
+            of_one.sort_unstable_by_key(|lease| (lease.first, lease.device));
+        }
+        let own = known.own.into_iter().collect();
+        let table = Table { leases, own, tunnels: known.tunnels, ours: known.ours };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = table;
+    }
+}
+
+impl AddressBook for Book {
+    fn whose(&self, address: IpAddr, at: Timestamp) -> Whose {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if table.own.contains(&address) || address.is_loopback() {
+            return Whose::Router;
+        }
+        if let Some(device) = table.leases.get(&address).and_then(|leases| owner(leases, at)) {
+            return Whose::Device(device);
+        }
+        if table.tunnels.iter().any(|network| network.contains(address)) {
+            return Whose::VpnPeer(peer(address));
+        }
+        if table.ours.contains(address) { Whose::Unknown } else { Whose::Remote }
+    }
+}
+
+/// Who had an address: of those who had it by then the latest, unless that is too long ago.
+fn owner(leases: &[Lease], at: Timestamp) -> Option<i64> {
+    let by_then = |slack: i64| {
+        let at = at.0.saturating_add(slack);
+        leases.iter().rev().find(|lease| lease.first.0 <= at)
+    };
+    let lease = by_then(0)
+        .filter(|lease| lease.last.is_none_or(|last| at.0 - last.0 <= AFTER_MS))
+        .or_else(|| by_then(BEFORE_MS).filter(|lease| lease.first > at))?;
+    Some(lease.device)
+}
+
+/// The number of a peer by its address in the tunnel: of IPv4 the address itself, of IPv6 its lower
+/// half beyond that.
+pub fn peer(address: IpAddr) -> i64 {
+    match address {
+        IpAddr::V4(v4) => v4.to_bits().into(),
+        IpAddr::V6(v6) => 1 << 40 | (v6.to_bits() as i64 & 0xff_ffff_ffff),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp(1_700_000_000_000 + hours * HOUR)
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn book() -> Book {
+        let lease = |address: &str, device, first, last: Option<i64>| Lease {
+            address: ip(address),
+            device,
+            first: at(first),
+            last: last.map(at),
+        };
+        let book = Book::default();
+        book.replace(Known {
+            leases: vec![
+                lease("192.168.1.5", 2, 10, None),
+                lease("192.168.1.5", 1, 0, Some(8)),
+                lease("2001:db8::5", 1, 0, Some(8)),
+            ],
+            own: vec![ip("192.168.1.1"), ip("203.0.113.7")],
+            tunnels: vec!["10.9.0.0/24".parse().unwrap()],
+            ours: Ours::default(),
+        });
+        book
+    }
+
+    #[test]
+    fn an_address_is_whose_it_was_at_that_time() {
+        let book = book();
+        let whose = |address, hours| book.whose(ip(address), at(hours));
+        assert_eq!(whose("192.168.1.5", 1), Whose::Device(1));
+        assert_eq!(whose("192.168.1.5", 9), Whose::Device(1));
+        assert_eq!(whose("192.168.1.5", 10), Whose::Device(2));
+        assert_eq!(whose("192.168.1.5", 10_000), Whose::Device(2));
+        assert_eq!(whose("2001:db8::5", 1), Whose::Device(1));
+        // Nobody has been seen with it for long, or ever before.
+        assert_eq!(whose("2001:db8::5", 15), Whose::Remote);
+        assert_eq!(whose("192.168.1.5", -1), Whose::Unknown);
+        assert_eq!(book.whose(ip("192.168.1.5"), Timestamp(at(0).0 - 5_000)), Whose::Device(1));
+        assert_eq!(whose("192.168.1.6", 1), Whose::Unknown);
+    }
+
+    #[test]
+    fn the_router_peers_of_a_vpn_and_the_world_are_told_apart() {
+        let book = book();
+        let whose = |address| book.whose(ip(address), at(1));
+        assert_eq!([whose("192.168.1.1"), whose("203.0.113.7"), whose("::1")], [Whose::Router; 3]);
+        assert_eq!(whose("10.9.0.2"), Whose::VpnPeer(0x0a09_0002));
+        assert_eq!(whose("8.8.8.8"), Whose::Remote);
+        assert_ne!(peer(ip("fd00::1")), peer(ip("fd00::2")));
+        assert_ne!(peer(ip("::10.9.0.2")), peer(ip("10.9.0.2")));
+    }
+}

@@ -1,0 +1,138 @@
+//! Runs the room of flows, and tells it what discovery knows: the networks around, and whose
+//! addresses are and were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use discovery::Discovery;
+use discovery::edge::InterfaceKind;
+use flows::Flows;
+use flows::book::{Book, Known, Lease};
+use flows::collect::Surroundings;
+use flows::world::Prefix;
+use model::Timestamp;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::rooms::House;
+use crate::health::Health;
+use crate::lifecycle::Lifecycle;
+
+/// The room's name.
+pub(super) const NAME: &str = "flows";
+/// How often flows are summed and addresses looked up anew.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Collects until the end, and begins again when the settings have changed.
+pub(super) async fn run(
+    house: House,
+    mut options: watch::Receiver<flows::Options>,
+    health: Health,
+    lifecycle: Lifecycle,
+) -> Result<()> {
+    loop {
+        let wanted = options.borrow_and_update().clone();
+        let here = house.clone();
+        spawn_blocking(move || {
+            look_around(&here);
+            here.flows.start(&wanted)
+        })
+        .await??;
+        let is_end = tokio::select! {
+            failed = keep(&house, &health) => {
+                stop(house.flows.clone()).await?;
+                return failed;
+            }
+            () = lifecycle.ended() => true,
+            // The sender lives as long as the control socket is answered.
+            changed = options.changed() => changed.is_err(),
+        };
+        // What waits is written before the room ends.
+        stop(house.flows.clone()).await?;
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+async fn stop(flows: Flows) -> Result<()> {
+    Ok(spawn_blocking(move || flows.stop()).await?)
+}
+
+/// Sums, and shows what fails.
+async fn keep(house: &House, health: &Health) -> Result<()> {
+    let mut minute = interval(EVERY);
+    minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        minute.tick().await;
+        let here = house.clone();
+        let status = spawn_blocking(move || {
+            look_around(&here);
+            if let Err(error) = here.flows.upkeep(Timestamp::now()) {
+                tracing::warn!(%error, "flows are not summed up; tried again in a minute");
+            }
+            here.flows.status()
+        })
+        .await?;
+        match status.failure() {
+            Some(why) => health.degraded(NAME, why),
+            None => health.ok(NAME),
+        }
+    }
+}
+
+/// Tells the room what discovery knows now.
+fn look_around(house: &House) {
+    let around = surroundings(&house.discovery);
+    tell(&house.book, &house.discovery, &around);
+    house.flows.set_surroundings(around);
+}
+
+/// The networks of the LANs, and all addresses of the router.
+fn surroundings(discovery: &Discovery) -> Surroundings {
+    let segments = discovery.segments();
+    let networks = segments.iter().flat_map(|segment| {
+        segment
+            .networks
+            .iter()
+            .filter_map(|network| Some((Prefix::new(network.own, network.prefix)?, segment.index)))
+    });
+    let interfaces = discovery.interfaces();
+    let own = interfaces.iter().flat_map(|interface| &interface.addresses);
+    Surroundings {
+        // All links share fe80::/10: it says nothing about which one.
+        networks: networks.filter(|(network, _)| !is_link_local(*network)).collect(),
+        own: own.map(|(address, _)| *address).collect(),
+    }
+}
+
+fn is_link_local(network: Prefix) -> bool {
+    matches!(network.first(), std::net::IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+fn tell(book: &Arc<Book>, discovery: &Discovery, around: &Surroundings) {
+    let leases = discovery.with_all(|devices| {
+        let of_one = |device: &discovery::Device| {
+            let id = device.id.0;
+            let lease = move |address: &discovery::Address| Lease {
+                address: address.ip,
+                device: id,
+                first: address.first_seen,
+                last: (!address.current).then_some(address.last_seen),
+            };
+            device.addresses.iter().map(lease).collect::<Vec<_>>()
+        };
+        devices.flat_map(of_one).collect()
+    });
+    let interfaces = discovery.interfaces();
+    let tunnels = interfaces.iter().filter(|one| one.kind == InterfaceKind::WireGuard);
+    let tunnels = tunnels.flat_map(|one| &one.addresses);
+    book.replace(Known {
+        leases,
+        own: around.own.clone(),
+        tunnels: tunnels.filter_map(|(own, length)| Prefix::new(*own, *length)).collect(),
+        ours: around.ours(),
+    });
+}
