@@ -10,7 +10,7 @@ use std::thread;
 
 use model::Timestamp;
 use nix::sched::{CloneFlags, setns};
-use panoptikon_flows::block::{Dictionary, Reader};
+use panoptikon_flows::block::{Dictionary, Reader, Scratch};
 use panoptikon_flows::collect::{Exporters, Source, Surroundings};
 use panoptikon_flows::days::{Day, Retention, list};
 use panoptikon_flows::rollup::{AddressBook, Whose};
@@ -153,7 +153,10 @@ pub(crate) fn kept(folder: &std::path::Path) -> Vec<Flow> {
                 (day.addresses(entry).expect("addresses"), day.columns(entry).expect("columns"));
             let dictionary = Dictionary::open(&addresses).expect("a dictionary");
             flows.extend(
-                Reader::open(&columns).expect("a block").flows(&dictionary).expect("flows"),
+                Reader::open(&columns, &Scratch::default())
+                    .expect("a block")
+                    .flows(&dictionary)
+                    .expect("flows"),
             );
         }
     }
