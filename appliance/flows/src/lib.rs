@@ -3,15 +3,18 @@
 //! In come datagrams of exporters and the kernel's connections; out go [`Flow`]s, kept in columns,
 //! and answers about them.
 
+pub mod answers;
 pub mod block;
 pub mod days;
 pub mod decode;
 pub mod filter;
 mod flow;
+pub mod geo;
 mod hash;
 pub mod pcap;
 pub mod query;
 pub mod rollup;
 pub mod world;
 
+pub use answers::Answers;
 pub use flow::{Direction, Flow, Nat};

@@ -13,6 +13,7 @@ mod process;
 mod questions;
 mod reload;
 mod rooms;
+mod traffic;
 mod upkeep;
 
 use std::sync::Arc;

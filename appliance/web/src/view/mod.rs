@@ -66,6 +66,7 @@ mod alerts;
 mod chart;
 mod devices;
 mod enter;
+pub mod flows;
 mod home;
 mod journal;
 mod lines;
@@ -77,6 +78,7 @@ mod query;
 pub mod router;
 mod settings;
 mod shell;
+mod stack;
 mod topology;
 mod words;
 
@@ -106,5 +108,6 @@ pub use settings::{
 pub use shell::{
     Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Waiting, WaitingChange, Whom,
 };
+pub use stack::{Layer, Stack};
 pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
 pub use words::{Moment, bytes, count, percent, rate, span};
