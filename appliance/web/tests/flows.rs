@@ -80,7 +80,7 @@ async fn the_overview_names_devices_and_adds_up() {
 #[tokio::test]
 async fn without_flows_every_page_says_what_to_do() {
     let (_bed, mut ada) = seeded([Seed { name: "annas-phone", ..Seed::number(7) }]).await;
-    for path in ["/flows", "/flows/explore", "/flows/list", "/devices/7/traffic"] {
+    for path in ["/flows", "/flows/explore", "/flows/list", "/flows/map", "/devices/7/traffic"] {
         let page = ada.get(path).await.expect(200);
         page.says("No traffic was recorded yet");
         page.says("set system conntrack flow-accounting");
@@ -93,9 +93,9 @@ async fn without_flows_every_page_says_what_to_do() {
 async fn a_device_shows_its_own_traffic_and_no_other() {
     let (_bed, mut ada) = site().await;
     let page = ada.get("/devices/7/traffic").await.expect(200);
-    page.says("<strong>9.0 MiB</strong> down");
-    page.says("<strong>1.0 MiB</strong> up");
-    page.says("<strong>4.0 MiB</strong> with our own");
+    page.says("<dt>Down</dt><dd>9.0 MiB</dd>");
+    page.says("<dt>Up</dt><dd>1.0 MiB</dd>");
+    page.says("<dt>With our own</dt><dd>4.0 MiB</dd>");
     page.says("203.0.113.9");
     assert!(!page.body.contains("198.51.100.53"));
     page.says("aria-current=\"page\">Traffic</a>");
@@ -109,12 +109,12 @@ async fn the_explorer_groups_narrows_and_leads_on() {
     let page = ada.get("/flows/explore").await.expect(200);
     page.says("annas-phone");
     page.says("Unknown");
-    page.says("<strong>5</strong> flows");
+    page.says("<dt>Flows</dt><dd>5</dd>");
     // A device leads to its remotes, a remote to its services.
     page.says("filter=host+10.0.0.7&#38;by=remote");
     let page = ada.get("/flows/explore?by=remote&filter=host+10.0.0.7").await.expect(200);
     page.says("filter=host+10.0.0.7+and+host+203.0.113.9&#38;by=service");
-    page.says("<strong>3</strong> flows");
+    page.says("<dt>Flows</dt><dd>3</dd>");
     for by in [
         "device",
         "remote",
@@ -286,4 +286,68 @@ async fn names_that_attack_are_only_shown() {
         );
         page.says("onerror=alert(1)");
     }
+}
+
+#[tokio::test]
+async fn places_are_named_changed_and_forgotten_by_who_may() {
+    let (bed, mut ada) = site().await;
+    let map = ada.get("/flows/map").await.expect(200);
+    map.says("10.0.0.0/24");
+    map.says("Elsewhere");
+    map.says("No place in the world is known");
+    let form = [
+        ("id", ""),
+        ("name", "Head office"),
+        ("networks", "203.0.113.0/24\r\n2001:db8:7::/48"),
+        ("latitude", "48.4"),
+        ("longitude", "10"),
+        ("description", "Third floor"),
+    ];
+    assert_eq!(ada.post("/flows/locations", &form).await.location(), "/flows/locations");
+    let list = ada.get("/flows/locations").await.expect(200);
+    list.says("Head office");
+    list.says("203.0.113.0/24, 2001:db8:7::/48");
+    ada.get("/flows/locations?edit=1").await.expect(200).says("value=\"48.4\"");
+    let map = ada.get("/flows/map").await.expect(200);
+    map.says("Head office");
+    // 1 + 9 + 2 MiB went to and from it.
+    map.says("<title>Head office: 12 MiB</title>");
+    assert!(bed.audit().await.join("\n").contains("settings.change flows.locations"));
+
+    for (name, value, said) in [
+        ("name", "", "Give it a name"),
+        ("networks", "", "1 to 64 networks"),
+        ("networks", "10.0.0.0/33", "10.0.0.0/33 is no network"),
+        ("networks", HOSTILE, "is no network"),
+        ("latitude", "91", "Give degrees"),
+        ("latitude", "NaN", "Give degrees"),
+        ("longitude", "", "Give both"),
+    ] {
+        let fields: Vec<_> =
+            form.iter().map(|(n, v)| if *n == name { (*n, value) } else { (*n, *v) }).collect();
+        let page = ada.post("/flows/locations", &fields).await.expect(422);
+        page.says(said);
+        assert!(!page.body.contains("<img src=x"));
+    }
+    ada.post("/flows/locations", &form).await.expect(422).says("Another location has this name");
+    let renamed: Vec<_> = form
+        .iter()
+        .map(|(n, v)| match *n {
+            "id" => ("id", "1"),
+            "name" => ("name", HOSTILE),
+            _ => (*n, *v),
+        })
+        .collect();
+    ada.post("/flows/locations", &renamed).await.location();
+    for path in ["/flows/locations", "/flows/map", "/flows/locations/1/delete"] {
+        let page = ada.get(path).await.expect(200);
+        assert!(!page.body.contains("<img src=x") && !page.body.contains("Head office"), "{path}");
+    }
+    let mut viewer = bed.person(Role::Viewer).await;
+    viewer.get("/flows/locations").await.expect(200).says("disabled");
+    viewer.post("/flows/locations", &form).await.expect(403);
+    viewer.post("/flows/locations/1/delete", &[]).await.expect(403);
+    ada.post("/flows/locations/1/delete", &[]).await.location();
+    ada.get("/flows/locations").await.expect(200).says("None yet");
+    ada.get("/flows/locations/1/delete").await.expect(404);
 }

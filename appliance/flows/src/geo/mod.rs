@@ -1,6 +1,6 @@
 //! Where addresses are and who runs them, from databases that the owner supplies.
 //!
-//! In comes a folder of `.mmdb` files (MaxMind's GeoLite2 and GeoIP2, DB-IP's and others in that
+//! In comes a folder of `.mmdb` files (those of `MaxMind` and DB-IP, and others in that
 //! format); out goes [`Atlas`], which answers as [`Geo`]. A file is read once into compact ranges and
 //! not kept; when the folder changes it is read anew, on a thread of its own.
 

@@ -32,19 +32,19 @@ impl Record {
     /// Takes a value where it is one of those that are of use, as the vendors name them.
     pub(super) fn take(&mut self, path: &[&str], value: Scalar<'_>, name: &mut Option<String>) {
         match (path, value) {
-            (["country", "iso_code"] | ["country_code"] | ["country"], Scalar::Text(code)) => {
+            (["country", "iso_code"] | ["country_code" | "country"], Scalar::Text(code)) => {
                 self.country = code_of(code).or(self.country);
             }
             (["registered_country", "iso_code"], Scalar::Text(code)) => {
                 self.country = self.country.or(code_of(code));
             }
-            (["autonomous_system_number"] | ["asn"], Scalar::Number(number)) => {
+            (["autonomous_system_number" | "asn"], Scalar::Number(number)) => {
                 self.system = u32::try_from(number).ok().filter(|n| *n > 0);
             }
             (["asn"], Scalar::Text(text)) => {
                 self.system = text.strip_prefix("AS").unwrap_or(text).parse().ok();
             }
-            (["autonomous_system_organization"] | ["as_name"], Scalar::Text(text)) => {
+            (["autonomous_system_organization" | "as_name"], Scalar::Text(text)) => {
                 let text = text.chars().filter(|c| !c.is_control()).take(80).collect();
                 *name = Some(text);
             }

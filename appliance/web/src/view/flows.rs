@@ -2,7 +2,9 @@
 
 use askama::Template;
 
-use super::{Choice, DeviceRow, Empty, Field, Link, Moment, Pager, Shell, Stack, Tab, Tone};
+use super::{
+    Choice, DeviceRow, Empty, Field, Link, Moment, Pager, Shell, Stack, Tab, Tone, WorldMap,
+};
 
 /// Somebody or something with a name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -98,6 +100,8 @@ pub struct TrafficPage {
     pub talkers: Option<Vec<TalkerLine>>,
     /// Who and what had the most.
     pub rankings: Vec<Ranking>,
+    /// Why countries are not shown; empty where they are.
+    pub places: String,
     /// What is to be said; empty for nothing.
     pub note: String,
     /// Why nothing can be shown.
@@ -244,4 +248,99 @@ pub struct FilterWordsPage {
     pub shell: Shell,
     /// The words.
     pub words: Vec<&'static flows::filter::Word>,
+}
+
+/// Two places and what passed between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairLine {
+    /// Who sent.
+    pub from: Who,
+    /// Who received.
+    pub to: Who,
+    /// Octets.
+    pub bytes: String,
+    /// Packets.
+    pub packets: String,
+    /// First seen.
+    pub first: Moment,
+    /// Last seen.
+    pub last: Moment,
+}
+
+/// A network of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkLine {
+    /// Which.
+    pub network: Who,
+    /// Addresses that were seen.
+    pub hosts: String,
+    /// By which interface it sends.
+    pub interface: String,
+    /// Octets sent.
+    pub sent: String,
+    /// Octets received.
+    pub received: String,
+    /// First seen.
+    pub first: Moment,
+    /// Last seen.
+    pub last: Moment,
+}
+
+/// `GET /flows/map`
+#[derive(Debug, Clone, Template)]
+#[template(path = "flows/map.html")]
+pub struct MapPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// When.
+    pub span: Span,
+    /// What is to be said; empty for nothing.
+    pub note: String,
+    /// The picture; none where no place is known.
+    pub world: Option<WorldMap>,
+    /// Pairs of places, the largest first.
+    pub pairs: Vec<PairLine>,
+    /// That there are more pairs; empty where there are not.
+    pub more: String,
+    /// Networks of ours.
+    pub networks: Vec<NetworkLine>,
+    /// Why nothing can be shown.
+    pub empty: Option<Empty>,
+}
+
+/// A named place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocationLine {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Its networks.
+    pub networks: String,
+    /// Where it is on the map; empty for nowhere.
+    pub at: String,
+    /// What it is.
+    pub description: String,
+}
+
+/// `GET /flows/locations`
+#[derive(Debug, Clone, Template)]
+#[template(path = "flows/locations.html")]
+pub struct LocationsPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// All of them.
+    pub locations: Vec<LocationLine>,
+    /// The number of the one that is changed; empty for a new one.
+    pub id: String,
+    /// Its name.
+    pub name: Field,
+    /// Its networks, one a line.
+    pub networks: Field,
+    /// Latitude in degrees.
+    pub latitude: Field,
+    /// Longitude in degrees.
+    pub longitude: Field,
+    /// What it is.
+    pub description: Field,
 }

@@ -222,7 +222,7 @@ impl Place {
             Self::Overview => "overview",
             Self::Devices => "devices",
             Self::Topology => "topology",
-            Self::Flows => "network",
+            Self::Flows => "traffic",
             Self::Router => "router",
             Self::Events => "events",
             Self::Alerts => "bell",

@@ -93,13 +93,15 @@ impl Stack {
             Drawn { label, href, path, values: values.join(" "), highest }
         });
         let layers: Vec<Drawn> = drawn.collect();
+        // Steps that are rounded to whole ones reach a little further than what was asked for.
         let length = step_ms.saturating_mul(steps as i64);
+        let told = length.saturating_sub(step_ms);
         let grid = [1.0, 0.5, 0.0]
             .map(|share| (short(HEIGHT * (1.0 - share)), number(top * share)))
             .into();
         let times = (0..=4).map(|i| {
             let at = Timestamp(from.0.saturating_add(length / 4 * i));
-            (short(WIDTH * i as f64 / 4.0), clock(at, length))
+            (short(WIDTH * i as f64 / 4.0), clock(at, told))
         });
         let every = steps.div_ceil(ROWS).max(1);
         let rows = (0..steps).step_by(every).map(|i| {
@@ -108,7 +110,7 @@ impl Stack {
                 let part = &rates[i..steps.min(i + every)];
                 number(part.iter().sum::<f64>() / part.len() as f64 / size)
             };
-            (clock(at, length), rates.iter().map(mean).collect())
+            (clock(at, told), rates.iter().map(mean).collect())
         });
         Self {
             id,

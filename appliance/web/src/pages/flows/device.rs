@@ -66,9 +66,9 @@ fn is_empty(answer: &DeviceAnswer) -> bool {
 fn fill(ask: &Ask, whose: Whose, page: &mut DeviceTrafficPage, answer: &DeviceAnswer) {
     let names = Names::new(&ask.site);
     page.figures = vec![
-        ("down", bytes(answer.sum.received)),
-        ("up", bytes(answer.sum.sent)),
-        ("with our own", bytes(answer.local.sent.saturating_add(answer.local.received))),
+        ("Down", bytes(answer.sum.received)),
+        ("Up", bytes(answer.sum.sent)),
+        ("With our own", bytes(answer.local.sent.saturating_add(answer.local.received))),
     ];
     let hosts = rank::of_hosts(&names.addresses(whose)).unwrap_or_default();
     let time = ask.query.moved("/flows/explore").with("filter", &hosts);

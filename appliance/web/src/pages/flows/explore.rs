@@ -107,10 +107,10 @@ fn fill(
     let names = Names::new(&ask.site);
     let total = &answer.top.total;
     page.figures = vec![
-        ("", bytes(total.bytes)),
-        ("packets", count(total.packets)),
-        ("flows", count(total.flows)),
-        ("groups", count(answer.top.groups)),
+        ("Bytes", bytes(total.bytes)),
+        ("Packets", count(total.packets)),
+        ("Flows", count(total.flows)),
+        ("Groups", count(answer.top.groups)),
     ];
     let octets = answer.series.points.iter().map(|point| point.sent.bytes).collect();
     let layer = ("All".to_owned(), String::new(), octets);

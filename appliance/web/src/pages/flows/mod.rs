@@ -5,6 +5,8 @@ pub(crate) mod asked;
 mod device;
 mod explore;
 mod list;
+pub(crate) mod locations;
+pub(crate) mod map;
 pub(crate) mod names;
 mod overview;
 mod rank;
@@ -34,6 +36,7 @@ const AREAS: &[(&str, &str)] = &[
     ("/flows/explore", "Explore"),
     ("/flows/list", "Flows"),
     ("/flows/search", "Who talked"),
+    ("/flows/map", "Map"),
 ];
 
 pub(super) fn routes() -> Routes<Site> {
@@ -42,6 +45,8 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(explore::routes())
         .merge(list::routes())
         .merge(search::routes())
+        .merge(map::routes())
+        .merge(locations::routes())
         .merge(device::routes())
         .merge(words::routes())
 }
@@ -56,7 +61,8 @@ impl Ask {
             href: (*href).to_owned(),
             count: None,
             key: "",
-            current: *href == here,
+            current: *href == here
+                || (*href == "/flows/map" && here.starts_with("/flows/locations")),
         };
         shell.areas = AREAS.iter().map(tab).collect();
         shell

@@ -190,9 +190,13 @@ pub(crate) fn service(number: u8, port: u16) -> Who {
 
 /// A country by its code.
 pub(crate) fn country(code: Option<[u8; 2]>) -> Who {
-    match code.as_ref().and_then(|code| std::str::from_utf8(code).ok()) {
-        Some(code) => Who { label: code.to_owned(), ..Who::default() },
-        None => Who {
+    let letters = code.map(|code| String::from_utf8_lossy(&code).into_owned());
+    match (code.and_then(crate::view::world::country), letters) {
+        (Some((name, _)), Some(letters)) => {
+            Who { label: name.to_owned(), note: letters, href: String::new() }
+        }
+        (None, Some(letters)) => Who { label: letters, ..Who::default() },
+        (_, None) => Who {
             label: "Not known".to_owned(),
             note: "no database of addresses tells it".to_owned(),
             href: String::new(),

@@ -68,6 +68,7 @@ async fn blank(ask: &Ask, span: Span) -> TrafficPage {
         talkers: talkers(&ask.site),
         rankings: Vec::new(),
         note: String::new(),
+        places: String::new(),
         empty: None,
         span,
         shell: ask.flows_shell("Traffic").await,
@@ -115,25 +116,39 @@ fn fill(ask: &Ask, page: &mut TrafficPage, answer: &Overview) {
         let bare = query.without("scope");
         let mut ranking = rank::groups(&names, (&bare, by), Measure::Bytes, &rows, &top.total);
         "Remote addresses".clone_into(&mut ranking.title);
-        ranking.href = bare.moved("/flows/explore").with("by", "remote").href();
         ranking.note = partly(answer);
         page.rankings.push(ranking);
     }
     page.rankings.push(of("Services", Kind::Service, &answer.services));
-    page.rankings.push(of("Countries", Kind::Country, &answer.countries));
-    page.rankings.push(of("Autonomous systems", Kind::System, &answer.systems));
+    if answer.countries.iter().chain(&answer.systems).any(|row| row.key != 0) {
+        page.rankings.push(of("Countries", Kind::Country, &answer.countries));
+        page.rankings.push(of("Autonomous systems", Kind::System, &answer.systems));
+    } else {
+        "Countries and who runs them are shown once a database of addresses (GeoLite2 or DB-IP, as \
+         .mmdb) lies in the folder geoip beside the appliance's configuration."
+            .clone_into(&mut page.places);
+    }
     if !answer.interfaces.is_empty() {
         page.rankings.push(of("Interfaces", Kind::Interface, &answer.interfaces));
     }
     let explore = query.moved("/flows/explore").without("scope");
-    for (ranking, by) in
-        page.rankings.iter_mut().zip(["device", "", "service", "country", "as", "in"])
-    {
-        if ranking.href.is_empty() && !by.is_empty() {
+    for ranking in &mut page.rankings {
+        let by = DIMENSIONS_OF.iter().find(|(title, _)| *title == ranking.title);
+        if let Some((_, by)) = by {
             ranking.href = explore.with("by", by).href();
         }
     }
 }
+
+/// By what the explorer shows more of a ranking.
+const DIMENSIONS_OF: [(&str, &str); 6] = [
+    ("Devices", "device"),
+    ("Remote addresses", "remote"),
+    ("Services", "service"),
+    ("Countries", "country"),
+    ("Autonomous systems", "as"),
+    ("Interfaces", "in"),
+];
 
 /// That single flows do not reach back as far as their sums.
 fn partly(answer: &Overview) -> String {
