@@ -19,6 +19,11 @@ pub trait Geo {
     /// Where an address is; asked once an address and block, not once a flow.
     fn place(&self, address: IpAddr) -> Place;
 
+    /// Why a part of what should be known is not, for people.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
     /// Who runs an autonomous system.
     fn system_name(&self, _number: u32) -> Option<String> {
         None

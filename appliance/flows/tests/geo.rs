@@ -217,6 +217,8 @@ fn a_database_at_fault_says_why_and_spoils_no_other() {
         let found = known.databases.iter().find(|d| d.file == name).unwrap();
         found.problem.clone().unwrap_or_default()
     };
+    let told = known.problem().unwrap_or_default();
+    assert_eq!(told, "foreign.mmdb: it is no MaxMind DB file");
     assert_eq!(why("a.mmdb"), "");
     assert_eq!(why("foreign.mmdb"), "it is no MaxMind DB file");
     assert!(why("short.mmdb").contains("damaged"), "{}", why("short.mmdb"));

@@ -56,6 +56,11 @@ impl Geo for Known {
         self.tables.place(address)
     }
 
+    fn problem(&self) -> Option<String> {
+        let mut told = self.databases.iter();
+        told.find_map(|its| its.problem.as_ref().map(|why| format!("{}: {why}", its.file)))
+    }
+
     fn system_name(&self, number: u32) -> Option<String> {
         self.tables.system_name(number).map(str::to_owned)
     }

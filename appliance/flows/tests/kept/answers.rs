@@ -56,12 +56,12 @@ fn flows() -> Vec<Flow> {
 }
 
 fn answers() -> (tempfile::TempDir, Vec<Flow>, Answers) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let flows = flows();
-    let mut keeper = Keeper::open(folder.path(), MORNING).unwrap();
-    keeper.import(flows.iter().copied(), MORNING).unwrap();
-    let mut rollups = Rollups::open(folder.path()).unwrap();
-    rollups.run(&Book, &NoGeo, &Interfaces::default()).unwrap();
+    let mut keeper = Keeper::open(folder.path(), MORNING).expect("flows are kept");
+    keeper.import(flows.iter().copied(), MORNING).expect("flows are kept");
+    let mut rollups = Rollups::open(folder.path()).expect("it opens");
+    rollups.run(&Book, &NoGeo, &Interfaces::default()).expect("blocks are summed");
     let world = || World { book: Arc::new(Book), ..World::default() };
     let answers = Answers::new(folder.path(), world, || None);
     (folder, flows, answers)

@@ -25,7 +25,7 @@ test('a time goes along from page to page of traffic by its address alone', () =
   assert.equal(await page.locator('.seg [aria-current]').textContent(), '7 d');
   await page.getByRole('button', { name: 'Show' }).click();
   assert.equal(await page.locator('.seg [aria-current]').textContent(), '7 d');
-  assert.equal(await page.getByLabel('By', { exact: true }).inputValue(), 'service');
+  assert.equal(await page.locator('[name=by]').inputValue(), 'service');
 }));
 
 test('a location is named, changed and deleted', () => onPage({ who: 'owner' }, async page => {

@@ -100,11 +100,14 @@ fn fill(ask: &Ask, page: &mut MapPage, sites: &[Location], places: &Places) {
     }
     let spots: Vec<MapSpot> = spots.into_iter().map(|(spot, _)| spot).collect();
     let home = spots.iter().find(|spot| spot.named).map(|spot| spot.at);
-    if spots.is_empty() {
+    if let Some(problem) = names.problem() {
+        page.note = format!("A database of addresses cannot be used: {problem}.");
+    } else if spots.is_empty() {
         "No place in the world is known: put a database of addresses (GeoLite2 or DB-IP, as .mmdb) \
          into the folder geoip beside the appliance's configuration, or name locations."
             .clone_into(&mut page.note);
-    } else {
+    }
+    if !spots.is_empty() {
         let few: Vec<&str> = spots.iter().take(5).map(|spot| spot.label.as_str()).collect();
         let label = format!("Map of the world. Most traffic: {}", few.join(", "));
         page.world = Some(WorldMap::new(&spots, home, label));

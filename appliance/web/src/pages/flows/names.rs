@@ -106,6 +106,11 @@ impl<'a> Names<'a> {
         name.unwrap_or_else(|| format!("interface {index}"))
     }
 
+    /// Why places of addresses are not known as they should be.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.world.geo.problem()
+    }
+
     /// An autonomous system by its number.
     pub(crate) fn system(&self, number: u32) -> Who {
         if number == 0 {
