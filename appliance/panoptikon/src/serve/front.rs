@@ -54,7 +54,7 @@ pub(super) fn open(
         events: house.events.clone(),
         access: house.access.clone(),
         discovery: house.discovery.clone(),
-        flows: super::traffic::answers(config, &house.discovery),
+        flows: super::flow_answers::answers(config, &house.discovery),
         alerts: house.alerts.clone(),
         router: house.router.clone(),
         system: house.system.clone(),

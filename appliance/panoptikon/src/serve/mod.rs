@@ -7,13 +7,13 @@
 mod alive;
 mod answers;
 mod data;
+mod flow_answers;
 mod front;
 mod log;
 mod process;
 mod questions;
 mod reload;
 mod rooms;
-mod traffic;
 mod upkeep;
 
 use std::sync::Arc;
