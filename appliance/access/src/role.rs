@@ -96,6 +96,8 @@ words! {
         TopologyEdit = "topology:edit",
         /// See events and search them.
         EventsRead = "events:read",
+        /// See who talked to whom, how much and when.
+        FlowsRead = "flows:read",
         /// See alerts.
         AlertsRead = "alerts:read",
         /// Acknowledge, close and silence alerts.
@@ -143,6 +145,7 @@ impl Role {
             P::DevicesRead
             | P::TopologyRead
             | P::EventsRead
+            | P::FlowsRead
             | P::AlertsRead
             | P::AccountOwn
             | P::MetricsRead
@@ -191,6 +194,7 @@ mod tests {
         topology:read     x x x x x
         topology:edit     x x x . .
         events:read       x x x x x
+        flows:read        x x x x x
         alerts:read       x x x x x
         alerts:manage     x x x . .
         settings:read     x x x . x

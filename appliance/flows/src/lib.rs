@@ -3,6 +3,7 @@
 //! In come datagrams of exporters and the kernel's connections; out go [`Flow`]s, kept in columns,
 //! and answers about them.
 
+pub mod answers;
 pub mod block;
 pub mod book;
 pub mod collect;
@@ -10,6 +11,7 @@ pub mod days;
 pub mod decode;
 pub mod filter;
 mod flow;
+pub mod geo;
 mod hash;
 mod live;
 pub mod pcap;
@@ -18,6 +20,7 @@ pub mod rollup;
 mod service;
 pub mod world;
 
+pub use answers::Answers;
 pub use flow::{Direction, Flow, Nat};
 pub use live::{Rate, Rates, SharedBook};
 pub use service::{

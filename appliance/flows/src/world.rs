@@ -18,6 +18,16 @@ pub struct Place {
 pub trait Geo {
     /// Where an address is; asked once an address and block, not once a flow.
     fn place(&self, address: IpAddr) -> Place;
+
+    /// Why a part of what should be known is not, for people.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// Who runs an autonomous system.
+    fn system_name(&self, _number: u32) -> Option<String> {
+        None
+    }
 }
 
 /// Where there is no database of places.
@@ -30,7 +40,7 @@ impl Geo for NoGeo {
 }
 
 /// All addresses that begin alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Prefix {
     first: IpAddr,
     length: u8,
@@ -56,6 +66,11 @@ impl Prefix {
     /// One address alone.
     pub fn host(address: IpAddr) -> Self {
         Self { first: address, length: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// How many bits its addresses have in common.
+    pub fn length(self) -> u8 {
+        self.length
     }
 
     /// The lowest address.

@@ -120,6 +120,11 @@ impl Live {
         self.0.tabs().all
     }
 
+    /// Open tabs whose page is about a topic.
+    pub fn hearers(&self, topic: &str) -> usize {
+        self.0.tabs().of_topic.get(topic).copied().unwrap_or_default()
+    }
+
     /// A number that changes whenever a tab has said which page it shows. What happened while that
     /// page was on its way to the browser may have to be told again.
     pub fn arrivals(&self) -> watch::Receiver<u64> {
@@ -158,9 +163,9 @@ impl Live {
             .max_write_buffer_size(4 * MAX_MESSAGE)
             .on_upgrade(move |mut socket| async move {
                 match seat {
-                    Some(seat) => {
-                        tab.run(socket, &seat.hub).await;
-                        drop(seat);
+                    Some(mut seat) => {
+                        seat.hears(tab.topics.as_deref().unwrap_or_default());
+                        tab.run(socket, &mut seat).await;
                     }
                     // Told over the channel, since scripts do not learn why an upgrade was refused.
                     None => close(&mut socket, close_code::AGAIN, "too many live pages").await,
@@ -175,6 +180,7 @@ struct Tabs {
     all: usize,
     of_session: HashMap<i64, usize>,
     of_address: HashMap<IpAddr, usize>,
+    of_topic: HashMap<String, usize>,
 }
 
 impl Hub {
@@ -188,6 +194,7 @@ struct Seat {
     hub: Arc<Hub>,
     session: i64,
     address: IpAddr,
+    topics: Vec<String>,
 }
 
 impl Seat {
@@ -202,12 +209,24 @@ impl Seat {
         tabs.of_session.insert(session, of_session + 1);
         tabs.of_address.insert(address, of_address + 1);
         drop(tabs);
-        Some(Self { hub: Arc::clone(hub), session, address })
+        Some(Self { hub: Arc::clone(hub), session, address, topics: Vec::new() })
+    }
+
+    /// The tab hears of these topics from now on, and of no others.
+    fn hears(&mut self, topics: &[String]) {
+        let mut tabs = self.hub.tabs();
+        for topic in std::mem::replace(&mut self.topics, topics.to_vec()) {
+            give_back(&mut tabs.of_topic, topic);
+        }
+        for topic in topics {
+            *tabs.of_topic.entry(topic.clone()).or_default() += 1;
+        }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.hears(&[]);
         let mut tabs = self.hub.tabs();
         tabs.all -= 1;
         give_back(&mut tabs.of_session, self.session);
@@ -248,8 +267,8 @@ struct Tab {
 }
 
 impl Tab {
-    async fn run(mut self, mut socket: WebSocket, hub: &Hub) {
-        let end = self.talk(&mut socket, hub).await;
+    async fn run(mut self, mut socket: WebSocket, seat: &mut Seat) {
+        let end = self.talk(&mut socket, seat).await;
         let (code, reason) = match end {
             End::Gone => return,
             End::SignedOut => (close_code::POLICY, "signed out"),
@@ -258,7 +277,8 @@ impl Tab {
         close(&mut socket, code, reason).await;
     }
 
-    async fn talk(&mut self, socket: &mut WebSocket, hub: &Hub) -> End {
+    async fn talk(&mut self, socket: &mut WebSocket, seat: &mut Seat) -> End {
+        let hub = Arc::clone(&seat.hub);
         let mut ping = interval_at(Instant::now() + PING, PING);
         let mut stop = hub.stop.subscribe();
         let mut heard = Instant::now();
@@ -271,6 +291,7 @@ impl Tab {
                         if let Message::Text(text) = message
                             && self.shows(&text)
                         {
+                            seat.hears(self.topics.as_deref().unwrap_or_default());
                             hub.arrivals.send_modify(|n| *n += 1);
                         }
                         heard = Instant::now();

@@ -6,6 +6,7 @@ use access::Access;
 use detect::Alerts;
 use discovery::Discovery;
 use events::Events;
+use flows::Answers;
 use model::Timestamp;
 use serde::Serialize;
 use store::Store;
@@ -30,6 +31,8 @@ pub struct Rooms {
     pub access: Access,
     /// The devices.
     pub discovery: Discovery,
+    /// Who talks to whom.
+    pub flows: Answers,
     /// What needs looking at.
     pub alerts: Alerts,
     /// The router that it runs on.

@@ -8,7 +8,7 @@ mod words;
 use crate::world::Prefix;
 
 pub use parse::{FilterError, Interfaces, parse};
-pub use words::reference;
+pub use words::{Word, reference, words};
 
 /// A condition that flows meet or not.
 #[derive(Debug, Clone, PartialEq, Eq)]

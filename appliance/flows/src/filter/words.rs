@@ -4,13 +4,18 @@
 use std::fmt::Write as _;
 
 /// A word that begins a condition, what follows it, and what it asks.
-pub(super) struct Word {
-    pub(super) name: &'static str,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// The word.
+    pub name: &'static str,
     /// Whether `src` or `dst` may stand before it.
-    pub(super) sided: bool,
-    pub(super) follows: &'static str,
-    pub(super) meaning: &'static str,
-    pub(super) example: &'static str,
+    pub sided: bool,
+    /// What follows it.
+    pub follows: &'static str,
+    /// What is asked.
+    pub meaning: &'static str,
+    /// How it is written.
+    pub example: &'static str,
 }
 
 const fn word(
@@ -24,7 +29,7 @@ const fn word(
 }
 
 /// What can be asked.
-pub(super) const WORDS: [Word; 18] = [
+pub(super) static WORDS: [Word; 18] = [
     word("host", true, "an address", "one end has this address", "host 10.0.0.5"),
     word("net", true, "a network", "one end lies in this network", "src net 192.168.0.0/16"),
     word(
@@ -58,7 +63,7 @@ pub(super) const WORDS: [Word; 18] = [
 ];
 
 /// Set apart because its numbers have units of their own.
-pub(super) const DURATION: Word =
+pub(super) static DURATION: Word =
     word("duration", false, "a comparison", "from the first packet to the last", "duration > 10s");
 
 /// Protocols by name (IANA).
@@ -94,6 +99,11 @@ pub(super) const UNITS: [(&str, u64); 5] =
 
 /// TCP's flags by their letters (RFC 9293), the lowest bit first.
 pub(super) const FLAGS: &str = "FSRPAUEC";
+
+/// All words that begin a condition.
+pub fn words() -> impl Iterator<Item = &'static Word> {
+    WORDS.iter().chain([&DURATION])
+}
 
 /// The text of `docs/flow-filters.md`.
 pub fn reference() -> String {

@@ -9,6 +9,7 @@
 mod group;
 mod list;
 mod mask;
+mod places;
 mod rows;
 mod search;
 mod series;
@@ -17,11 +18,13 @@ mod sums;
 mod top;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use model::Timestamp;
 
 pub use group::{Dimension, Key};
 pub use list::{Cursor, ListQuery, Listed};
+pub use places::{End, PlacePair, Places, PlacesQuery, SeenNetwork};
 pub use search::{Confidence, Found, SearchQuery};
 pub use series::{Point, Series, SeriesQuery};
 pub(crate) use share::share;
@@ -61,6 +64,9 @@ pub enum QueryError {
         /// How many there may be.
         most: i64,
     },
+    /// It was not answered in the time that it was given.
+    #[error("there are too many flows to look at; ask for a shorter range or for fewer addresses")]
+    TooLong,
     /// The files cannot be read.
     #[error("{0}")]
     Days(#[from] DaysError),
@@ -95,12 +101,31 @@ pub struct Archive<'a> {
     ours: Ours,
     /// Where addresses are.
     geo: &'a dyn Geo,
+    /// When to give up.
+    until: Option<Instant>,
 }
 
 impl<'a> Archive<'a> {
     /// The flows of a folder.
     pub fn new(dir: &Path, ours: Ours, geo: &'a dyn Geo) -> Self {
-        Self { dir: dir.to_owned(), ours, geo }
+        Self { dir: dir.to_owned(), ours, geo, until: None }
+    }
+
+    /// The same, giving up on questions that are not answered by then.
+    #[must_use]
+    pub fn until(mut self, deadline: Instant) -> Self {
+        self.until = Some(deadline);
+        self
+    }
+
+    /// The earliest start and the latest end of all flows that are kept; None where there is none.
+    pub fn kept(&self) -> Result<Option<(Timestamp, Timestamp)>, QueryError> {
+        let mut evidence = Evidence::default();
+        for file in list(&self.dir)? {
+            let day = Day::open(&file)?;
+            day.entries().iter().filter(|entry| entry.flows > 0).for_each(|e| evidence.extend(e));
+        }
+        Ok(evidence.kept)
     }
 
     /// Hands each block with flows in the range to `look`, and tells what was read.
@@ -121,6 +146,9 @@ impl<'a> Archive<'a> {
                 if entry.last_end < range.from || entry.first_start >= range.to {
                     evidence.passed += 1;
                     continue;
+                }
+                if self.until.is_some_and(|until| Instant::now() >= until) {
+                    return Err(QueryError::TooLong);
                 }
                 let addresses = day.addresses(entry)?;
                 let broken = || DaysError::block(&file.path);

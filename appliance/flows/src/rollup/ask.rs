@@ -180,7 +180,7 @@ impl Rollups {
         self.unsummed(&Knowledge { book, geo, interfaces }).map(Live)
     }
 
-    fn each(
+    pub(super) fn each(
         &self,
         step: Step,
         sql: &str,
@@ -213,7 +213,7 @@ impl Rollups {
 }
 
 /// Sums of flows that are in no block yet.
-pub struct Live(Gathered);
+pub struct Live(pub(super) Gathered);
 
 fn minutes_of(range: Range) -> (i64, i64) {
     let last = Timestamp(range.to.0.saturating_sub(1));

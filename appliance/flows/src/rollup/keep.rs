@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model::Timestamp;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::account::{AddressBook, Interfaces};
 use super::gather::{Gathered, Knowledge, Slot};
@@ -102,6 +102,30 @@ impl Rollups {
         let source = open();
         match source {
             Ok(connection) => Ok(Self { path, dir: dir.to_owned(), connection }),
+            Err(source) => Err(RollupError::Sqlite { attempt: "open", path, source }),
+        }
+    }
+
+    /// Opens the sums of a folder for reading alone; None where none were made yet.
+    pub fn read(dir: &Path) -> Result<Option<Self>, RollupError> {
+        let path = dir.join("rollups.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || {
+            let connection = Connection::open_with_flags(&path, flags)?;
+            connection.execute_batch(
+                "PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA busy_timeout = 5000;",
+            )?;
+            let made =
+                "SELECT count(*) FROM sqlite_schema WHERE name IN ('minutes', 'hours', 'days')";
+            let made: i64 = connection.query_row(made, [], |row| row.get(0))?;
+            Ok((made == 3).then_some(connection))
+        };
+        match open() {
+            Ok(Some(connection)) => Ok(Some(Self { path, dir: dir.to_owned(), connection })),
+            Ok(None) => Ok(None),
             Err(source) => Err(RollupError::Sqlite { attempt: "open", path, source }),
         }
     }

@@ -9,10 +9,12 @@ mod account;
 mod ask;
 mod gather;
 mod keep;
+mod steps;
 
 pub use account::{AddressBook, Interfaces, Scope, Whose};
 pub use ask::{Amounts, Live, RollupRow, Step};
 pub use keep::{Ages, RollupError, Rollups, Run};
+pub use steps::Steps;
 
 /// Of what sums are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,5 +1,6 @@
 //! Flows as they are kept and asked about, from blocks to answers.
 
+mod answers;
 mod block;
 mod days;
 mod filter;

@@ -382,6 +382,19 @@ pub static DEFINITIONS: &[Definition] = &[
         set: |config, v| values::optional_path(v).map(|path| config.router_boot_file = path),
     },
     Definition {
+        key: "geoip_dir",
+        variable: "PANOPTIKON_GEOIP_DIR",
+        flag: "geoip-dir",
+        shape: Shape::Text,
+        default: "",
+        accepts: "an absolute path, or nothing",
+        help: "Folder of databases (`.mmdb`) that tell where addresses are and who runs them, such \
+               as GeoLite2 or DB-IP; nothing means `geoip` in `config_dir`. A file that is put \
+               there or changed is taken up by itself.",
+        live: false,
+        set: |config, v| values::optional_path(v).map(|path| config.geoip_dir = path),
+    },
+    Definition {
         key: "threads",
         variable: "PANOPTIKON_THREADS",
         flag: "threads",

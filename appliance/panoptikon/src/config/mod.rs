@@ -95,6 +95,8 @@ pub struct Config {
     pub router_fingerprint: Option<Fingerprint>,
     /// The file that the router starts with.
     pub router_boot_file: Option<PathBuf>,
+    /// Folder of databases of addresses; None means `geoip` in `config_dir`.
+    pub geoip_dir: Option<PathBuf>,
     /// Worker threads of the async runtime; one a core if absent.
     pub threads: Option<usize>,
 }

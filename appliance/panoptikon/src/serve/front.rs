@@ -55,6 +55,7 @@ pub(super) fn open(
         events: house.events.clone(),
         access: house.access.clone(),
         discovery: house.discovery.clone(),
+        flows: super::traffic::answers(&house.flows),
         alerts: house.alerts.clone(),
         router: house.router.clone(),
         system: house.system.clone(),

@@ -13,6 +13,7 @@ use discovery::{Discovery, LanOptions};
 use events::Events;
 use flows::Flows;
 use flows::book::Book;
+use flows::geo::Atlas;
 use model::{NewEvent, Severity, Timestamp};
 use serde_json::json;
 use store::{Options, Room, Store, Vault};
@@ -65,6 +66,7 @@ pub(super) struct House {
     pub(super) system: System,
     pub(super) flows: Flows,
     pub(super) book: Arc<Book>,
+    pub(super) atlas: Atlas,
 }
 
 /// Where flows lie.
@@ -113,7 +115,10 @@ pub(super) async fn open(
         .context("opening the room system")?;
     let book = Arc::<Book>::default();
     let flows = Flows::new(&flows_dir(&config.data_dir), Arc::<Book>::clone(&book));
-    let house = House { store, access, events, discovery, alerts, router, system, flows, book };
+    let places = config.geoip_dir.clone().unwrap_or_else(|| config.config_dir.join("geoip"));
+    let atlas = Atlas::new(&places);
+    let house =
+        House { store, access, events, discovery, alerts, router, system, flows, book, atlas };
     // The front door admits the LAN, and its first certificate has the LAN's addresses.
     if let Err(error) = house.discovery.look_at_interfaces(&lan_options(config)) {
         tracing::warn!(%error, "the interfaces are known a little later");

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Result;
 use discovery::Discovery;
 use discovery::edge::InterfaceKind;
-use flows::Flows;
+use flows::answers::{Talker, World};
 use flows::book::{Book, Known, Lease};
 use flows::collect::Surroundings;
 use flows::world::Prefix;
+use flows::{Answers, Flows};
 use model::Timestamp;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -88,6 +89,29 @@ fn look_around(house: &House) {
     let around = surroundings(&house.discovery);
     tell(&house.book, &house.discovery, &around);
     house.flows.set_surroundings(around);
+    house.flows.set_geo(house.atlas.known());
+}
+
+/// What pages and the API ask about flows.
+pub(super) fn answers(flows: &Flows) -> Answers {
+    let (known, watched) = (flows.clone(), flows.clone());
+    let world = move || World {
+        ours: known.ours(),
+        interfaces: known.interfaces(Timestamp::now()),
+        book: known.book(),
+        geo: known.geo(),
+    };
+    let live = move || {
+        let rates = watched.live().rows;
+        let bits = |octets: u64| octets as f64 * 8.0;
+        let talker = |rate: flows::Rate| Talker {
+            whose: rate.whose,
+            sent_bps: bits(rate.sent),
+            received_bps: bits(rate.received),
+        };
+        Some(rates.into_iter().map(talker).collect())
+    };
+    Answers::new(flows.dir(), world, live)
 }
 
 /// The networks of the LANs, and all addresses of the router.

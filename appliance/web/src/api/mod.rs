@@ -12,6 +12,7 @@ mod devices;
 mod document;
 mod events;
 mod extract;
+pub(crate) mod flows;
 mod keys;
 mod mutes;
 mod people;
@@ -43,6 +44,7 @@ pub fn routes() -> Routes<Site> {
     [
         devices::routes(),
         events::routes(),
+        flows::routes(),
         alerts::routes(),
         mutes::routes(),
         topology::routes(),

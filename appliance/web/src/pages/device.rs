@@ -66,7 +66,7 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 /// The device, or where to look instead: another device that it turned out to be, or nowhere.
-async fn find(site: &Site, id: &str) -> Result<Device, Failure> {
+pub(super) async fn find(site: &Site, id: &str) -> Result<Device, Failure> {
     let none = || {
         let message = "There is no such device. It may have been forgotten, or it never existed.";
         Failure::not_found(message)

@@ -15,6 +15,7 @@ mod devices;
 mod enter;
 mod errors;
 mod events;
+pub(crate) mod flows;
 mod form;
 mod overview;
 mod people;
@@ -56,6 +57,7 @@ pub fn routes() -> Routes<Site> {
         .merge(search::routes())
         .merge(overview::routes())
         .merge(events::routes())
+        .merge(flows::routes())
         .merge(alerts::routes())
         .merge(router::routes())
 }

@@ -38,6 +38,7 @@ const OVERVIEW: &str = "overview";
 const ALERTS: &str = "alerts";
 const EVENTS: &str = "events";
 const ROUTER: &str = "router";
+const FLOWS: &str = "flows";
 
 /// From one flush to the next.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -73,6 +74,7 @@ pub(crate) fn topics(page: &str) -> Vec<String> {
         }
         "/alerts" => topics.push(ALERTS),
         "/router" => topics.push(ROUTER),
+        "/flows" => topics.push(FLOWS),
         "/events" if whole(&[]) => topics.push(EVENTS),
         p if p.starts_with("/devices/") => topics.push(DEVICE),
         _ => {}
@@ -206,6 +208,13 @@ impl Feed<'_> {
                 ROUTER,
                 View { patches: patches.collect(), ..View::default() },
             );
+            // Who talks just now is counted only while somebody asks.
+            if self.site.live.hearers(FLOWS) > 0 {
+                let patches =
+                    super::flows::figures(self.site).into_iter().map(|(id, is)| text(&id, is));
+                let patches = patches.collect();
+                self.send(P::FlowsRead, FLOWS, View { patches, ..View::default() });
+            }
         }
         for (at, topic) in [OVERVIEW, ALERTS, TABLE, CARDS, ROUTER].into_iter().enumerate() {
             let rested = self.reloaded[at].is_none_or(|last| last.elapsed() >= RELOAD);
@@ -372,6 +381,7 @@ mod tests {
         assert_eq!(of("/events"), [EVENTS]);
         assert!(of("/events?kind=ip_conflict").is_empty());
         assert_eq!(of("/router?range=day"), [ROUTER]);
+        assert_eq!(of("/flows?range=7d"), [FLOWS]);
         assert!(of("/router/vpn").is_empty());
         assert!(of("/audit").is_empty());
     }

@@ -149,7 +149,7 @@ fn rows(series: &[Series], from: Timestamp, length: i64) -> Vec<(String, Vec<Str
 }
 
 /// Time of day within a day, else the date too, in the router's zone.
-fn clock(at: Timestamp, length: i64) -> String {
+pub(super) fn clock(at: Timestamp, length: i64) -> String {
     let local = at.local();
     let (from, to) = match length {
         ..=DAY_MS => (11, 16),

@@ -51,6 +51,8 @@
 //! | `GET`, `POST /account/keys/{id}/revoke` | |
 //! | `POST /account/preferences` | `theme`, `refresh`, `rows` |
 //! | `POST /audit/verify` | |
+//! | `POST /flows/locations` | `id` (empty: a new one), `name`, `networks`, `latitude`, `longitude`, `description` |
+//! | `GET`, `POST /flows/locations/{id}/delete` | |
 //! | `POST /router/quality` | `enabled`, `targets`, `interval`, `pings`, `loss`, `rtt` |
 //! | `POST /router/vpn/interface` | `interface` (empty: a new one), `name`, `description`, `addresses`, `port`, `mtu`, `enabled`; of a new one also its first client's |
 //! | `POST /router/vpn/client` | `interface`, `client`, `client_addresses`, `client_key`, `client_endpoint`, `client_routes`, `client_dns`, `client_keepalive` |
@@ -66,6 +68,7 @@ mod alerts;
 mod chart;
 mod devices;
 mod enter;
+pub mod flows;
 mod frame;
 mod home;
 mod journal;
@@ -79,8 +82,10 @@ mod query;
 pub mod router;
 mod settings;
 mod shell;
+mod stack;
 mod topology;
 mod words;
+pub mod world;
 
 pub use account::{AccountPage, KeyLine, SessionLine};
 pub use alerts::{AlertPage, AlertRow, AlertRowFragment, AlertStatus, AlertsPage, MuteLine, Said};
@@ -108,8 +113,10 @@ pub use settings::{
 pub use shell::{
     Bell, BellItem, Build, Can, NavItem, Place, Shell, Theme, Waiting, WaitingChange, Whom,
 };
+pub use stack::{Layer, Stack};
 pub use topology::{Map, Spot, SpotGroup, TopologyPage, arrange};
 pub use words::{Moment, bytes, count, percent, rate, span};
+pub use world::{MapSpot, WorldMap};
 
 /// A page or a part of one, of which only is known that it can be rendered.
 pub trait Html {

@@ -34,6 +34,12 @@ impl Query {
         Self { path: path.into(), pairs }
     }
 
+    /// The same parameters at another path.
+    #[must_use]
+    pub fn moved(&self, path: &str) -> Self {
+        Self { path: path.to_owned(), pairs: self.pairs.clone() }
+    }
+
     /// The path without any parameter.
     pub fn bare(&self) -> &str {
         &self.path

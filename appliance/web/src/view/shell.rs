@@ -173,6 +173,8 @@ pub enum Place {
     Devices,
     /// `/topology`
     Topology,
+    /// `/flows`
+    Flows,
     /// `/router`
     Router,
     /// `/events`
@@ -187,10 +189,11 @@ pub enum Place {
 
 impl Place {
     /// All, in the order shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Overview,
         Self::Devices,
         Self::Topology,
+        Self::Flows,
         Self::Router,
         Self::Events,
         Self::Alerts,
@@ -204,6 +207,7 @@ impl Place {
             Self::Overview => "Overview",
             Self::Devices => "Devices",
             Self::Topology => "Topology",
+            Self::Flows => "Traffic",
             Self::Router => "Router",
             Self::Events => "Events",
             Self::Alerts => "Alerts",
@@ -218,6 +222,7 @@ impl Place {
             Self::Overview => "overview",
             Self::Devices => "devices",
             Self::Topology => "topology",
+            Self::Flows => "traffic",
             Self::Router => "router",
             Self::Events => "events",
             Self::Alerts => "bell",
@@ -232,6 +237,7 @@ impl Place {
             Self::Overview => "/",
             Self::Devices => "/devices",
             Self::Topology => "/topology",
+            Self::Flows => "/flows",
             Self::Router => "/router",
             Self::Events => "/events",
             Self::Alerts => "/alerts",

@@ -12,6 +12,7 @@ mod alerts;
 mod client;
 mod devices;
 mod document;
+mod flows;
 mod house;
 mod numbers;
 mod refusals;

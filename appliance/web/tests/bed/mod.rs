@@ -89,8 +89,10 @@ impl Bed {
             restarts: 0,
         }]));
         let told = Arc::clone(&components);
+        let discovery = Discovery::open(store.clone(), events.clone(), now).unwrap();
         let site = Site::new(Rooms {
-            discovery: Discovery::open(store.clone(), events.clone(), now).unwrap(),
+            flows: traffic(&dir.path().join("flows"), &discovery),
+            discovery,
             alerts: Alerts::new(store.clone(), events.clone()),
             router: manager(dir.path(), &store, &events, now).await,
             system: System::open(store.clone(), events.clone(), looks).unwrap(),
@@ -396,4 +398,41 @@ async fn manager(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> 
     };
     let vault = Vault::open(dir).unwrap();
     vyos::Router::open(settings, store.clone(), events.clone(), vault, now).await.unwrap()
+}
+
+/// Answers about flows in this folder, whose devices are those that discovery knows just now.
+pub fn traffic(dir: &Path, discovery: &Discovery) -> flows::Answers {
+    let discovery = discovery.clone();
+    let world = move || {
+        let book = Arc::new(Book(discovery.clone()));
+        flows::answers::World { book, ..flows::answers::World::default() }
+    };
+    flows::Answers::new(dir, world, || None)
+}
+
+/// Whose addresses are, by what discovery knows just now.
+pub struct Book(pub Discovery);
+
+impl flows::rollup::AddressBook for Book {
+    fn whose(&self, address: IpAddr, _: Timestamp) -> flows::rollup::Whose {
+        use flows::rollup::Whose;
+        match self.0.by_ip(address) {
+            Some(id) => Whose::Device(id.0),
+            None if flows::world::Ours::default().contains(address) => Whose::Unknown,
+            None => Whose::Remote,
+        }
+    }
+}
+
+impl Bed {
+    /// Keeps these flows as a collector would, and sums them.
+    pub fn keep_flows(&self, flows: impl IntoIterator<Item = flows::Flow>) {
+        use flows::rollup::{Interfaces, Rollups};
+        let dir = self.dir.path().join("flows");
+        let mut keeper = flows::days::Keeper::open(&dir, Timestamp::now()).unwrap();
+        keeper.import(flows, Timestamp::now()).unwrap();
+        let book = Book(self.site.discovery.clone());
+        let geo = flows::world::NoGeo;
+        Rollups::open(&dir).unwrap().run(&book, &geo, &Interfaces::default()).unwrap();
+    }
 }

@@ -2,7 +2,7 @@
 // address that depends on what the lab has.
 
 /** The pages of the navigation, in its order. */
-export const rooms = ['Overview', 'Devices', 'Topology', 'Events', 'Alerts', 'Audit', 'Settings'];
+export const rooms = ['Overview', 'Devices', 'Topology', 'Traffic', 'Events', 'Alerts', 'Audit', 'Settings'];
 
 const firstOf = path => async api => {
   const { items } = await api(path);
@@ -84,6 +84,20 @@ export const routerPlaces = {
   'an openvpn file': '/router/vpn/openvpn',
   'device speed': '/router/tools/device',
   archive: '/router/config/archive',
+};
+
+/** Pages of traffic; they have no pictures, for what passes never stands still. */
+export const flowPlaces = {
+  traffic: '/flows',
+  'traffic of a year': '/flows?range=1y&scope=all',
+  'the explorer': '/flows/explore?by=service&range=1h',
+  flows: '/flows/list',
+  'who talked': '/flows/search?one=192.168.50.100',
+  'nobody asked for': '/flows/search',
+  'the map': '/flows/map',
+  locations: '/flows/locations',
+  'words of the filter': '/flows/filters',
+  "a device's traffic": async api => `/devices/${(await firstOf('/devices?q=a0:88:69:c3:7f:25')(api)).id}/traffic`,
 };
 
 /** The address of a place. */

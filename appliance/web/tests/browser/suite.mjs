@@ -4,7 +4,7 @@
 import { after } from 'node:test';
 import { stop } from './bed.mjs';
 
-const all = ['enter', 'pictures', 'settings', 'live', 'every_page', 'devices', 'keyboard', 'theme', 'alerts', 'topology', 'router', 'roles',
+const all = ['enter', 'pictures', 'settings', 'live', 'every_page', 'devices', 'keyboard', 'theme', 'alerts', 'topology', 'router', 'flows', 'roles',
   'without_script', 'effect', 'speed', 'leave'];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter(name => !all.includes(name));

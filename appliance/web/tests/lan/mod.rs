@@ -11,7 +11,7 @@ use panoptikon_web::pages;
 use panoptikon_web::site::{Component, Rooms, Site};
 use store::StoreError;
 
-use crate::bed::{Bed, Browser, NAME};
+use crate::bed::{Bed, Browser, NAME, traffic};
 
 /// Text that breaks out of wherever it is not escaped.
 pub(crate) const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert(1)</script>'{{7*7}}";
@@ -72,11 +72,13 @@ pub(crate) fn reopen(bed: &mut Bed) {
     let now = Timestamp::now();
     let old = bed.site.clone();
     let components = bed.components.clone();
+    let discovery = Discovery::open(old.store.clone(), old.events.clone(), now).expect("opens");
     bed.site = Site::new(Rooms {
         store: old.store.clone(),
         events: old.events.clone(),
         access: old.access.clone(),
-        discovery: Discovery::open(old.store.clone(), old.events.clone(), now).expect("opens"),
+        flows: traffic(&bed.dir.path().join("flows"), &discovery),
+        discovery,
         alerts: old.alerts.clone(),
         router: old.router.clone(),
         system: old.system.clone(),

@@ -29,6 +29,7 @@ mod snapshots;
 mod tools;
 mod vpn;
 
+pub(super) use keep::keep_setting;
 pub(super) use overview::figures;
 
 use std::sync::Arc;

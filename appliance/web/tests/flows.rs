@@ -1,0 +1,353 @@
+//! Traffic on pages: day files as a collector writes them, and questions as people ask them.
+
+#![allow(missing_docs, clippy::pedantic)]
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of #[test]
+
+mod bed;
+mod lan;
+
+use access::Role;
+use bed::{Bed, Browser, encode};
+use flows::Flow;
+use lan::{HOSTILE, Seed, seeded};
+use model::Timestamp;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// A flow of a minute that ended so many minutes ago.
+fn flow(minutes: i64, from: &str, to: &str, ports: (u16, u16), bytes: u64) -> Flow {
+    let end = Timestamp(Timestamp::now().0 - minutes * MINUTE_MS);
+    Flow {
+        start: Timestamp(end.0 - MINUTE_MS),
+        end,
+        source: from.parse().unwrap(),
+        destination: to.parse().unwrap(),
+        source_port: ports.0,
+        destination_port: ports.1,
+        protocol: 6,
+        tcp_flags: 0x12,
+        bytes,
+        packets: bytes / 1_000 + 1,
+        ..Flow::UNKNOWN
+    }
+}
+
+/// Anna's phone (10.0.0.7) loads from 203.0.113.9, the NAS (10.0.0.8) sends to it, and an address
+/// of ours that nobody knows looks up names.
+async fn site() -> (Bed, Browser) {
+    let seeds = [
+        Seed { name: "annas-phone", ..Seed::number(7) },
+        Seed { name: "diskstation", ..Seed::number(8) },
+    ];
+    let (bed, ada) = seeded(seeds).await;
+    bed.keep_flows([
+        flow(20, "10.0.0.7", "203.0.113.9", (50_000, 443), 1_048_576),
+        flow(20, "203.0.113.9", "10.0.0.7", (443, 50_000), 9_437_184),
+        flow(30, "10.0.0.8", "203.0.113.9", (50_001, 443), 2_097_152),
+        flow(40, "10.0.0.99", "198.51.100.53", (50_002, 53), 1_024),
+        flow(50, "10.0.0.7", "10.0.0.8", (50_003, 445), 4_194_304),
+    ]);
+    (bed, ada)
+}
+
+fn with(path: &str, fields: &[(&str, &str)]) -> String {
+    format!("{path}?{}", encode(fields))
+}
+
+#[tokio::test]
+async fn the_overview_names_devices_and_adds_up() {
+    let (_bed, mut ada) = site().await;
+    for range in ["1h", "", "7d", "30d", "1y"] {
+        let page = ada.get(&with("/flows", &[("range", range)])).await.expect(200);
+        // 1 + 9 + 2 MiB and 1 KiB with the Internet.
+        page.says("<strong>12 MiB</strong> in all");
+        page.says("<strong>9.0 MiB</strong> down");
+        page.says("<strong>3.0 MiB</strong> up");
+        page.says("annas-phone");
+        page.says("id=\"by-device\"");
+        page.says("As a table");
+        page.says("href=\"/devices/7/traffic\"");
+        page.says("https");
+        // Remotes are in no sums: over long times the flows are not read for them.
+        assert_eq!(page.body.contains("203.0.113.9"), ["1h", "", "7d"].contains(&range));
+    }
+    let local = ada.get("/flows?scope=local").await.expect(200);
+    local.says("<strong>4.0 MiB</strong> in all");
+    let router = ada.get("/flows?scope=router").await.expect(200);
+    router.says("No traffic in this time");
+}
+
+#[tokio::test]
+async fn without_flows_every_page_says_what_to_do() {
+    let (_bed, mut ada) = seeded([Seed { name: "annas-phone", ..Seed::number(7) }]).await;
+    for path in ["/flows", "/flows/explore", "/flows/list", "/flows/map", "/devices/7/traffic"] {
+        let page = ada.get(path).await.expect(200);
+        page.says("No traffic was recorded yet");
+        page.says("set system conntrack flow-accounting");
+    }
+    let page = ada.get("/flows/search?one=10.0.0.7").await.expect(200);
+    page.says("Nobody can tell");
+}
+
+#[tokio::test]
+async fn a_device_shows_its_own_traffic_and_no_other() {
+    let (_bed, mut ada) = site().await;
+    let page = ada.get("/devices/7/traffic").await.expect(200);
+    page.says("<dt>Down</dt><dd>9.0 MiB</dd>");
+    page.says("<dt>Up</dt><dd>1.0 MiB</dd>");
+    page.says("<dt>With our own</dt><dd>4.0 MiB</dd>");
+    page.says("203.0.113.9");
+    assert!(!page.body.contains("198.51.100.53"));
+    page.says("aria-current=\"page\">Traffic</a>");
+    ada.get("/devices/7").await.expect(200).says("href=\"/devices/7/traffic\"");
+    ada.get("/devices/4711/traffic").await.expect(404);
+}
+
+#[tokio::test]
+async fn the_explorer_groups_narrows_and_leads_on() {
+    let (_bed, mut ada) = site().await;
+    let page = ada.get("/flows/explore").await.expect(200);
+    page.says("annas-phone");
+    page.says("Unknown");
+    page.says("<dt>Flows</dt><dd>5</dd>");
+    // A device leads to its remotes, a remote to its services.
+    page.says("filter=host+10.0.0.7&#38;by=remote");
+    let page = ada.get("/flows/explore?by=remote&filter=host+10.0.0.7").await.expect(200);
+    page.says("filter=host+10.0.0.7+and+host+203.0.113.9&#38;by=service");
+    page.says("<dt>Flows</dt><dd>3</dd>");
+    for by in [
+        "device",
+        "remote",
+        "service",
+        "country",
+        "as",
+        "conversation",
+        "local",
+        "host",
+        "source",
+        "destination",
+        "pair",
+        "connection",
+        "sport",
+        "dport",
+        "protocol",
+        "in",
+        "out",
+        "nonsense",
+    ] {
+        for measure in ["bytes", "packets", "flows", "nonsense"] {
+            let fields = [("by", by), ("measure", measure)];
+            ada.get(&with("/flows/explore", &fields)).await.expect(200).says("Share");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_filter_at_fault_points_at_the_column() {
+    let (_bed, mut ada) = site().await;
+    for path in ["/flows/explore", "/flows/list"] {
+        let page =
+            ada.get(&with(path, &[("filter", "dport 443 and colour red")])).await.expect(422);
+        page.says("Column 15");
+        page.says("dport 443 and colour red\n              ^");
+        page.says("aria-describedby=\"e-filter\"");
+        page.says("Nothing was asked");
+        let page = ada.get(&with(path, &[("filter", HOSTILE)])).await.expect(422);
+        assert!(!page.body.contains("<img src=x"), "{path}");
+    }
+    ada.get(&with("/flows/export", &[("filter", "colour")])).await.expect(422);
+    let words = ada.get("/flows/filters").await.expect(200);
+    for word in flows::filter::words() {
+        words.says(&format!("<code>{}</code>", word.name));
+    }
+}
+
+#[tokio::test]
+async fn flows_are_listed_once_each_page_by_page() {
+    let (bed, mut ada) = site().await;
+    let many =
+        (0..60).map(|n| flow(60 + n, "10.0.0.8", "192.0.2.200", (40_000 + n as u16, 22), 5_000));
+    bed.keep_flows(many);
+    let mut path = "/flows/list?filter=host+192.0.2.200".to_owned();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        let page = ada.get(&path).await.expect(200);
+        for n in 0..60 {
+            if page.body.contains(&format!(":{}<", 40_000 + n)) {
+                assert!(seen.insert(n), "{n} twice");
+            }
+        }
+        let Some(at) = page.body.find("rel=\"next\"") else { break };
+        let href = &page.body[page.body[..at].rfind("href=\"").unwrap() + 6..at];
+        path = href[..href.find('"').unwrap()].replace("&#38;", "&");
+    }
+    assert_eq!(seen.len(), 60);
+    let none = ada.get("/flows/list?filter=host+192.0.2.77").await.expect(200);
+    none.says("Nothing matches");
+    ada.get("/flows/list?before=zz").await.expect(422);
+}
+
+#[tokio::test]
+async fn a_search_says_yes_no_or_that_nobody_can_tell() {
+    let (_bed, mut ada) = site().await;
+    let page = ada.get("/flows/search?one=203.0.113.9").await.expect(200);
+    page.says("Yes: 203.0.113.9 was seen");
+    page.says("annas-phone");
+    page.says("diskstation");
+    let page = ada.get("/flows/search?one=10.0.0.7&other=203.0.113.9").await.expect(200);
+    page.says("Yes: annas-phone and 203.0.113.9 talked");
+    page.says("<strong>1.0 MiB</strong> sent");
+    page.says("<strong>9.0 MiB</strong> received");
+    let page = ada.get("/flows/search?one=10.0.0.99&other=203.0.113.9").await.expect(200);
+    page.says("No: 10.0.0.99 and 203.0.113.9 were not seen to talk");
+    page.says("Not sure");
+    let page = ada.get("/flows/search?one=2001:db8::1&from=1&to=2").await.expect(200);
+    page.says("Nobody can tell");
+    let page = ada.get("/flows/search?one=10.0.0.300").await.expect(422);
+    page.says("Give an IP address");
+    ada.get("/flows/search").await.expect(200).says("Whom to look for?");
+}
+
+#[tokio::test]
+async fn a_time_that_makes_no_sense_is_said_to_make_none() {
+    let (_bed, mut ada) = site().await;
+    for path in ["/flows", "/flows/explore", "/flows/list", "/flows/search", "/devices/7/traffic"] {
+        let of =
+            |from: &str, to: &str| with(path, &[("one", "10.0.0.7"), ("from", from), ("to", to)]);
+        let future = ada.get(&of("32000000000000", "32000000060000")).await.expect(200);
+        future.says("has not come yet");
+        let page = ada.get(&of("2000", "1000")).await;
+        if path != "/flows" && path != "/devices/7/traffic" {
+            page.says("before it begins");
+        }
+        for (from, to) in
+            [("soon", ""), ("", "999999999999999999"), ("<u>", "</u>"), ("-1", "\u{0}")]
+        {
+            let page = ada.get(&of(from, to)).await;
+            assert!(matches!(page.status.as_u16(), 200 | 422), "{path} {}", page.status);
+            assert!(!page.body.contains("<u>"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_hold_every_flow_in_each_format() {
+    let (_bed, mut ada) = site().await;
+    let csv = ada.get("/flows/export").await.expect(200);
+    assert!(csv.header("content-disposition").contains(".csv"));
+    assert_eq!(csv.body.lines().count(), 6);
+    assert!(csv.body.contains(",203.0.113.9,10.0.0.7,443,50000,6,18,0,9437184,"));
+    let json = ada.get("/flows/export?format=json&filter=port+443").await.expect(200).json();
+    assert_eq!(json.as_array().unwrap().len(), 3);
+    let lines = ada.get("/flows/export?format=ndjson").await.expect(200);
+    for line in lines.body.lines() {
+        let flow: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(flow["bytes"].as_u64().unwrap() > 0);
+    }
+    assert_eq!(lines.body.lines().count(), 5);
+    let none = ada.get("/flows/export?format=json&filter=port+1").await.expect(200);
+    assert_eq!(none.json(), serde_json::json!([]));
+    ada.get("/flows/export?format=exe").await.expect(422);
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_may_look_and_nobody_else() {
+    let (bed, _ada) = site().await;
+    let mut viewer = bed.person(Role::Viewer).await;
+    let mut stranger = bed.browser();
+    for path in [
+        "/flows",
+        "/flows/explore",
+        "/flows/list",
+        "/flows/search",
+        "/flows/filters",
+        "/devices/7/traffic",
+    ] {
+        viewer.get(path).await.expect(200);
+        assert!(stranger.get(path).await.location().starts_with("/sign-in"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_attack_are_only_shown() {
+    let (bed, mut ada) = seeded([Seed { name: HOSTILE, ..Seed::number(7) }]).await;
+    bed.keep_flows([flow(5, "10.0.0.7", "203.0.113.9", (1, 2), 1_000_000)]);
+    for path in [
+        "/flows",
+        "/flows/explore",
+        "/flows/list",
+        "/flows/search?one=10.0.0.7",
+        "/devices/7/traffic",
+    ] {
+        let page = ada.get(path).await.expect(200);
+        assert!(
+            !page.body.contains("<img src=x") && !page.body.contains("<script>alert"),
+            "{path}"
+        );
+        page.says("onerror=alert(1)");
+    }
+}
+
+#[tokio::test]
+async fn places_are_named_changed_and_forgotten_by_who_may() {
+    let (bed, mut ada) = site().await;
+    let map = ada.get("/flows/map").await.expect(200);
+    map.says("10.0.0.0/24");
+    map.says("Elsewhere");
+    map.says("No place in the world is known");
+    let form = [
+        ("id", ""),
+        ("name", "Head office"),
+        ("networks", "203.0.113.0/24\r\n2001:db8:7::/48"),
+        ("latitude", "48.4"),
+        ("longitude", "10"),
+        ("description", "Third floor"),
+    ];
+    assert_eq!(ada.post("/flows/locations", &form).await.location(), "/flows/locations");
+    let list = ada.get("/flows/locations").await.expect(200);
+    list.says("Head office");
+    list.says("203.0.113.0/24, 2001:db8:7::/48");
+    ada.get("/flows/locations?edit=1").await.expect(200).says("value=\"48.4\"");
+    let map = ada.get("/flows/map").await.expect(200);
+    map.says("Head office");
+    // 1 + 9 + 2 MiB went to and from it.
+    map.says("<title>Head office: 12 MiB</title>");
+    assert!(bed.audit().await.join("\n").contains("settings.change flows.locations"));
+
+    for (name, value, said) in [
+        ("name", "", "Give it a name"),
+        ("networks", "", "1 to 64 networks"),
+        ("networks", "10.0.0.0/33", "10.0.0.0/33 is no network"),
+        ("networks", HOSTILE, "is no network"),
+        ("latitude", "91", "Give degrees"),
+        ("latitude", "NaN", "Give degrees"),
+        ("longitude", "", "Give both"),
+    ] {
+        let fields: Vec<_> =
+            form.iter().map(|(n, v)| if *n == name { (*n, value) } else { (*n, *v) }).collect();
+        let page = ada.post("/flows/locations", &fields).await.expect(422);
+        page.says(said);
+        assert!(!page.body.contains("<img src=x"));
+    }
+    ada.post("/flows/locations", &form).await.expect(422).says("Another location has this name");
+    let renamed: Vec<_> = form
+        .iter()
+        .map(|(n, v)| match *n {
+            "id" => ("id", "1"),
+            "name" => ("name", HOSTILE),
+            _ => (*n, *v),
+        })
+        .collect();
+    ada.post("/flows/locations", &renamed).await.location();
+    for path in ["/flows/locations", "/flows/map", "/flows/locations/1/delete"] {
+        let page = ada.get(path).await.expect(200);
+        assert!(!page.body.contains("<img src=x") && !page.body.contains("Head office"), "{path}");
+    }
+    let mut viewer = bed.person(Role::Viewer).await;
+    viewer.get("/flows/locations").await.expect(200).says("disabled");
+    viewer.post("/flows/locations", &form).await.expect(403);
+    viewer.post("/flows/locations/1/delete", &[]).await.expect(403);
+    ada.post("/flows/locations/1/delete", &[]).await.location();
+    ada.get("/flows/locations").await.expect(200).says("None yet");
+    ada.get("/flows/locations/1/delete").await.expect(404);
+}
