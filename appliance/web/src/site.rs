@@ -6,7 +6,7 @@ use access::Access;
 use detect::Alerts;
 use discovery::Discovery;
 use events::Events;
-use flows::Answers;
+use flows::{Answers, Flows};
 use model::Timestamp;
 use serde::Serialize;
 use store::Store;
@@ -33,6 +33,8 @@ pub struct Rooms {
     pub discovery: Discovery,
     /// Who talks to whom.
     pub flows: Answers,
+    /// What collects flows.
+    pub collectors: Flows,
     /// What needs looking at.
     pub alerts: Alerts,
     /// The router that it runs on.

@@ -83,8 +83,11 @@ async fn without_flows_every_page_says_what_to_do() {
     for path in ["/flows", "/flows/explore", "/flows/list", "/flows/map", "/devices/7/traffic"] {
         let page = ada.get(path).await.expect(200);
         page.says("No traffic was recorded yet");
-        page.says("set system conntrack flow-accounting");
+        page.says("href=\"/flows/sources\"");
     }
+    let page = ada.get("/flows/sources").await.expect(200);
+    page.says("Nothing is collected");
+    page.says("None was heard");
     let page = ada.get("/flows/search?one=10.0.0.7").await.expect(200);
     page.says("Nobody can tell");
 }
@@ -261,11 +264,67 @@ async fn whoever_is_signed_in_may_look_and_nobody_else() {
         "/flows/list",
         "/flows/search",
         "/flows/filters",
+        "/flows/sources",
         "/devices/7/traffic",
     ] {
         viewer.get(path).await.expect(200);
         assert!(stranger.get(path).await.location().starts_with("/sign-in"), "{path}");
     }
+}
+
+/// A datagram of NetFlow 5 with one flow of 1 000 octets.
+fn datagram() -> Vec<u8> {
+    let now = Timestamp::now().as_secs() as u32;
+    let head: [u32; 6] = [0x0005_0001, 100_000, now, 0, 0, 0];
+    let record: [u32; 12] = [
+        0x0a00_0007,
+        0xcb00_7109,
+        0,
+        0x0002_0003,
+        4,
+        1_000,
+        90_000,
+        95_000,
+        50_000 << 16 | 443,
+        0x0012_0600,
+        0,
+        0,
+    ];
+    head.iter().chain(&record).flat_map(|word| word.to_be_bytes()).collect()
+}
+
+#[tokio::test]
+async fn sources_say_who_exports_and_what_was_no_export_traffic() {
+    let (bed, mut ada) = site().await;
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = free.local_addr().unwrap();
+    drop(free);
+    let options = flows::Options {
+        source: flows::collect::Source::Exporters,
+        listen: vec![at],
+        exporters: flows::collect::Exporters::default(),
+        keep: flows::days::Retention { days: 2, bytes: 1 << 30 },
+        event_room: 1 << 20,
+        memory: None,
+    };
+    bed.site.collectors.start(&options).unwrap();
+    let exporter = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let heard = || {
+        let udp = bed.site.collectors.status().udp.unwrap();
+        udp.exporters.iter().any(|one| one.stats.flows > 0) && udp.unknown > 0
+    };
+    while !heard() {
+        exporter.send_to(&datagram(), at).unwrap();
+        exporter.send_to(b"hello", at).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let page = ada.get("/flows/sources").await.expect(200);
+    page.says("127.0.0.1");
+    page.says("NetFlow v5");
+    page.says("all packets");
+    page.says("No export traffic");
+    page.says(&at.to_string());
+    bed.site.collectors.stop();
 }
 
 #[tokio::test]

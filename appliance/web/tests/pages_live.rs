@@ -205,6 +205,26 @@ async fn a_page_misses_nothing_between_its_rendering_and_its_connection() {
 }
 
 /// Runs `ip` in the namespace of this thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_known_how_many_pages_show_what() {
+    let (bed, ada) = seeded([Seed::number(1)]).await;
+    let served = serve(&bed);
+    let hearers = |wanted: usize| {
+        let live = bed.site.live.clone();
+        async move {
+            while live.hearers("flows") != wanted {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let devices = Tab::on(&served, &ada, "/devices").await;
+    let traffic = Tab::on(&served, &ada, "/flows").await;
+    timeout(SOON, hearers(1)).await.expect("one shows traffic");
+    drop(traffic);
+    timeout(SOON, hearers(0)).await.expect("none does");
+    drop(devices);
+}
+
 fn ip(arguments: &str) -> String {
     let output = Command::new("ip").args(arguments.split(' ')).output().expect("iproute2");
     let error = String::from_utf8_lossy(&output.stderr);

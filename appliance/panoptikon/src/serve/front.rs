@@ -56,6 +56,7 @@ pub(super) fn open(
         access: house.access.clone(),
         discovery: house.discovery.clone(),
         flows: super::traffic::answers(&house.flows),
+        collectors: house.flows.clone(),
         alerts: house.alerts.clone(),
         router: house.router.clone(),
         system: house.system.clone(),

@@ -80,6 +80,47 @@ pub struct FilterField {
     pub pointer: String,
 }
 
+/// An exporter, and how well it is heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExporterLine {
+    /// Who.
+    pub who: Who,
+    /// `NetFlow` 9 for instance.
+    pub speaks: String,
+    /// When it was last heard.
+    pub heard: Moment,
+    /// How many flows it told of.
+    pub flows: String,
+    /// How much of what it sent never came.
+    pub lost: String,
+    /// All packets, or one in so many.
+    pub sampling: String,
+    /// What is odd.
+    pub notes: String,
+}
+
+/// `GET /flows/sources`
+#[derive(Debug, Clone, Template)]
+#[template(path = "flows/sources.html")]
+pub struct SourcesPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// What a person should know and do.
+    pub troubles: Vec<String>,
+    /// The router can be made to count, by whoever looks.
+    pub can_account: bool,
+    /// Anything is collected.
+    pub runs: bool,
+    /// Of the kernel's connections: label and value.
+    pub kernel: Vec<(&'static str, String)>,
+    /// Who exports.
+    pub exporters: Vec<ExporterLine>,
+    /// Of export traffic: label and value.
+    pub udp: Vec<(&'static str, String)>,
+    /// Of what is kept: label and value.
+    pub kept: Vec<(&'static str, String)>,
+}
+
 /// `GET /flows`
 #[derive(Debug, Clone, Template)]
 #[template(path = "flows/overview.html")]

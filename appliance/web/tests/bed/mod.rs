@@ -91,6 +91,7 @@ impl Bed {
         let told = Arc::clone(&components);
         let discovery = Discovery::open(store.clone(), events.clone(), now).unwrap();
         let site = Site::new(Rooms {
+            collectors: collectors(&dir.path().join("flows")),
             flows: traffic(&dir.path().join("flows"), &discovery),
             discovery,
             alerts: Alerts::new(store.clone(), events.clone()),
@@ -398,6 +399,11 @@ async fn manager(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> 
     };
     let vault = Vault::open(dir).unwrap();
     vyos::Router::open(settings, store.clone(), events.clone(), vault, now).await.unwrap()
+}
+
+/// What would collect flows into this folder; nothing runs yet.
+pub fn collectors(dir: &Path) -> flows::Flows {
+    flows::Flows::new(dir, Arc::<flows::book::Book>::default())
 }
 
 /// Answers about flows in this folder, whose devices are those that discovery knows just now.

@@ -77,6 +77,7 @@ pub(crate) fn reopen(bed: &mut Bed) {
         store: old.store.clone(),
         events: old.events.clone(),
         access: old.access.clone(),
+        collectors: old.collectors.clone(),
         flows: traffic(&bed.dir.path().join("flows"), &discovery),
         discovery,
         alerts: old.alerts.clone(),

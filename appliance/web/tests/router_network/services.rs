@@ -97,3 +97,16 @@ async fn hostile_services_are_inert_and_a_viewer_changes_none() {
         viewer.post(path, &[]).await.expect(403);
     }
 }
+
+#[tokio::test]
+async fn the_router_is_made_to_count_connections_by_a_plan() {
+    for release in BOTH {
+        let (bed, mut ada) = RouterBed::new(release).await;
+        let to = "/flows/sources/accounting";
+        let plan = ada.post(to, &[]).await.location().to_owned();
+        assert!(plan.starts_with("/router/plans/"), "{plan}");
+        ada.get(&plan).await.expect(200).says("set system conntrack flow-accounting");
+        let mut viewer = bed.bed.person(Role::Viewer).await;
+        viewer.post(to, &[]).await.expect(403);
+    }
+}

@@ -11,6 +11,7 @@ pub(crate) mod names;
 mod overview;
 mod rank;
 mod search;
+mod sources;
 mod words;
 
 pub(super) use overview::figures;
@@ -37,6 +38,7 @@ const AREAS: &[(&str, &str)] = &[
     ("/flows/list", "Flows"),
     ("/flows/search", "Who talked"),
     ("/flows/map", "Map"),
+    ("/flows/sources", "Sources"),
 ];
 
 pub(super) fn routes() -> Routes<Site> {
@@ -48,6 +50,7 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(map::routes())
         .merge(locations::routes())
         .merge(device::routes())
+        .merge(sources::routes())
         .merge(words::routes())
 }
 
@@ -109,10 +112,9 @@ fn nothing_kept() -> Empty {
         "network",
         "No traffic was recorded yet",
         "The router tells of its connections once accounting is on, or it exports flows (NetFlow, \
-         IPFIX or sFlow) to this appliance. On the router: set system conntrack flow-accounting, \
-         then commit. The first figures come within a minute.",
+         IPFIX or sFlow) to this appliance. The first figures come within a minute.",
     )
-    .with_action("How the appliance is doing", "/about")
+    .with_action("Where flows come from", "/flows/sources")
 }
 
 /// What stands where traffic would, when there is none in the time that was asked for.

@@ -192,7 +192,7 @@ impl Ask {
 
 /// Makes a plan of commands, and shows it to the one who wants it. `form` is the page with the form
 /// that they come from; what was in its fields is carried along, to fill it in again.
-pub(super) async fn propose(
+pub(in crate::pages) async fn propose(
     ask: &Ask,
     form: &Form,
     from: &str,
