@@ -105,6 +105,12 @@ impl Router {
         }
     }
 
+    /// Waits until no look at the router is under way: one that was begun goes on to its end, also
+    /// when [`run`](Self::run) has ended.
+    pub async fn at_rest(&self) {
+        drop(self.inner.looking.lock().await);
+    }
+
     /// How things stand, and whenever that changes.
     pub fn status(&self) -> channel::Receiver<Arc<Status>> {
         self.inner.status.subscribe()

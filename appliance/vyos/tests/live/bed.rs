@@ -88,10 +88,12 @@ impl House {
         Self { router, store, events, running }
     }
 
-    /// Ends it as kill -9 does, as far as the router is concerned: nothing is put in order.
+    /// Ends it as kill -9 does, as far as the router is concerned: nothing is put in order. A look
+    /// that is under way would outlive it here, as nothing does there.
     pub(crate) async fn kill(self) {
         self.running.abort();
         let _ = self.running.await;
+        self.router.at_rest().await;
         self.store.close();
     }
 }
