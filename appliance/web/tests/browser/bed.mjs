@@ -173,8 +173,10 @@ export async function api(page, path) {
 
 /** Opens a device by a part of its name, through the list. */
 export async function openDevice(page, name) {
-  await page.goto(`/devices?q=${encodeURIComponent(name)}`);
-  await page.getByRole('rowheader').getByRole('link', { name }).first().click();
+  const link = page.getByRole('rowheader').getByRole('link', { name }).first();
+  // It may be yet to say its name, and a list that is searched grows by loading it anew only.
+  do await page.goto(`/devices?q=${encodeURIComponent(name)}`); while (!await link.count());
+  await link.click();
   await page.waitForURL(/\/devices\/\d+$/);
 }
 
