@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
@@ -13,10 +14,10 @@ use flows::pcap::{Capture, Datagrams, PcapError, UdpCounts};
 use super::CliError;
 
 /// Ports of exporters. What arrives there is export traffic, also if it is malformed.
-pub(super) const PORTS: [u16; 7] = [2055, 4739, 6343, 9555, 9995, 9996, 9997];
+const PORTS: [u16; 7] = [2055, 4739, 6343, 9555, 9995, 9996, 9997];
 
 /// Lines are written in pieces of this many octets.
-pub(super) const PIECE: usize = 64 << 10;
+const PIECE: usize = 64 << 10;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     match matches.subcommand() {
@@ -27,18 +28,48 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
     }
 }
 
-fn decode(matches: &ArgMatches) -> Result<ExitCode, CliError> {
+/// What was found in a capture, and whether it was read to its end.
+pub(super) struct Walk {
+    report: String,
+    ended: Result<(), CliError>,
+}
+
+impl Walk {
+    /// Says what was found; fails where the capture was cut off.
+    pub(super) fn tell(self) -> Result<(), CliError> {
+        eprint!("{}", self.report);
+        self.ended
+    }
+}
+
+/// A capture by its name.
+pub(super) type Opened<'a> = (&'a str, Capture<BufReader<Box<dyn Read>>>);
+
+/// Opens the capture that was named.
+pub(super) fn open(matches: &ArgMatches) -> Result<Opened<'_>, CliError> {
     let name = matches.get_one::<String>("FILE").map(String::as_str).unwrap_or_default();
     let failed = |source| CliError::Io { what: format!("reading {name}"), source };
     let input: Box<dyn Read> = match name {
         "-" => Box::new(io::stdin()),
         name => Box::new(File::open(name).map_err(failed)?),
     };
-    let wrong = |error: PcapError| CliError::Failed(format!("{name}: {error}"));
-    let mut capture = Capture::open(BufReader::with_capacity(PIECE, input)).map_err(wrong)?;
+    let capture = Capture::open(BufReader::with_capacity(PIECE, input));
+    Ok((name, capture.map_err(|error| wrong(name, &error))?))
+}
+
+fn wrong(name: &str, error: &PcapError) -> CliError {
+    CliError::Failed(format!("{name}: {error}"))
+}
+
+/// Hands all export traffic of a capture to `sink`, and calls `each` after every datagram. None
+/// where that has had enough.
+pub(super) fn walk<S: Sink>(
+    (name, mut capture): Opened<'_>,
+    sink: &mut S,
+    each: impl Fn(&mut S) -> Result<ControlFlow<()>, CliError>,
+) -> Result<Option<Walk>, CliError> {
     let mut decoder = Decoder::default();
     let mut datagrams = Datagrams::default();
-    let mut lines = Lines { text: String::new(), gone: false };
     let mut other = 0;
     let ended = loop {
         match capture.next_frame() {
@@ -46,25 +77,32 @@ fn decode(matches: &ArgMatches) -> Result<ExitCode, CliError> {
                 let Some(datagram) = datagrams.take(&frame) else { continue };
                 let payload = datagram.payload;
                 if PORTS.contains(&datagram.destination_port) || looks_like_export(payload) {
-                    decoder.datagram(datagram.source, datagram.time, payload, &mut lines);
+                    decoder.datagram(datagram.source, datagram.time, payload, sink);
                 } else {
                     other += 1;
                 }
-                lines.write(PIECE);
             }
             Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+            Err(error) => break Err(wrong(name, &error)),
         }
-        // Whoever read the lines went away (`| head`).
-        if lines.gone {
-            return Ok(ExitCode::SUCCESS);
+        if each(sink)?.is_break() {
+            return Ok(None);
         }
     };
-    lines.write(0);
     // What still waits for its template waits in vain.
     decoder.expire(model::Timestamp(i64::MAX));
-    eprint!("{}", summary(&decoder, &datagrams.counts(), other));
-    ended.map_err(wrong)?;
+    Ok(Some(Walk { report: summary(&decoder, &datagrams.counts(), other), ended }))
+}
+
+fn decode(matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    let mut lines = Lines { text: String::new(), gone: false };
+    let walk = walk(open(matches)?, &mut lines, |lines| {
+        lines.write(PIECE);
+        // Whoever read the lines went away (`| head`).
+        Ok(if lines.gone { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    lines.write(0);
+    walk.map_or(Ok(()), Walk::tell)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,7 +135,7 @@ impl Sink for Lines {
 }
 
 /// What was found, and what was wrong with it.
-pub(super) fn summary(decoder: &Decoder, counts: &UdpCounts, other: u64) -> String {
+fn summary(decoder: &Decoder, counts: &UdpCounts, other: u64) -> String {
     let mut text = String::new();
     let mut exporters: Vec<_> = decoder.exporters().collect();
     model::sort_by_key(&mut exporters, |(address, _)| *address);

@@ -1,20 +1,18 @@
 //! `panoptikon flows import`: export traffic in a capture becomes files of flows, as the service
 //! keeps them.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use flows::Flow;
 use flows::days::Keeper;
-use flows::decode::{Decoder, looks_like_export};
-use flows::pcap::{Capture, Datagrams, PcapError};
+use flows::decode::Sink;
 use model::Timestamp;
 
 use super::CliError;
-use super::flows::{PIECE, PORTS, summary};
+use super::flows::{Walk, open, walk};
 
 /// Flows that are handed on at once.
 const BATCH: usize = 65_536;
@@ -47,48 +45,42 @@ pub(super) fn command() -> Command {
         )
 }
 
+/// Flows on their way into the folder.
+struct Into {
+    keeper: Keeper,
+    batch: Vec<Flow>,
+    now: Timestamp,
+}
+
+impl Into {
+    fn keep(&mut self) -> Result<(), CliError> {
+        let kept = self.keeper.import(self.batch.drain(..), self.now);
+        kept.map_err(|error| CliError::Failed(error.to_string()))
+    }
+}
+
+impl Sink for Into {
+    fn flow(&mut self, flow: &Flow) {
+        self.batch.push(*flow);
+    }
+}
+
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, CliError> {
-    let name = matches.get_one::<String>("FILE").map(String::as_str).unwrap_or_default();
-    let into = matches.get_one::<PathBuf>("into").map_or(Path::new("."), PathBuf::as_path);
-    let failed = |source| CliError::Io { what: format!("reading {name}"), source };
-    let input: Box<dyn Read> = match name {
-        "-" => Box::new(io::stdin()),
-        name => Box::new(File::open(name).map_err(failed)?),
-    };
-    let wrong = |error: PcapError| CliError::Failed(format!("{name}: {error}"));
-    let kept = |error: flows::days::DaysError| CliError::Failed(error.to_string());
-    let mut capture = Capture::open(BufReader::with_capacity(PIECE, input)).map_err(wrong)?;
+    let folder = matches.get_one::<PathBuf>("into").map_or(Path::new("."), PathBuf::as_path);
+    let capture = open(matches)?;
     let now = Timestamp::now();
-    let mut keeper = Keeper::open(into, now).map_err(kept)?;
-    let mut decoder = Decoder::default();
-    let mut datagrams = Datagrams::default();
-    let mut batch: Vec<Flow> = Vec::new();
-    let mut other = 0;
-    let ended = loop {
-        match capture.next_frame() {
-            Ok(Some(frame)) => {
-                let Some(datagram) = datagrams.take(&frame) else { continue };
-                let payload = datagram.payload;
-                if PORTS.contains(&datagram.destination_port) || looks_like_export(payload) {
-                    let mut keep = |flow: &Flow| batch.push(*flow);
-                    decoder.datagram(datagram.source, datagram.time, payload, &mut keep);
-                } else {
-                    other += 1;
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+    let opened = Keeper::open(folder, now);
+    let keeper = opened.map_err(|error| CliError::Failed(error.to_string()))?;
+    let mut into = Into { keeper, batch: Vec::new(), now };
+    let walk = walk(capture, &mut into, |into| {
+        if into.batch.len() >= BATCH {
+            into.keep()?;
         }
-        if batch.len() >= BATCH {
-            keeper.import(batch.drain(..), now).map_err(kept)?;
-        }
-    };
+        Ok(ControlFlow::Continue(()))
+    })?;
     // What came before the capture was cut off is kept.
-    keeper.import(batch, now).map_err(kept)?;
-    decoder.expire(Timestamp(i64::MAX));
-    eprint!("{}", summary(&decoder, &datagrams.counts(), other));
-    ended.map_err(wrong)?;
-    let flows = keeper.kept().flows;
-    println!("{flows} flows are kept in {}", into.display());
+    into.keep()?;
+    walk.map_or(Ok(()), Walk::tell)?;
+    println!("{} flows are kept in {}", into.keeper.kept().flows, folder.display());
     Ok(ExitCode::SUCCESS)
 }
