@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use model::Timestamp;
-use panoptikon_flows::block::{Dictionary, Reader, Scratch};
 use panoptikon_flows::days::{DURABLE_MS, Day, list};
 
 /// Kills in each of the folders that are filled at the same time.
@@ -54,12 +53,7 @@ fn numbers(folder: &Path) -> Vec<u64> {
     for file in list(folder).expect("days") {
         let day = Day::open(&file).expect("the day opens");
         for entry in day.entries() {
-            let addresses = day.addresses(entry).expect("addresses");
-            let columns = day.columns(entry).expect("columns");
-            let dictionary = Dictionary::open(&addresses).expect("a dictionary");
-            let scratch = Scratch::default();
-            let reader = Reader::open(&columns, &scratch).expect("a block");
-            all.extend(reader.flows(&dictionary).expect("flows").iter().map(|flow| flow.bytes));
+            all.extend(day.flows(entry).expect("flows").iter().map(|flow| flow.bytes));
         }
     }
     all.sort_unstable();

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::ints::{read_varint, write_varint};
-use super::{BlockError, MAX_ROWS, ints, nested, push_nested};
+use super::{BlockError, MAX_ROWS, Scratch, ints, nested, push_nested};
 use crate::hash::FastMap;
 
 /// No block has more addresses: two a row, or three of those that are told beside them.
@@ -54,6 +54,11 @@ impl Dictionary {
         v4.chain(self.v6.iter().map(|bits| IpAddr::V6(Ipv6Addr::from_bits(*bits))))
     }
 
+    /// The bits of the addresses in the order of their identifiers: IPv4, then IPv6.
+    pub fn bits(&self) -> (&[u32], &[u128]) {
+        (&self.v4, &self.v6)
+    }
+
     /// The identifiers of addresses that lie between two of the same family, both included. Answers
     /// without looking at all of them.
     pub fn between(&self, first: IpAddr, last: IpAddr) -> Range<usize> {
@@ -98,38 +103,48 @@ impl Dictionary {
     }
 
     /// Reads what [`Self::encode`] wrote.
-    pub(super) fn decode(mut data: &[u8]) -> Result<Self, BlockError> {
+    pub(super) fn decode(data: &[u8]) -> Result<Self, BlockError> {
+        let mut dictionary = Self::default();
+        dictionary.decode_into(data, &Scratch::default())?;
+        Ok(dictionary)
+    }
+
+    /// The same, in place of what it had.
+    pub(super) fn decode_into(
+        &mut self,
+        mut data: &[u8],
+        scratch: &Scratch,
+    ) -> Result<(), BlockError> {
         let (v4, v6) = (read_varint(&mut data)?, read_varint(&mut data)?);
         if v4.saturating_add(v6) > MOST as u64 {
             return Err(BlockError::TooMany);
         }
-        let steps = ints::decode(nested(&mut data)?, v4 as usize)?;
+        let mut numbers = |count: u64| {
+            let mut numbers = scratch.numbers.take(count as usize);
+            ints::decode_part(nested(&mut data)?, 0..count as usize, &mut numbers)?;
+            Ok(numbers)
+        };
+        let (steps, highs, lows) = (numbers(v4)?, numbers(v6)?, numbers(v6)?);
+        self.v4.clear();
         let mut next = 0_u64;
-        let v4 = steps
-            .into_iter()
-            .map(|step| {
-                let bits = next.checked_add(step).and_then(|bits| u32::try_from(bits).ok());
-                next = u64::from(bits.unwrap_or(u32::MAX)) + 1;
-                bits.ok_or(BlockError::Address)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let highs = ints::decode(nested(&mut data)?, v6 as usize)?;
-        let lows = ints::decode(nested(&mut data)?, v6 as usize)?;
+        for step in steps.iter() {
+            let bits = next.checked_add(*step).and_then(|bits| u32::try_from(bits).ok());
+            let bits = bits.ok_or(BlockError::Address)?;
+            self.v4.push(bits);
+            next = u64::from(bits) + 1;
+        }
         if !data.is_empty() {
             return Err(BlockError::Address);
         }
         let (mut high, mut low) = (0_u64, 0_u64);
-        let v6 = highs
-            .into_iter()
-            .zip(lows)
-            .map(|(up, step)| {
-                low = if up == 0 { low.checked_add(step) } else { Some(step) }?;
-                high = high.checked_add(up)?;
-                Some(u128::from(high) << 64 | u128::from(low))
-            })
-            .collect::<Option<Vec<_>>>()
-            .ok_or(BlockError::Address)?;
-        if v6.is_sorted_by(|a, b| a < b) { Ok(Self { v4, v6 }) } else { Err(BlockError::Address) }
+        self.v6.clear();
+        for (up, step) in highs.iter().zip(lows.iter()) {
+            let next = if *up == 0 { low.checked_add(*step) } else { Some(*step) };
+            low = next.ok_or(BlockError::Address)?;
+            high = high.checked_add(*up).ok_or(BlockError::Address)?;
+            self.v6.push(u128::from(high) << 64 | u128::from(low));
+        }
+        if self.v6.is_sorted_by(|a, b| a < b) { Ok(()) } else { Err(BlockError::Address) }
     }
 }
 

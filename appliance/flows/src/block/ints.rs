@@ -29,6 +29,9 @@ const SYMBOLS: usize = 16 + 60 * 8;
 const MOST_FREQUENT: usize = 1_024;
 /// A number that comes this often earns it.
 const OFTEN: u32 = 4;
+/// Up to so many bits are kept in a fixed width, which is read several times faster than the bit
+/// that a code may save.
+const READ_FAST: u32 = 2;
 /// What a table of lengths costs, roughly, in bits a symbol.
 const LENGTH_BITS: u64 = 4;
 
@@ -106,7 +109,7 @@ fn encode_plain(values: &[u64], out: &mut Vec<u8>) {
                 + u64::from(*length > 0) * LENGTH_BITS
         })
         .sum();
-    if u64::from(width) * values.len() as u64 <= cost {
+    if width <= READ_FAST || u64::from(width) * values.len() as u64 <= cost {
         let mut bits = BitWriter::default();
         out.extend([WIDTH, width as u8]);
         write_varint(lowest, out);

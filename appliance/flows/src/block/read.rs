@@ -14,11 +14,18 @@ use crate::{Flow, Nat};
 impl Dictionary {
     /// Reads the addresses of a [`Block`](super::Block).
     pub fn open(addresses: &[u8]) -> Result<Self, BlockError> {
+        let mut dictionary = Self::default();
+        dictionary.read(addresses, &Scratch::default())?;
+        Ok(dictionary)
+    }
+
+    /// The same, in place of what it had. After an error it has nothing to be trusted.
+    pub fn read(&mut self, addresses: &[u8], scratch: &Scratch) -> Result<(), BlockError> {
         let (data, sum) = addresses.split_last_chunk::<4>().ok_or(BlockError::Short)?;
         if crc32fast::hash(data) != u32::from_le_bytes(*sum) {
             return Err(BlockError::Checksum("addresses"));
         }
-        Self::decode(data)
+        self.decode_into(data, scratch)
     }
 }
 

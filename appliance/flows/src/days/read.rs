@@ -1,11 +1,15 @@
 //! A day as a reader finds it: the list of its blocks, those of its tail included, and each block's
 //! two strings. In comes a day's file, out go octets.
 
+use std::ffi::CStr;
+
 use model::Timestamp;
 use rusqlite::Connection;
 
 use super::tail::{self, Frame};
 use super::{DayFile, DaysError, file};
+use crate::Flow;
+use crate::block::{Dictionary, Reader, Scratch};
 
 /// A day that is open for reading. What is written later is not seen.
 pub struct Day {
@@ -79,28 +83,49 @@ impl Day {
         &self.file
     }
 
-    /// The addresses of a block, as its [`Dictionary`](crate::block::Dictionary) reads them.
-    pub fn addresses(&self, entry: &Entry) -> Result<Vec<u8>, DaysError> {
+    /// Reads the addresses of a block, as its [`Dictionary`](crate::block::Dictionary) takes them,
+    /// in place of what was in `into`.
+    pub fn addresses(&self, entry: &Entry, into: &mut Vec<u8>) -> Result<(), DaysError> {
         match entry.at {
-            At::Frame(place) => Ok(self.frames[place].block.addresses.clone()),
-            At::Row(id) => self.blob("SELECT addresses FROM blocks WHERE id = ?1", id),
+            At::Frame(place) => into.clone_from(&self.frames[place].block.addresses),
+            At::Row(id) => self.blob(c"addresses", id, into)?,
         }
+        Ok(())
     }
 
-    /// The columns of a block, as its [`Reader`](crate::block::Reader) reads them.
-    pub fn columns(&self, entry: &Entry) -> Result<Vec<u8>, DaysError> {
+    /// Reads the columns of a block, as its [`Reader`](crate::block::Reader) takes them, in place
+    /// of what was in `into`.
+    pub fn columns(&self, entry: &Entry, into: &mut Vec<u8>) -> Result<(), DaysError> {
         match entry.at {
-            At::Frame(place) => Ok(self.frames[place].block.columns.clone()),
-            At::Row(id) => self.blob("SELECT columns FROM blocks WHERE id = ?1", id),
+            At::Frame(place) => into.clone_from(&self.frames[place].block.columns),
+            At::Row(id) => self.blob(c"columns", id, into)?,
         }
+        Ok(())
     }
 
-    fn blob(&self, sql: &str, id: i64) -> Result<Vec<u8>, DaysError> {
-        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
-        connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row([id], |row| row.get(0)))
-            .map_err(DaysError::sqlite("read", &self.file.path))
+    /// All flows of a block.
+    pub fn flows(&self, entry: &Entry) -> Result<Vec<Flow>, DaysError> {
+        let (mut addresses, mut columns) = (Vec::new(), Vec::new());
+        self.addresses(entry, &mut addresses)?;
+        self.columns(entry, &mut columns)?;
+        Dictionary::open(&addresses)
+            .and_then(|dictionary| Reader::open(&columns, &Scratch::default())?.flows(&dictionary))
+            .map_err(DaysError::block(&self.file.path))
+    }
+
+    /// Straight from the file to where it is wanted: a row of a result is copied twice, and each
+    /// time into memory that the system must clear.
+    fn blob(&self, column: &CStr, id: i64, into: &mut Vec<u8>) -> Result<(), DaysError> {
+        let Some(connection) = &self.connection else {
+            into.clear();
+            return Ok(());
+        };
+        let mut read = || {
+            let blob = connection.blob_open(c"main", c"blocks", column, id, true)?;
+            into.resize(blob.len(), 0);
+            blob.read_at_exact(into, 0)
+        };
+        read().map_err(DaysError::sqlite("read", &self.file.path))
     }
 }
 

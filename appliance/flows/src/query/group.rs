@@ -1,6 +1,7 @@
 //! Rows get the number of their group: small within a block, whatever is asked for. Rows lie in the
 //! order of their ends, protocol and ports, so that groups by those are runs and need no look-up.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
@@ -102,8 +103,8 @@ impl Hash for Key {
 }
 
 /// The group of each row by a small number, or [`NONE`].
-pub(super) struct Groups {
-    pub(super) of: Vec<u32>,
+pub(super) struct Groups<'r> {
+    pub(super) of: Cow<'r, [u32]>,
     /// A second one, where a row counts twice.
     pub(super) also: Option<Vec<u32>>,
     /// What each group is; None where it is the address of that identifier.
@@ -113,23 +114,23 @@ pub(super) struct Groups {
 /// The row belongs to no group.
 pub(super) const NONE: u32 = u32::MAX;
 
-pub(super) fn groups(
+pub(super) fn groups<'r>(
     dimension: Dimension,
-    rows: &Rows<'_>,
+    rows: &'r Rows<'_>,
     ours: &Ours,
     geo: &dyn Geo,
-) -> Result<Groups, BlockError> {
+) -> Result<Groups<'r>, BlockError> {
     let ends = &rows.ends;
-    let addresses = |of: Vec<u32>| Groups { of, also: None, keys: None };
+    let addresses = |of: Cow<'r, [u32]>| Groups { of, also: None, keys: None };
     Ok(match dimension {
-        Dimension::Source => addresses(ends.source.to_vec()),
-        Dimension::Destination => addresses(ends.destination.to_vec()),
+        Dimension::Source => addresses(Cow::Borrowed(&ends.source)),
+        Dimension::Destination => addresses(Cow::Borrowed(&ends.destination)),
         Dimension::Host => {
             let also = ends.source.iter().zip(ends.destination.iter());
             let also = also.map(|(from, to)| if from == to { NONE } else { *to }).collect();
-            Groups { also: Some(also), ..addresses(ends.source.to_vec()) }
+            Groups { also: Some(also), ..addresses(Cow::Borrowed(&ends.source)) }
         }
-        Dimension::Remote => addresses(remotes(rows, ours)),
+        Dimension::Remote => addresses(remotes(rows, ours).into()),
         Dimension::Local => {
             let ours = ours_of(rows, ours);
             let end = |(from, to): (&u32, &u32)| match (ours[*from as usize], ours[*to as usize]) {
@@ -144,8 +145,8 @@ pub(super) fn groups(
                     _ => NONE,
                 })
                 .collect();
-            let of = ends.source.iter().zip(ends.destination.iter()).map(end).collect();
-            Groups { also: Some(also), ..addresses(of) }
+            let of = ends.source.iter().zip(ends.destination.iter()).map(end).collect::<Vec<_>>();
+            Groups { also: Some(also), ..addresses(of.into()) }
         }
         Dimension::Service => {
             let [from, to] = rows.ports()?;
@@ -234,7 +235,7 @@ fn remotes(rows: &Rows<'_>, ours: &Ours) -> Vec<u32> {
     remotes
 }
 
-fn runs(rows: &Rows<'_>, key: impl Fn(usize) -> Key) -> Groups {
+fn runs(rows: &Rows<'_>, key: impl Fn(usize) -> Key) -> Groups<'static> {
     some_runs(rows, |row| Some(key(row)))
 }
 
@@ -243,7 +244,7 @@ fn runs(rows: &Rows<'_>, key: impl Fn(usize) -> Key) -> Groups {
 const RECENT: usize = 4;
 
 /// Numbers groups as they come. The same key may get several numbers; they are merged later.
-fn some_runs(rows: &Rows<'_>, key: impl Fn(usize) -> Option<Key>) -> Groups {
+fn some_runs(rows: &Rows<'_>, key: impl Fn(usize) -> Option<Key>) -> Groups<'static> {
     let mut keys: Vec<Key> = Vec::new();
     let mut of = vec![NONE; rows.len()];
     for row in rows.span() {
@@ -255,5 +256,5 @@ fn some_runs(rows: &Rows<'_>, key: impl Fn(usize) -> Option<Key>) -> Groups {
         }
         of[row] = known.map_or(keys.len() - 1, |place| from + place) as u32;
     }
-    Groups { of, also: None, keys: Some(keys) }
+    Groups { of: of.into(), also: None, keys: Some(keys) }
 }

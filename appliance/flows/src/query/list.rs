@@ -74,7 +74,7 @@ impl Archive<'_> {
             if mask.as_ref().is_some_and(|mask| !mask.contains(&true)) {
                 return Ok(());
             }
-            let flows = rows.reader().flows(&rows.dictionary).map_err(broken())?;
+            let flows = rows.reader().flows(rows.dictionary).map_err(broken())?;
             for (row, flow) in flows.into_iter().enumerate() {
                 if mask.as_ref().is_some_and(|mask| !mask[row]) {
                     continue;

@@ -135,7 +135,7 @@ fn answer(test: Test, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Vec<bool>, Block
     let ends = &rows.ends;
     match test {
         Test::Network(side, prefix) => {
-            let known = inside(&rows.dictionary, prefix);
+            let known = inside(rows.dictionary, prefix);
             sides(side, &ends.source, &ends.destination, |id| known[*id as usize], &mut each);
         }
         Test::Version6(v6) => {

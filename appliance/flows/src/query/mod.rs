@@ -15,6 +15,7 @@ mod search;
 mod series;
 mod share;
 mod sums;
+mod table;
 mod top;
 
 use std::path::{Path, PathBuf};
@@ -138,6 +139,8 @@ impl<'a> Archive<'a> {
     ) -> Result<Evidence, QueryError> {
         check(range, now)?;
         let (mut evidence, scratch) = (Evidence::default(), Scratch::default());
+        let (mut addresses, mut columns) = (Vec::new(), Vec::new());
+        let mut dictionary = Dictionary::default();
         // The latest first: who lists flows is done after a few blocks.
         for file in list(&self.dir)?.into_iter().rev() {
             let day = Day::open(&file)?;
@@ -150,16 +153,16 @@ impl<'a> Archive<'a> {
                 if self.until.is_some_and(|until| Instant::now() >= until) {
                     return Err(QueryError::TooLong);
                 }
-                let addresses = day.addresses(entry)?;
                 let broken = || DaysError::block(&file.path);
-                let dictionary = Dictionary::open(&addresses).map_err(broken())?;
+                day.addresses(entry, &mut addresses)?;
+                dictionary.read(&addresses, &scratch).map_err(broken())?;
                 if !mask::may_match(filter, &dictionary) {
                     evidence.passed += 1;
                     continue;
                 }
-                let columns = day.columns(entry)?;
+                day.columns(entry, &mut columns)?;
                 let reader = Reader::open(&columns, &scratch).map_err(broken())?;
-                let rows = Rows::new(reader, dictionary).map_err(broken())?;
+                let rows = Rows::new(reader, &dictionary).map_err(broken())?;
                 evidence.read += 1;
                 evidence.flows += entry.flows;
                 look(&day, &rows, entry)?;

@@ -8,7 +8,7 @@ use crate::world::{Geo, Place};
 
 pub(super) struct Rows<'a> {
     reader: Reader<'a>,
-    pub(super) dictionary: Dictionary,
+    pub(super) dictionary: &'a Dictionary,
     pub(super) ends: Ends<'a>,
     span: RefCell<Span>,
     bytes: OnceCell<Held<'a, u64>>,
@@ -35,7 +35,7 @@ fn cached<T>(
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(reader: Reader<'a>, dictionary: Dictionary) -> Result<Self, BlockError> {
+    pub(super) fn new(reader: Reader<'a>, dictionary: &'a Dictionary) -> Result<Self, BlockError> {
         let ends = reader.ends(dictionary.len())?;
         let span = RefCell::new(ends.all());
         Ok(Self {

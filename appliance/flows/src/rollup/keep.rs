@@ -8,9 +8,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 use super::account::{AddressBook, Interfaces};
 use super::gather::{Gathered, Knowledge, Slot};
 use super::{Amounts, Step};
-use crate::Flow;
-use crate::block::{Dictionary, Reader, Scratch};
-use crate::days::{Day, DaysError, Entry, list};
+use crate::days::{Day, DaysError, list};
 use crate::world::Geo;
 
 /// Why sums could not be kept or read.
@@ -146,7 +144,7 @@ impl Rollups {
             let mut last = done;
             for entry in day.entries() {
                 let Some(block) = entry.block().filter(|block| *block > done) else { continue };
-                for flow in flows(&day, entry)? {
+                for flow in day.flows(entry)? {
                     gathered.add(&flow, &knowledge);
                 }
                 last = block;
@@ -226,7 +224,7 @@ impl Rollups {
             let done = self.progress(file.day).map_err(|e| self.failed("read", e))?;
             for entry in day.entries() {
                 if entry.block().is_none_or(|block| block > done) {
-                    for flow in flows(&day, entry)? {
+                    for flow in day.flows(entry)? {
                         gathered.add(&flow, knowledge);
                     }
                     gathered.forget_places();
@@ -239,13 +237,6 @@ impl Rollups {
     pub(super) fn failed(&self, attempt: &'static str, source: rusqlite::Error) -> RollupError {
         RollupError::Sqlite { attempt, path: self.path.clone(), source }
     }
-}
-
-fn flows(day: &Day, entry: &Entry) -> Result<Vec<Flow>, DaysError> {
-    let (addresses, columns) = (day.addresses(entry)?, day.columns(entry)?);
-    Dictionary::open(&addresses)
-        .and_then(|dictionary| Reader::open(&columns, &Scratch::default())?.flows(&dictionary))
-        .map_err(DaysError::block(&day.file().path))
 }
 
 /// Adds the sums of minutes to their minute, hour and day. The peak is the most that one minute had.

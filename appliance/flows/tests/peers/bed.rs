@@ -10,7 +10,6 @@ use std::thread;
 
 use model::Timestamp;
 use nix::sched::{CloneFlags, setns};
-use panoptikon_flows::block::{Dictionary, Reader, Scratch};
 use panoptikon_flows::collect::{Exporters, Source, Surroundings};
 use panoptikon_flows::days::{Day, Retention, list};
 use panoptikon_flows::rollup::{AddressBook, Whose};
@@ -149,15 +148,7 @@ pub(crate) fn kept(folder: &std::path::Path) -> Vec<Flow> {
     for file in list(folder).expect("days") {
         let day = Day::open(&file).expect("a day");
         for entry in day.entries() {
-            let (addresses, columns) =
-                (day.addresses(entry).expect("addresses"), day.columns(entry).expect("columns"));
-            let dictionary = Dictionary::open(&addresses).expect("a dictionary");
-            flows.extend(
-                Reader::open(&columns, &Scratch::default())
-                    .expect("a block")
-                    .flows(&dictionary)
-                    .expect("flows"),
-            );
+            flows.extend(day.flows(entry).expect("flows"));
         }
     }
     flows
