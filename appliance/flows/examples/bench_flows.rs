@@ -12,7 +12,7 @@ use std::path::Path;
 
 use model::Timestamp;
 use panoptikon_flows::Flow;
-use panoptikon_flows::block::encode;
+use panoptikon_flows::block::Encoder;
 use panoptikon_flows::days::{Keeper, list};
 use panoptikon_flows::filter::Filter;
 use panoptikon_flows::query::{Archive, Dimension, Measure, Range, SeriesQuery, TopQuery};
@@ -54,9 +54,10 @@ fn resident() -> f64 {
 
 fn make(folder: &Path, count: usize) {
     let flows: Vec<Flow> = Traffic::new(5, MORNING).take(65_536).collect();
+    let mut encoder = Encoder::default();
     let times = (0..9).map(|_| {
         let before = spent();
-        let block = encode(&flows).expect("a block");
+        let block = encoder.encode(&flows).expect("a block");
         assert_eq!(block.flows, flows.len());
         spent() - before
     });

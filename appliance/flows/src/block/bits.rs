@@ -2,15 +2,24 @@
 
 use super::BlockError;
 
-/// Collects numbers of any width.
-#[derive(Default)]
-pub(super) struct BitWriter {
-    out: Vec<u8>,
+/// Collects numbers of any width behind what a list of octets holds.
+pub(super) struct BitWriter<'o> {
+    /// Longer than what counts, so that whole words can be stored.
+    out: &'o mut Vec<u8>,
+    at: usize,
     pending: u64,
     filled: u32,
 }
 
-impl BitWriter {
+/// A word is stored at once, whatever of it counts.
+const WORD: usize = 8;
+
+impl<'o> BitWriter<'o> {
+    pub(super) fn behind(out: &'o mut Vec<u8>) -> Self {
+        let at = out.len();
+        Self { out, at, pending: 0, filled: 0 }
+    }
+
     /// Appends the lowest `bits` (at most 64) of `value`, whose other bits must be zero.
     pub(super) fn push(&mut self, value: u64, bits: u32) {
         if bits > 32 {
@@ -21,22 +30,37 @@ impl BitWriter {
         }
     }
 
-    fn push_short(&mut self, value: u64, bits: u32) {
-        // Fewer than 32 bits are pending, so that 32 more fit.
+    /// The same for at most 56 bits.
+    #[inline]
+    pub(super) fn push_short(&mut self, value: u64, bits: u32) {
+        // Fewer than 8 bits are pending.
         self.pending |= value << self.filled;
         self.filled += bits;
-        if self.filled >= 32 {
-            self.out.extend_from_slice(&(self.pending as u32).to_le_bytes());
-            self.pending >>= 32;
-            self.filled -= 32;
+        if let Some(word) = self.out.get_mut(self.at..self.at + WORD) {
+            word.copy_from_slice(&self.pending.to_le_bytes());
+        } else {
+            self.grow();
+        }
+        self.at += (self.filled >> 3) as usize;
+        self.pending >>= self.filled & !7;
+        self.filled &= 7;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let room = (2 * self.out.len()).max(256);
+        self.out.resize(room, 0);
+        if let Some(word) = self.out.get_mut(self.at..self.at + WORD) {
+            word.copy_from_slice(&self.pending.to_le_bytes());
         }
     }
 
-    /// What was collected, filled up to whole octets.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        let octets = self.filled.div_ceil(8) as usize;
-        self.out.extend(self.pending.to_le_bytes().iter().take(octets));
-        self.out
+    /// Fills up to whole octets, and cuts off what does not count.
+    pub(super) fn finish(self) {
+        self.out.resize(self.at, 0);
+        if self.filled > 0 {
+            self.out.push(self.pending as u8);
+        }
     }
 }
 
@@ -110,11 +134,12 @@ mod tests {
         #[test]
         fn numbers_of_any_width_come_back(values in prop::collection::vec((any::<u64>(), 0_u32..=64), 0..200)) {
             let cut = |value: u64, bits: u32| if bits == 0 { 0 } else { value >> (64 - bits) };
-            let mut writer = BitWriter::default();
+            let mut data = Vec::new();
+            let mut writer = BitWriter::behind(&mut data);
             for &(value, bits) in &values {
                 writer.push(cut(value, bits), bits);
             }
-            let data = writer.finish();
+            writer.finish();
             let mut reader = BitReader::new(&data);
             for &(value, bits) in &values {
                 prop_assert_eq!(reader.take(bits), cut(value, bits));

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use super::ints::{read_varint, write_varint};
-use super::{BlockError, MAX_ROWS, Scratch, ints, nested, push_nested};
+use super::{BlockError, MAX_ROWS, Nester, Scratch, ints, nested};
 use crate::hash::FastMap;
 
 /// No block has more addresses: two a row, or three of those that are told beside them.
@@ -74,7 +74,7 @@ impl Dictionary {
         }
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self, nester: &mut Nester) -> Vec<u8> {
         let mut out = Vec::new();
         write_varint(self.v4.len() as u64, &mut out);
         write_varint(self.v6.len() as u64, &mut out);
@@ -88,7 +88,7 @@ impl Dictionary {
                 step
             })
             .collect();
-        push_nested(&steps, false, &mut out);
+        nester.push(&steps, false, &mut out);
         let (mut highs, mut lows) = (Vec::new(), Vec::new());
         let (mut high, mut low) = (0_u64, 0_u64);
         for bits in &self.v6 {
@@ -97,8 +97,8 @@ impl Dictionary {
             highs.push(its_high - high);
             (high, low) = (its_high, its_low);
         }
-        push_nested(&highs, false, &mut out);
-        push_nested(&lows, false, &mut out);
+        nester.push(&highs, false, &mut out);
+        nester.push(&lows, false, &mut out);
         out
     }
 
@@ -157,29 +157,41 @@ fn places<T: Ord + Copy>(sorted: &[T], first: T, last: T) -> Range<usize> {
 /// [`Collector::finish`].
 #[derive(Default)]
 pub(super) struct Collector {
-    known: FastMap<IpAddr, u32>,
+    v4: FastMap<u32, u32>,
+    v6: FastMap<u128, u32>,
 }
 
 impl Collector {
+    #[inline]
     pub(super) fn add(&mut self, address: IpAddr) -> u32 {
-        let next = self.known.len() as u32;
-        *self.known.entry(address).or_insert(next)
+        let next = (self.v4.len() + self.v6.len()) as u32;
+        match address {
+            IpAddr::V4(v4) => *self.v4.entry(v4.to_bits()).or_insert(next),
+            IpAddr::V6(v6) => *self.v6.entry(v6.to_bits()).or_insert(next),
+        }
+    }
+
+    /// Forgets what it collected, and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.v4.clear();
+        self.v6.clear();
     }
 
     /// The dictionary, and the final identifier of each one given before.
-    pub(super) fn finish(self) -> (Dictionary, Vec<u32>) {
-        let mut known: Vec<(IpAddr, u32)> = self.known.into_iter().collect();
-        known.sort_unstable();
-        let mut places = vec![0; known.len()];
-        let mut dictionary = Dictionary::default();
-        for (place, (address, id)) in (0..).zip(known) {
+    pub(super) fn finish(&self) -> (Dictionary, Vec<u32>) {
+        let mut v4: Vec<u64> =
+            self.v4.iter().map(|(bits, id)| u64::from(*bits) << 32 | u64::from(*id)).collect();
+        v4.sort_unstable();
+        let mut v6: Vec<(u128, u32)> = self.v6.iter().map(|(bits, id)| (*bits, *id)).collect();
+        v6.sort_unstable();
+        let mut places = vec![0; v4.len() + v6.len()];
+        let ids = v4.iter().map(|both| *both as u32).chain(v6.iter().map(|(_, id)| *id));
+        for (place, id) in (0..).zip(ids) {
             places[id as usize] = place;
-            match address {
-                IpAddr::V4(v4) => dictionary.v4.push(v4.to_bits()),
-                IpAddr::V6(v6) => dictionary.v6.push(v6.to_bits()),
-            }
         }
-        (dictionary, places)
+        let v4 = v4.into_iter().map(|both| (both >> 32) as u32).collect();
+        let v6 = v6.into_iter().map(|(bits, _)| bits).collect();
+        (Dictionary { v4, v6 }, places)
     }
 }
 
@@ -195,7 +207,7 @@ mod tests {
             let mut collector = Collector::default();
             let ids: Vec<u32> = addresses.iter().map(|address| collector.add(*address)).collect();
             let (dictionary, places) = collector.finish();
-            let back = Dictionary::decode(&dictionary.encode()).unwrap();
+            let back = Dictionary::decode(&dictionary.encode(&mut Nester::default())).unwrap();
             prop_assert_eq!(&back, &dictionary);
             for (address, id) in addresses.iter().zip(ids) {
                 let id = places[id as usize] as usize;

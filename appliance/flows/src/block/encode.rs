@@ -5,7 +5,7 @@ use model::{Mac, Timestamp};
 use super::dictionary::Collector;
 use super::ints::{write_varint, zigzag};
 use super::paths::{Ways, push_dictionary};
-use super::{BlockError, Column, MAGIC, MAX_ROWS, push_nested};
+use super::{BlockError, Column, MAGIC, MAX_ROWS, Nester};
 use crate::Flow;
 
 /// Flows in columns.
@@ -29,90 +29,158 @@ pub struct Block {
 ///
 /// Fails where there are more than [`MAX_ROWS`].
 pub fn encode(flows: &[Flow]) -> Result<Block, BlockError> {
-    if flows.len() > MAX_ROWS {
-        return Err(BlockError::TooMany);
-    }
-    let mut collector = Collector::default();
-    let ids: Vec<(u32, u32)> = flows
-        .iter()
-        .map(|flow| (collector.add(flow.source), collector.add(flow.destination)))
-        .collect();
-    let (dictionary, places) = collector.finish();
-    let ids: Vec<(u32, u32)> =
-        ids.into_iter().map(|(a, b)| (places[a as usize], places[b as usize])).collect();
-    let first_start = flows.iter().map(|flow| flow.start).min().unwrap_or_default();
-    let order = order(flows, &ids, dictionary.len(), first_start);
-    let columns = Columns::gather(flows, &ids, &order, dictionary.len(), first_start);
-    let seal = crc32fast::hash;
-    let mut addresses = dictionary.encode();
-    addresses.extend(seal(&addresses).to_le_bytes());
-    Ok(Block {
-        flows: flows.len(),
-        first_start,
-        last_start: flows.iter().map(|flow| flow.start).max().unwrap_or_default(),
-        last_end: flows.iter().map(|flow| flow.end).max().unwrap_or_default(),
-        addresses,
-        columns: columns.write(flows.len(), first_start),
-    })
+    Encoder::default().encode(flows)
 }
 
-/// A flow's place, as the end that more flows of the block have, and whether it was sent there.
-#[derive(Clone, Copy)]
-struct Place {
-    key: u128,
-    row: u32,
+/// Makes one block after the other in the same memory.
+#[derive(Default)]
+pub struct Encoder {
+    collector: Collector,
+    ids: Vec<(u32, u32)>,
+    order: Order,
+    columns: Columns,
+    nester: Nester,
 }
+
+impl Encoder {
+    /// As [`encode`].
+    pub fn encode(&mut self, flows: &[Flow]) -> Result<Block, BlockError> {
+        if flows.len() > MAX_ROWS {
+            return Err(BlockError::TooMany);
+        }
+        self.collector.clear();
+        self.ids.clear();
+        let collector = &mut self.collector;
+        let mut extras = Extras::default();
+        let (mut first_start, mut last_start) = (Timestamp(i64::MAX), Timestamp(i64::MIN));
+        let mut last_end = Timestamp(i64::MIN);
+        self.ids.extend(flows.iter().map(|flow| {
+            extras.see(flow);
+            first_start = first_start.min(flow.start);
+            last_start = last_start.max(flow.start);
+            last_end = last_end.max(flow.end);
+            (collector.add(flow.source), collector.add(flow.destination))
+        }));
+        if flows.is_empty() {
+            (first_start, last_start, last_end) = Default::default();
+        }
+        let (dictionary, places) = collector.finish();
+        for (source, destination) in &mut self.ids {
+            (*source, *destination) = (places[*source as usize], places[*destination as usize]);
+        }
+        self.order.sort(flows, &self.ids, dictionary.len(), first_start);
+        self.columns.clear(dictionary.len(), extras);
+        self.columns.gather(flows, &self.ids, &self.order.places, first_start);
+        let mut addresses = dictionary.encode(&mut self.nester);
+        addresses.extend(crc32fast::hash(&addresses).to_le_bytes());
+        Ok(Block {
+            flows: flows.len(),
+            first_start,
+            last_start,
+            last_end,
+            addresses,
+            columns: self.columns.write(flows.len(), first_start, &mut self.nester),
+        })
+    }
+}
+
+/// What few exporters tell, and need not be looked for where no flow has it.
+#[derive(Default, Clone, Copy)]
+struct Extras {
+    systems: bool,
+    macs: bool,
+    nat: bool,
+}
+
+impl Extras {
+    fn see(&mut self, flow: &Flow) {
+        self.systems |= flow.source_as | flow.destination_as != 0;
+        self.macs |= flow.source_mac.is_some() || flow.destination_mac.is_some();
+        self.nat |= flow.nat.is_some();
+    }
+}
+
+/// A flow's place: from the highest bit near end (18), far end (18), protocol (8), far port (16),
+/// near port (16), which a flow and its answer share; start (31), whether it was sent to the near
+/// end (1), and its row (16). The near end is the one that more flows of the block have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(u128);
 
 impl Place {
-    /// Near end, far end, protocol, far port, near port: what a flow and its answer share.
     fn conversation(self) -> u128 {
-        self.key >> 48
+        self.0 >> 48
     }
 
     fn near(self) -> usize {
-        (self.key >> 106) as usize
+        (self.0 >> 106) as usize
     }
 
     fn far(self) -> u64 {
-        (self.key >> 88) as u64 & 0x3_ffff
+        (self.0 >> 88) as u64 & 0x3_ffff
     }
 
     fn turned(self) -> bool {
-        self.key & 1 != 0
+        self.0 >> 16 & 1 != 0
+    }
+
+    fn row(self) -> usize {
+        (self.0 & 0xffff) as usize
     }
 }
 
+/// Starts later than so many milliseconds after the first are alike: 24 days.
+const LATEST: u64 = (1 << 31) - 1;
+
 /// Flows by ends, protocol, ports and start.
-fn order(flows: &[Flow], ids: &[(u32, u32)], addresses: usize, first: Timestamp) -> Vec<Place> {
-    let mut counts = vec![0_u32; addresses];
-    for (source, destination) in ids {
-        counts[*source as usize] += 1;
-        counts[*destination as usize] += 1;
-    }
-    let rank = |id: u32| (counts[id as usize], u32::MAX - id);
-    let mut order: Vec<Place> = (0..)
-        .zip(flows.iter().zip(ids))
-        .map(|(row, (flow, &(source, destination)))| {
-            let turned = rank(destination) > rank(source);
-            let (near, far) = if turned { (destination, source) } else { (source, destination) };
+#[derive(Default)]
+struct Order {
+    places: Vec<Place>,
+    unsorted: Vec<Place>,
+}
+
+impl Order {
+    fn sort(&mut self, flows: &[Flow], ids: &[(u32, u32)], addresses: usize, first: Timestamp) {
+        let mut counts = vec![0_u32; addresses];
+        for (source, destination) in ids {
+            counts[*source as usize] += 1;
+            counts[*destination as usize] += 1;
+        }
+        let rank = |id: u32| (counts[id as usize], u32::MAX - id);
+        // Where the flows of each near end begin.
+        let mut begins = vec![0_u32; addresses + 1];
+        self.unsorted.clear();
+        self.unsorted.extend((0_u128..).zip(flows.iter().zip(ids)).map(|(row, (flow, ends))| {
+            let turned = rank(ends.1) > rank(ends.0);
+            let (near, far) = if turned { (ends.1, ends.0) } else { *ends };
             let (mut near_port, mut far_port) = (flow.source_port, flow.destination_port);
             if turned {
                 std::mem::swap(&mut near_port, &mut far_port);
             }
-            // Later than 2^47 ms after the first: their order among themselves is of no matter.
-            let late = (flow.start.0.wrapping_sub(first.0) as u64).min((1 << 47) - 1);
-            let key = u128::from(near) << 106
-                | u128::from(far) << 88
-                | u128::from(flow.protocol) << 80
-                | u128::from(far_port) << 64
-                | u128::from(near_port) << 48
-                | u128::from(late) << 1
-                | u128::from(turned);
-            Place { key, row }
-        })
-        .collect();
-    order.sort_unstable_by_key(|place| (place.key, place.row));
-    order
+            begins[near as usize + 1] += 1;
+            let late = (flow.start.0.wrapping_sub(first.0) as u64).min(LATEST);
+            let late = late << 17 | u64::from(turned) << 16;
+            let ends = u64::from(near) << 42 | u64::from(far) << 24;
+            let ends = ends | u64::from(flow.protocol) << 16 | u64::from(far_port);
+            Place(u128::from(ends) << 64 | u128::from(near_port) << 48 | u128::from(late) | row)
+        }));
+        let mut sum = 0;
+        for begin in &mut begins {
+            sum += *begin;
+            *begin = sum;
+        }
+        self.places.clear();
+        self.places.resize(self.unsorted.len(), Place(0));
+        let mut next = begins.clone();
+        for place in &self.unsorted {
+            let next = &mut next[place.near()];
+            self.places[*next as usize] = *place;
+            *next += 1;
+        }
+        // Many short sorts stay in the processor's caches.
+        for ends in begins.windows(2) {
+            self.places[ends[0] as usize..ends[1] as usize].sort_unstable();
+        }
+    }
 }
 
 /// A column of rows: of those that begin a unit, and of those that answer them.
@@ -123,15 +191,19 @@ struct Split {
 }
 
 impl Split {
+    #[inline]
     fn push(&mut self, value: u64, answer: bool) {
         if answer { self.answers.push(value) } else { self.firsts.push(value) }
     }
 
-    fn write(&self, frequent: bool) -> Vec<u8> {
-        let mut out = Vec::new();
-        push_nested(&self.firsts, frequent, &mut out);
-        push_nested(&self.answers, frequent, &mut out);
-        out
+    fn clear(&mut self) {
+        self.firsts.clear();
+        self.answers.clear();
+    }
+
+    fn write(&self, frequent: bool, nester: &mut Nester, out: &mut Vec<u8>) {
+        nester.push(&self.firsts, frequent, out);
+        nester.push(&self.answers, frequent, out);
     }
 }
 
@@ -157,29 +229,38 @@ impl Translations {
         self.destination_ports.push(port(nat.destination_port, flow.destination_port));
     }
 
-    fn write(self) -> Vec<u8> {
-        let mut out = Vec::new();
-        push_nested(&self.told, false, &mut out);
+    fn clear(&mut self) {
+        self.told.clear();
+        self.collector.clear();
+        self.addresses.clear();
+        self.source_ports.clear();
+        self.destination_ports.clear();
+    }
+
+    fn write(&self, nester: &mut Nester, out: &mut Vec<u8>) {
+        nester.push(&self.told, false, out);
         let (dictionary, places) = self.collector.finish();
-        push_dictionary(&dictionary, &mut out);
+        push_dictionary(&dictionary, nester, out);
         let name = |id: &Option<u32>| id.map_or(0, |id| u64::from(places[id as usize]) + 1);
         let addresses: Vec<u64> = self.addresses.iter().map(name).collect();
-        push_nested(&addresses, false, &mut out);
-        push_nested(&self.source_ports, true, &mut out);
-        push_nested(&self.destination_ports, true, &mut out);
-        out
+        nester.push(&addresses, false, out);
+        nester.push(&self.source_ports, true, out);
+        nester.push(&self.destination_ports, true, out);
     }
 }
 
 /// What was last told of an address, so that telling it again costs nearly nothing.
+#[derive(Default)]
 struct Memory {
     last: Vec<u64>,
     news: [Vec<u64>; 2],
 }
 
 impl Memory {
-    fn new(addresses: usize) -> Self {
-        Self { last: vec![0; addresses], news: Default::default() }
+    fn clear(&mut self, addresses: usize) {
+        self.last.clear();
+        self.last.resize(addresses, 0);
+        self.news.iter_mut().for_each(Vec::clear);
     }
 
     fn push(&mut self, ends: (u32, u32), values: [u64; 2]) {
@@ -190,10 +271,8 @@ impl Memory {
         }
     }
 
-    fn write(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        self.news.iter().for_each(|news| push_nested(news, true, &mut out));
-        out
+    fn write(&self, nester: &mut Nester, out: &mut Vec<u8>) {
+        self.news.iter().for_each(|news| nester.push(news, true, out));
     }
 }
 
@@ -202,6 +281,8 @@ fn mac_code(mac: Option<Mac>) -> u64 {
     mac.map_or(0, |mac| mac.to_u64() + 1)
 }
 
+/// Columns of what no flow has stay empty, and are written as zeros.
+#[derive(Default)]
 struct Columns {
     shapes: Vec<u64>,
     runs: Vec<u64>,
@@ -220,56 +301,65 @@ struct Columns {
     systems: Memory,
     macs: Memory,
     nat: Translations,
+    extras: Extras,
 }
 
 impl Columns {
+    fn clear(&mut self, addresses: usize, extras: Extras) {
+        self.extras = extras;
+        self.runs.clear();
+        self.runs.resize(addresses, 0);
+        let units = [
+            &mut self.shapes,
+            &mut self.far,
+            &mut self.protocols,
+            &mut self.near_ports,
+            &mut self.far_ports,
+        ];
+        units.into_iter().for_each(Vec::clear);
+        let rows = [
+            &mut self.starts,
+            &mut self.durations,
+            &mut self.bytes,
+            &mut self.packets,
+            &mut self.flags,
+            &mut self.tos,
+            &mut self.paths,
+        ];
+        rows.into_iter().for_each(Split::clear);
+        self.ways.clear();
+        self.systems.clear(addresses);
+        self.macs.clear(addresses);
+        self.nat.clear();
+    }
+
     fn gather(
+        &mut self,
         flows: &[Flow],
         ids: &[(u32, u32)],
         order: &[Place],
-        addresses: usize,
         first_start: Timestamp,
-    ) -> Self {
-        let mut columns = Self {
-            shapes: Vec::new(),
-            runs: vec![0; addresses],
-            far: Vec::new(),
-            protocols: Vec::new(),
-            near_ports: Vec::new(),
-            far_ports: Vec::new(),
-            starts: Split::default(),
-            durations: Split::default(),
-            bytes: Split::default(),
-            packets: Split::default(),
-            flags: Split::default(),
-            tos: Split::default(),
-            paths: Split::default(),
-            ways: Ways::default(),
-            systems: Memory::new(addresses),
-            macs: Memory::new(addresses),
-            nat: Translations::default(),
-        };
+    ) {
         let mut rest = order;
         let mut before: Option<Place> = None;
         while let Some((place, after)) = rest.split_first() {
             let answer = after.first().filter(|next| {
                 next.conversation() == place.conversation() && next.turned() != place.turned()
             });
-            columns.begin(*place, before, answer.is_some());
-            let flow = &flows[place.row as usize];
+            self.begin(*place, before, answer.is_some());
+            let flow = &flows[place.row()];
             let started = flow.start.0.wrapping_sub(first_start.0) as u64;
-            columns.row(flow, ids[place.row as usize], started, lasted(flow) as u64, false);
+            self.row(flow, ids[place.row()], started, lasted(flow) as u64, false);
             rest = after;
             if let Some(answer) = answer {
-                let reply = &flows[answer.row as usize];
+                let reply = &flows[answer.row()];
                 let later = zigzag(reply.start.0.wrapping_sub(flow.start.0));
                 let longer = zigzag(lasted(reply).wrapping_sub(lasted(flow)));
-                columns.row(reply, ids[answer.row as usize], later, longer, true);
+                self.row(reply, ids[answer.row()], later, longer, true);
                 rest = &after[1..];
             }
             before = Some(*place);
         }
-        columns
     }
 
     /// What a flow and its answer share.
@@ -278,9 +368,9 @@ impl Columns {
         self.runs[place.near()] += 1;
         let base = before.filter(|before| before.near() == place.near()).map_or(0, Place::far);
         self.far.push(place.far() - base);
-        self.protocols.push((place.key >> 80) as u64 & 0xff);
-        self.far_ports.push((place.key >> 64) as u64 & 0xffff);
-        self.near_ports.push((place.key >> 48) as u64 & 0xffff);
+        self.protocols.push((place.0 >> 80) as u64 & 0xff);
+        self.far_ports.push((place.0 >> 64) as u64 & 0xffff);
+        self.near_ports.push((place.0 >> 48) as u64 & 0xffff);
     }
 
     fn row(&mut self, flow: &Flow, ends: (u32, u32), start: u64, duration: u64, answer: bool) {
@@ -292,58 +382,63 @@ impl Columns {
         self.tos.push(flow.tos.into(), answer);
         let path = self.ways.add(flow);
         self.paths.push(path, answer);
-        self.systems.push(ends, [flow.source_as.into(), flow.destination_as.into()]);
-        self.macs.push(ends, [mac_code(flow.source_mac), mac_code(flow.destination_mac)]);
-        self.nat.push(flow);
+        if self.extras.systems {
+            self.systems.push(ends, [flow.source_as.into(), flow.destination_as.into()]);
+        }
+        if self.extras.macs {
+            self.macs.push(ends, [mac_code(flow.source_mac), mac_code(flow.destination_mac)]);
+        }
+        if self.extras.nat {
+            self.nat.push(flow);
+        }
     }
 
-    fn write(self, rows: usize, first_start: Timestamp) -> Vec<u8> {
-        let mut ends = Vec::new();
-        push_nested(&self.shapes, false, &mut ends);
-        push_nested(&self.runs, false, &mut ends);
-        push_nested(&self.far, false, &mut ends);
-        let units = |values: &[u64]| {
-            let mut out = Vec::new();
-            push_nested(values, true, &mut out);
-            out
-        };
-        let mut paths = Vec::new();
-        self.ways.encode(&mut paths);
-        paths.extend(self.paths.write(false));
-        let written = |column| match column {
-            Column::Protocol => units(&self.protocols),
-            Column::NearPort => units(&self.near_ports),
-            Column::FarPort => units(&self.far_ports),
-            Column::Start => self.starts.write(false),
-            Column::Duration => self.durations.write(false),
-            Column::Bytes => self.bytes.write(true),
-            Column::Packets => self.packets.write(false),
-            Column::Flags => self.flags.write(true),
-            Column::Tos => self.tos.write(true),
-            Column::Systems => self.systems.write(),
-            Column::Macs => self.macs.write(),
-            Column::Ends | Column::Path | Column::Nat => Vec::new(),
-        };
-        let mut pieces: Vec<Vec<u8>> =
-            Column::ALL.iter().map(|(column, _)| written(*column)).collect();
-        pieces[Column::Ends as usize] = ends;
-        pieces[Column::Path as usize] = paths;
-        pieces[Column::Nat as usize] = self.nat.write();
-
+    fn write(&self, rows: usize, first_start: Timestamp, nester: &mut Nester) -> Vec<u8> {
+        let mut pieces = Vec::new();
         let mut head = Vec::new();
         write_varint(rows as u64, &mut head);
         write_varint(self.shapes.len() as u64, &mut head);
         head.extend(first_start.0.to_le_bytes());
-        for piece in &pieces {
+        for (column, _) in Column::ALL {
+            let begin = pieces.len();
+            self.write_column(column, nester, &mut pieces);
+            let piece = &pieces[begin..];
             write_varint(piece.len() as u64, &mut head);
             head.extend(crc32fast::hash(piece).to_le_bytes());
         }
-        let mut out = MAGIC.to_vec();
+        let mut out = Vec::with_capacity(pieces.len() + head.len() + 16);
+        out.extend(MAGIC);
         out.extend(crc32fast::hash(&head).to_le_bytes());
         write_varint(head.len() as u64, &mut out);
         out.extend(head);
-        out.extend(pieces.concat());
+        out.extend(pieces);
         out
+    }
+
+    fn write_column(&self, column: Column, nester: &mut Nester, out: &mut Vec<u8>) {
+        match column {
+            Column::Ends => {
+                nester.push(&self.shapes, false, out);
+                nester.push(&self.runs, false, out);
+                nester.push(&self.far, false, out);
+            }
+            Column::Protocol => nester.push(&self.protocols, true, out),
+            Column::NearPort => nester.push(&self.near_ports, true, out),
+            Column::FarPort => nester.push(&self.far_ports, true, out),
+            Column::Start => self.starts.write(false, nester, out),
+            Column::Duration => self.durations.write(false, nester, out),
+            Column::Bytes => self.bytes.write(true, nester, out),
+            Column::Packets => self.packets.write(false, nester, out),
+            Column::Flags => self.flags.write(true, nester, out),
+            Column::Tos => self.tos.write(true, nester, out),
+            Column::Path => {
+                self.ways.encode(nester, out);
+                self.paths.write(false, nester, out);
+            }
+            Column::Systems => self.systems.write(nester, out),
+            Column::Macs => self.macs.write(nester, out),
+            Column::Nat => self.nat.write(nester, out),
+        }
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn codes(lengths: &[u8]) -> Vec<u16> {
 }
 
 /// Writes lengths; trailing zeros are left out.
-pub(super) fn write_lengths(lengths: &[u8], out: &mut BitWriter) {
+pub(super) fn write_lengths(lengths: &[u8], out: &mut BitWriter<'_>) {
     let end = lengths.iter().rposition(|length| *length > 0).map_or(0, |last| last + 1);
     out.push(end as u64, 16);
     let mut rest = &lengths[..end];
@@ -189,13 +189,14 @@ mod tests {
         fn every_symbol_is_found_by_its_code(counts in prop::collection::vec(prop_oneof![Just(0_u32), 1_u32..9, 1_u32..1_000_000], 1..496)) {
             prop_assume!(counts.iter().any(|n| *n > 0));
             let lengths = lengths(&counts);
-            let mut writer = BitWriter::default();
+            let mut data = Vec::new();
+            let mut writer = BitWriter::behind(&mut data);
             write_lengths(&lengths, &mut writer);
             let codes = codes(&lengths);
             for symbol in (0..counts.len()).filter(|symbol| counts[*symbol] > 0) {
                 writer.push(u64::from(codes[symbol]), u32::from(lengths[symbol]));
             }
-            let data = writer.finish();
+            writer.finish();
             let mut reader = BitReader::new(&data);
             let table = read_table(&mut reader, counts.len()).unwrap();
             for symbol in (0..counts.len()).filter(|symbol| counts[*symbol] > 0) {

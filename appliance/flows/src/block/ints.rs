@@ -35,106 +35,169 @@ const READ_FAST: u32 = 2;
 /// What a table of lengths costs, roughly, in bits a symbol.
 const LENGTH_BITS: u64 = 4;
 
+/// Room for what is worked out of a column, used again from one to the next.
+#[derive(Default)]
+pub(super) struct Room {
+    counts: Vec<u32>,
+    renamed: Vec<u64>,
+    bits: Vec<u8>,
+}
+
 /// Appends the numbers, in the shortest way. Numbers below 2^16 may get codes of their own where
 /// `frequent` says that it is worth looking.
-pub(super) fn encode(values: &[u64], frequent: bool, out: &mut Vec<u8>) {
+pub(super) fn encode(values: &[u64], frequent: bool, room: &mut Room, out: &mut Vec<u8>) {
+    let first = values.first().copied().unwrap_or(0);
+    if values.iter().all(|value| *value == first) {
+        out.push(ALIKE);
+        write_varint(first, out);
+        return;
+    }
+    let plain = Shape::of(values);
     if frequent && values.len() >= 64 {
-        let (names, renamed) = rename(values);
+        let names = room.rename(values, &plain);
         if !names.is_empty() {
-            let (mut plain, mut short) = (Vec::new(), vec![FREQUENT]);
-            encode_plain(values, &mut plain);
-            write_varint(names.len() as u64, &mut short);
+            let short = Shape::of(&room.renamed);
+            let mut head = vec![FREQUENT];
+            write_varint(names.len() as u64, &mut head);
             for name in &names {
-                write_varint(*name, &mut short);
+                write_varint(*name, &mut head);
             }
-            encode_plain(&renamed, &mut short);
-            out.extend(if short.len() < plain.len() { short } else { plain });
+            if short.octets() + (head.len() as u64) < plain.octets() {
+                out.extend(head);
+                let renamed = std::mem::take(&mut room.renamed);
+                short.write(&renamed, room, out);
+                room.renamed = renamed;
+                return;
+            }
+        }
+    }
+    plain.write(values, room, out);
+}
+
+impl Room {
+    /// Numbers that come often, the most frequent first; all numbers with those renamed to their
+    /// rank and the others moved up lie in `renamed`.
+    fn rename(&mut self, values: &[u64], shape: &Shape) -> Vec<u64> {
+        self.counts.clear();
+        self.counts.resize(shape.highest.saturating_add(1).min(1 << 16) as usize, 0);
+        for value in values {
+            if let Some(count) = self.counts.get_mut(*value as usize) {
+                *count += 1;
+            }
+        }
+        let mut often: Vec<(u32, u64)> = (0..)
+            .zip(&self.counts)
+            .filter(|(_, count)| **count >= OFTEN)
+            .map(|(value, count)| (*count, value))
+            .collect();
+        often.sort_unstable_by(|a, b| b.cmp(a));
+        often.truncate(MOST_FREQUENT);
+        let names: Vec<u64> = often.iter().map(|(_, value)| *value).collect();
+        // Nothing to move up where the largest numbers would no longer fit.
+        if shape.highest.checked_add(names.len() as u64).is_none() {
+            return Vec::new();
+        }
+        self.counts.fill(u32::MAX);
+        for (rank, name) in (0..).zip(&names) {
+            self.counts[*name as usize] = rank;
+        }
+        let moved = |value: &u64| match self.counts.get(*value as usize) {
+            Some(&rank) if rank != u32::MAX => u64::from(rank),
+            _ => value + names.len() as u64,
+        };
+        self.renamed.clear();
+        self.renamed.extend(values.iter().map(moved));
+        names
+    }
+}
+
+/// How a column is best kept, and how long it then is.
+struct Shape {
+    lowest: u64,
+    highest: u64,
+    count: usize,
+    lengths: Vec<u8>,
+    /// Of the code, in bits.
+    cost: u64,
+}
+
+impl Shape {
+    fn of(values: &[u64]) -> Self {
+        let (mut lowest, mut highest) = (u64::MAX, 0);
+        let mut counts = [0_u32; SYMBOLS];
+        for value in values {
+            lowest = lowest.min(*value);
+            highest = highest.max(*value);
+            counts[symbol(*value)] += 1;
+        }
+        let lengths = huffman::lengths(&counts);
+        let cost = (0..)
+            .zip(counts.iter().zip(&lengths))
+            .map(|(symbol, (count, length))| {
+                u64::from(*count) * u64::from(u32::from(*length) + extra(symbol))
+                    + u64::from(*length > 0) * LENGTH_BITS
+            })
+            .sum();
+        Self { lowest, highest, count: values.len(), lengths, cost }
+    }
+
+    fn width(&self) -> u32 {
+        64 - (self.highest - self.lowest).leading_zeros()
+    }
+
+    /// True for a fixed width.
+    fn is_fixed(&self) -> bool {
+        self.width() <= READ_FAST || u64::from(self.width()) * self.count as u64 <= self.cost
+    }
+
+    fn octets(&self) -> u64 {
+        let fixed = u64::from(self.width()) * self.count as u64;
+        if self.is_fixed() { fixed / 8 } else { self.cost / 8 }
+    }
+
+    fn write(&self, values: &[u64], room: &mut Room, out: &mut Vec<u8>) {
+        if self.is_fixed() {
+            let width = self.width();
+            out.extend([WIDTH, width as u8]);
+            write_varint(self.lowest, out);
+            let mut bits = BitWriter::behind(out);
+            for value in values {
+                bits.push(value - self.lowest, width);
+            }
+            bits.finish();
             return;
         }
-    }
-    encode_plain(values, out);
-}
-
-/// Numbers that come often, the most frequent first, and all numbers with those renamed to their
-/// rank and the others moved up.
-fn rename(values: &[u64]) -> (Vec<u64>, Vec<u64>) {
-    let mut counts = vec![0_u32; 1 << 16];
-    for value in values {
-        if let Some(count) = counts.get_mut(*value as usize) {
-            *count += 1;
+        let bits = &mut room.bits;
+        bits.clear();
+        let mut head = BitWriter::behind(bits);
+        huffman::write_lengths(&self.lengths, &mut head);
+        head.finish();
+        let parts = parts(values.len());
+        out.push(if parts == 1 { MAGNITUDE } else { PARTS });
+        write_varint(bits.len() as u64, out);
+        out.extend_from_slice(bits);
+        bits.clear();
+        let codes = self.codes();
+        for (number, part) in values.chunks(values.len().div_ceil(parts)).enumerate() {
+            let before = bits.len();
+            write_magnitudes(part, &codes, bits);
+            if number + 1 < parts {
+                write_varint((bits.len() - before) as u64, out);
+            }
         }
+        out.extend_from_slice(bits);
     }
-    let mut often: Vec<(u32, u64)> = (0..)
-        .zip(&counts)
-        .filter(|(_, count)| **count >= OFTEN)
-        .map(|(value, count)| (*count, value))
-        .collect();
-    often.sort_unstable_by(|a, b| b.cmp(a));
-    often.truncate(MOST_FREQUENT);
-    let names: Vec<u64> = often.iter().map(|(_, value)| *value).collect();
-    // Nothing to move up where the largest numbers would no longer fit.
-    if values.iter().any(|value| value.checked_add(names.len() as u64).is_none()) {
-        return (Vec::new(), Vec::new());
-    }
-    counts.fill(u32::MAX);
-    for (rank, name) in (0..).zip(&names) {
-        counts[*name as usize] = rank;
-    }
-    let moved = |value: &u64| match counts.get(*value as usize) {
-        Some(&rank) if rank != u32::MAX => u64::from(rank),
-        _ => value + names.len() as u64,
-    };
-    let renamed = values.iter().map(moved).collect();
-    (names, renamed)
-}
 
-fn encode_plain(values: &[u64], out: &mut Vec<u8>) {
-    let lowest = values.iter().copied().min().unwrap_or(0);
-    let range = values.iter().copied().max().unwrap_or(0) - lowest;
-    if range == 0 {
-        out.push(ALIKE);
-        write_varint(lowest, out);
-        return;
+    /// Of each symbol: its code, the code's length, and how many bits follow, as three numbers of
+    /// one, so that the table stays small.
+    fn codes(&self) -> Vec<u32> {
+        (0..)
+            .zip(huffman::codes(&self.lengths).iter().zip(&self.lengths))
+            .map(|(symbol, (code, length))| {
+                u32::from(*code) | u32::from(*length) << 16 | extra(symbol) << 24
+            })
+            .collect()
     }
-    let width = 64 - range.leading_zeros();
-    let mut counts = [0_u32; SYMBOLS];
-    for value in values {
-        counts[symbol(*value)] += 1;
-    }
-    let lengths = huffman::lengths(&counts);
-    let cost: u64 = (0..)
-        .zip(counts.iter().zip(&lengths))
-        .map(|(symbol, (count, length))| {
-            u64::from(*count) * u64::from(u32::from(*length) + extra(symbol))
-                + u64::from(*length > 0) * LENGTH_BITS
-        })
-        .sum();
-    if width <= READ_FAST || u64::from(width) * values.len() as u64 <= cost {
-        let mut bits = BitWriter::default();
-        out.extend([WIDTH, width as u8]);
-        write_varint(lowest, out);
-        for value in values {
-            bits.push(value - lowest, width);
-        }
-        out.extend(bits.finish());
-        return;
-    }
-    let mut head = BitWriter::default();
-    huffman::write_lengths(&lengths, &mut head);
-    let codes = huffman::codes(&lengths);
-    let parts = parts(values.len());
-    out.push(if parts == 1 { MAGNITUDE } else { PARTS });
-    let head = head.finish();
-    write_varint(head.len() as u64, out);
-    out.extend(head);
-    let written: Vec<Vec<u8>> = values
-        .chunks(values.len().div_ceil(parts))
-        .map(|part| write_magnitudes(part, &lengths, &codes))
-        .collect();
-    for part in written.iter().take(parts - 1) {
-        write_varint(part.len() as u64, out);
-    }
-    out.extend(written.concat());
 }
 
 /// In how many parts so many numbers are kept: one, or a multiple of four.
@@ -142,20 +205,20 @@ fn parts(count: usize) -> usize {
     if count < WORTH_PARTS { 1 } else { 4 * (count / (4 * PART)).max(1) }
 }
 
-fn write_magnitudes(values: &[u64], lengths: &[u8], codes: &[u16]) -> Vec<u8> {
-    let mut bits = BitWriter::default();
+fn write_magnitudes(values: &[u64], codes: &[u32], out: &mut Vec<u8>) {
+    let mut bits = BitWriter::behind(out);
     for value in values {
-        let symbol = symbol(*value);
-        let (length, extra) = (u32::from(lengths[symbol]), extra(symbol));
-        let rest = value & ((1 << extra) - 1);
-        if length + extra <= 32 {
-            bits.push(u64::from(codes[symbol]) | rest << length, length + extra);
+        let code = codes[symbol(*value)];
+        let (length, extra) = (code >> 16 & 0xff, code >> 24);
+        let (code, rest) = (u64::from(code & 0xffff), value & ((1 << extra) - 1));
+        if length + extra <= 56 {
+            bits.push_short(code | rest << length, length + extra);
         } else {
-            bits.push(u64::from(codes[symbol]), length);
+            bits.push(code, length);
             bits.push(rest, extra);
         }
     }
-    bits.finish()
+    bits.finish();
 }
 
 /// The symbol of a number: itself, or its power of two and the three bits below the highest.
@@ -381,7 +444,7 @@ mod tests {
         fn a_column_comes_back_as_it_was(values in prop::collection::vec(number(), 0..400), frequent: bool, times in 1_usize..9) {
             let values = values.repeat(times);
             let mut data = Vec::new();
-            encode(&values, frequent, &mut data);
+            encode(&values, frequent, &mut Room::default(), &mut data);
             prop_assert_eq!(decode(&data, values.len()).unwrap(), values);
         }
 
@@ -394,7 +457,7 @@ mod tests {
         ) {
             let values = values.repeat(times);
             let mut data = Vec::new();
-            encode(&values, frequent, &mut data);
+            encode(&values, frequent, &mut Room::default(), &mut data);
             let [start, end] = ends.map(|end| end.index(values.len() + 1));
             let wanted = start.min(end)..start.max(end);
             let mut part = vec![u64::MAX; values.len()];
@@ -426,7 +489,12 @@ mod tests {
     #[test]
     fn a_column_that_promises_more_than_it_holds_is_refused() {
         let mut data = Vec::new();
-        encode(&(0..100).map(|n| n * n).collect::<Vec<_>>(), false, &mut data);
+        encode(
+            &(0..100).map(|n| n * n).collect::<Vec<_>>(),
+            false,
+            &mut Room::default(),
+            &mut data,
+        );
         assert!(decode(&data, 100_000).is_err());
         assert!(decode(&data[..data.len() / 2], 100).is_err());
     }

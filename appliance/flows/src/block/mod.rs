@@ -20,7 +20,7 @@ mod read;
 mod scratch;
 
 pub use dictionary::Dictionary;
-pub use encode::{Block, encode};
+pub use encode::{Block, Encoder, encode};
 pub(crate) use paths::Path;
 pub use read::{Ends, Reader, Span};
 pub use scratch::{Held, Scratch};
@@ -95,12 +95,21 @@ impl Column {
 /// The first octets of every block: two letters and the version of the layout.
 const MAGIC: [u8; 3] = *b"PF\x01";
 
-/// Appends a column with its length before it.
-fn push_nested(values: &[u64], frequent: bool, out: &mut Vec<u8>) {
-    let mut column = Vec::new();
-    ints::encode(values, frequent, &mut column);
-    ints::write_varint(column.len() as u64, out);
-    out.extend(column);
+/// Writes columns with their lengths before them.
+#[derive(Default)]
+struct Nester {
+    room: ints::Room,
+    column: Vec<u8>,
+}
+
+impl Nester {
+    /// Appends a column. Numbers that come often may get codes of their own if `frequent`.
+    fn push(&mut self, values: &[u64], frequent: bool, out: &mut Vec<u8>) {
+        self.column.clear();
+        ints::encode(values, frequent, &mut self.room, &mut self.column);
+        ints::write_varint(self.column.len() as u64, out);
+        out.extend_from_slice(&self.column);
+    }
 }
 
 /// Takes a column with its length before it.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::dictionary::{Collector, Dictionary};
 use super::ints::{self, read_varint, write_varint};
-use super::{BlockError, MAX_ROWS, nested, push_nested};
+use super::{BlockError, MAX_ROWS, Nester, nested};
 use crate::hash::FastMap;
 use crate::{Direction, Flow};
 
@@ -38,20 +38,33 @@ impl Path {
 pub(super) struct Ways {
     paths: Vec<Path>,
     known: FastMap<Path, u32>,
+    /// The ways of the last two flows: those of a conversation alternate.
+    recent: [u32; 2],
 }
 
 impl Ways {
     pub(super) fn add(&mut self, flow: &Flow) -> u64 {
         let path = Path::of(flow);
+        let is_it = |id: &&u32| self.paths.get(**id as usize) == Some(&path);
+        if let Some(&id) = self.recent.iter().find(is_it) {
+            return id.into();
+        }
         let paths = &mut self.paths;
         let id = *self.known.entry(path).or_insert_with(|| {
             paths.push(path);
             paths.len() as u32 - 1
         });
+        self.recent = [id, self.recent[0]];
         u64::from(id)
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    /// Forgets what it collected, and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        self.paths.clear();
+        self.known.clear();
+    }
+
+    pub(super) fn encode(&self, nester: &mut Nester, out: &mut Vec<u8>) {
         write_varint(self.paths.len() as u64, out);
         let numbers: [fn(&Path) -> u64; 5] = [
             |path| path.input.into(),
@@ -61,14 +74,14 @@ impl Ways {
             |path| path.sampling.into(),
         ];
         for number in numbers {
-            push_nested(&self.paths.iter().map(number).collect::<Vec<_>>(), false, out);
+            nester.push(&self.paths.iter().map(number).collect::<Vec<_>>(), false, out);
         }
         let mut hops = Collector::default();
         let ids: Vec<u32> = self.paths.iter().map(|path| hops.add(path.next_hop)).collect();
         let (hops, places) = hops.finish();
         let ids: Vec<u64> = ids.iter().map(|id| places[*id as usize].into()).collect();
-        push_dictionary(&hops, out);
-        push_nested(&ids, false, out);
+        push_dictionary(&hops, nester, out);
+        nester.push(&ids, false, out);
     }
 }
 
@@ -100,8 +113,8 @@ pub(super) fn decode(data: &mut &[u8]) -> Result<Vec<Path>, BlockError> {
 }
 
 /// Appends a dictionary with its length before it.
-pub(super) fn push_dictionary(dictionary: &Dictionary, out: &mut Vec<u8>) {
-    let data = dictionary.encode();
+pub(super) fn push_dictionary(dictionary: &Dictionary, nester: &mut Nester, out: &mut Vec<u8>) {
+    let data = dictionary.encode(nester);
     write_varint(data.len() as u64, out);
     out.extend(data);
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use super::tail::Tail;
 use super::{DURABLE_MS, DaysError, file};
 use crate::Flow;
-use crate::block::{self, Dictionary, MAX_ROWS, Reader, Scratch};
+use crate::block::{Dictionary, Encoder, MAX_ROWS, Reader, Scratch};
 
 const HOUR_MS: i64 = 3_600_000;
 /// Time to encode and append before [`DURABLE_MS`] have passed.
@@ -37,9 +37,16 @@ pub struct Kept {
 pub struct Keeper {
     dir: PathBuf,
     days: BTreeMap<i64, OpenDay>,
-    kept: Kept,
+    written: Written,
     /// Held as long as the folder is.
     _lock: File,
+}
+
+/// What all days are written with.
+#[derive(Default)]
+struct Written {
+    kept: Kept,
+    encoder: Encoder,
 }
 
 /// A day that is written to.
@@ -64,7 +71,7 @@ impl Keeper {
         let mut keeper = Self {
             dir: dir.to_owned(),
             days: BTreeMap::new(),
-            kept: Kept::default(),
+            written: Written::default(),
             _lock: lock(dir)?,
         };
         for day in file::list(dir)?.into_iter().filter(|day| day.tail().exists()) {
@@ -75,7 +82,7 @@ impl Keeper {
 
     /// What was written so far.
     pub fn kept(&self) -> Kept {
-        self.kept
+        self.written.kept
     }
 
     /// Takes flows. They lie in the day in which they ended, or today where that is neither today
@@ -89,7 +96,7 @@ impl Keeper {
             let (today, ended) = (now.day(), flow.end.day());
             let day = if ended == today - 1 { ended } else { today };
             if let Err(error) = self.add_one(day, flow, now) {
-                self.kept.lost += 1;
+                self.written.kept.lost += 1;
                 result = Err(error);
             }
         }
@@ -117,7 +124,7 @@ impl Keeper {
         }
         let Some(open) = self.days.get_mut(&day) else { return Ok(()) };
         if open.pending.len() >= MAX_ROWS {
-            open.write_block(&mut self.kept)?;
+            open.write_block(&mut self.written)?;
         }
         if open.pending.is_empty() {
             open.first = now;
@@ -126,10 +133,10 @@ impl Keeper {
             open.unsafe_since = now;
         }
         open.pending.push(*flow);
-        self.kept.flows += 1;
+        self.written.kept.flows += 1;
         if open.pending.len() >= MAX_ROWS {
             // Where it fails it is tried again with the next flow.
-            if let Err(error) = open.write_block(&mut self.kept) {
+            if let Err(error) = open.write_block(&mut self.written) {
                 tracing::warn!(%error, "flows wait in memory");
             }
         }
@@ -166,9 +173,9 @@ impl Keeper {
                 let waited = now.0.saturating_sub(open.unsafe_since.0);
                 // A clock that was set back must not make flows wait.
                 let due = !(0..DURABLE_MS - MARGIN_MS).contains(&waited);
-                if due { open.append(&mut self.kept) } else { Ok(()) }
+                if due { open.append(&mut self.written) } else { Ok(()) }
             } else {
-                open.write_block(&mut self.kept)
+                open.write_block(&mut self.written)
             };
             result = result.and(done);
         }
@@ -179,12 +186,12 @@ impl Keeper {
 
     /// Appends everything to the tails, as before the process ends.
     pub fn flush(&mut self) -> Result<(), DaysError> {
-        self.days.values_mut().try_for_each(|open| open.append(&mut self.kept))
+        self.days.values_mut().try_for_each(|open| open.append(&mut self.written))
     }
 
     /// Writes everything as blocks and closes all files.
     pub fn close(&mut self) -> Result<(), DaysError> {
-        self.days.values_mut().try_for_each(|open| open.write_block(&mut self.kept))?;
+        self.days.values_mut().try_for_each(|open| open.write_block(&mut self.written))?;
         self.days.clear();
         Ok(())
     }
@@ -241,21 +248,21 @@ impl OpenDay {
     }
 
     /// Appends to the tail what is not in it yet.
-    fn append(&mut self, kept: &mut Kept) -> Result<(), DaysError> {
+    fn append(&mut self, written: &mut Written) -> Result<(), DaysError> {
         let news = &self.pending[self.appended..];
         if news.is_empty() {
             return Ok(());
         }
         let before = self.tail.length();
-        self.tail.append(self.number + 1, news)?;
+        self.tail.append(self.number + 1, news, &mut written.encoder)?;
         self.number += 1;
         self.appended = self.pending.len();
-        kept.written += self.tail.length() - before;
+        written.kept.written += self.tail.length() - before;
         Ok(())
     }
 
     /// Makes a block of what waits; then the tail has done its duty.
-    fn write_block(&mut self, kept: &mut Kept) -> Result<(), DaysError> {
+    fn write_block(&mut self, written: &mut Written) -> Result<(), DaysError> {
         if self.pending.is_empty() {
             return Ok(());
         }
@@ -268,7 +275,7 @@ impl OpenDay {
         let transaction = connection.unchecked_transaction().map_err(failed())?;
         let mut blocks = 0;
         for flows in self.pending.chunks(MAX_ROWS) {
-            let block = block::encode(flows).map_err(DaysError::block(&self.path))?;
+            let block = written.encoder.encode(flows).map_err(DaysError::block(&self.path))?;
             transaction
                 .prepare_cached(
                     "INSERT INTO blocks
@@ -288,10 +295,10 @@ impl OpenDay {
                 })
                 .map_err(failed())?;
             blocks += 1;
-            kept.written += (block.addresses.len() + block.columns.len()) as u64;
+            written.kept.written += (block.addresses.len() + block.columns.len()) as u64;
         }
         transaction.commit().map_err(failed())?;
-        kept.blocks += blocks;
+        written.kept.blocks += blocks;
         self.pending.clear();
         self.appended = 0;
         self.tail.remove()

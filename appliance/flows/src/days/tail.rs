@@ -13,7 +13,7 @@ use model::Timestamp;
 
 use super::DaysError;
 use crate::Flow;
-use crate::block::{self, Block};
+use crate::block::{Block, Encoder};
 
 /// Octets of a frame before its strings, without length and checksum.
 const HEAD: usize = 8 + 4 + 3 * 8 + 4;
@@ -49,8 +49,13 @@ impl Tail {
     }
 
     /// Appends flows as one frame. After an error nothing of it is there.
-    pub(super) fn append(&mut self, number: u64, flows: &[Flow]) -> Result<(), DaysError> {
-        let block = block::encode(flows).map_err(DaysError::block(&self.path))?;
+    pub(super) fn append(
+        &mut self,
+        number: u64,
+        flows: &[Flow],
+        encoder: &mut Encoder,
+    ) -> Result<(), DaysError> {
+        let block = encoder.encode(flows).map_err(DaysError::block(&self.path))?;
         let frame = write(&Frame { number, block });
         let length = self.length;
         let file = self.file()?;
@@ -176,15 +181,16 @@ mod tests {
         let path = folder.path().join("flows-20261122.tail");
         let (mut tail, frames) = Tail::open(path.clone(), 0).unwrap();
         assert!(frames.is_empty());
-        tail.append(1, &[Flow::UNKNOWN; 3]).unwrap();
+        let mut encoder = Encoder::default();
+        tail.append(1, &[Flow::UNKNOWN; 3], &mut encoder).unwrap();
         let sound = std::fs::metadata(&path).unwrap().len();
-        tail.append(2, &[Flow::UNKNOWN; 4]).unwrap();
+        tail.append(2, &[Flow::UNKNOWN; 4], &mut encoder).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for cut in sound..whole.len() as u64 {
             std::fs::write(&path, &whole[..cut as usize]).unwrap();
             let (mut tail, frames) = Tail::open(path.clone(), 0).unwrap();
             assert_eq!(frames.iter().map(|frame| frame.number).collect::<Vec<_>>(), [1]);
-            tail.append(3, &[Flow::UNKNOWN; 5]).unwrap();
+            tail.append(3, &[Flow::UNKNOWN; 5], &mut encoder).unwrap();
             let (frames, _) = read(&path, 1).unwrap();
             assert_eq!(frames.iter().map(|frame| frame.block.flows).collect::<Vec<_>>(), [5]);
         }
@@ -192,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_octet_that_changed_ends_the_tail() {
-        let frame = Frame { number: 7, block: block::encode(&[Flow::UNKNOWN]).unwrap() };
+        let frame = Frame { number: 7, block: crate::block::encode(&[Flow::UNKNOWN]).unwrap() };
         let sound = write(&frame);
         assert!(parse(&sound).is_some());
         for place in 0..sound.len() {
