@@ -74,17 +74,34 @@ impl Book {
 
 impl AddressBook for Book {
     fn whose(&self, address: IpAddr, at: Timestamp) -> Whose {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).whose(address, at)
+    }
+
+    fn whose_throughout(&self, address: IpAddr, from: Timestamp, to: Timestamp) -> Option<Whose> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if table.own.contains(&address) || address.is_loopback() {
+        let leases = table.leases.get(&address).map(Vec::as_slice).unwrap_or_default();
+        // Only at these moments may it become another's.
+        let turns = leases.iter().flat_map(|lease| {
+            let ends = lease.last.map_or(i64::MAX, |last| last.0.saturating_add(AFTER_MS + 1));
+            [lease.first.0.saturating_sub(BEFORE_MS), lease.first.0, ends]
+        });
+        let changes = turns.into_iter().any(|turn| from.0 < turn && turn <= to.0);
+        (!changes).then(|| table.whose(address, from))
+    }
+}
+
+impl Table {
+    fn whose(&self, address: IpAddr, at: Timestamp) -> Whose {
+        if self.own.contains(&address) || address.is_loopback() {
             return Whose::Router;
         }
-        if let Some(device) = table.leases.get(&address).and_then(|leases| owner(leases, at)) {
+        if let Some(device) = self.leases.get(&address).and_then(|leases| owner(leases, at)) {
             return Whose::Device(device);
         }
-        if table.tunnels.iter().any(|network| network.contains(address)) {
+        if self.tunnels.iter().any(|network| network.contains(address)) {
             return Whose::VpnPeer(peer(address));
         }
-        if table.ours.contains(address) { Whose::Unknown } else { Whose::Remote }
+        if self.ours.contains(address) { Whose::Unknown } else { Whose::Remote }
     }
 }
 
@@ -111,6 +128,8 @@ pub fn peer(address: IpAddr) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HOUR: i64 = 3_600_000;
@@ -158,6 +177,32 @@ mod tests {
         assert_eq!(whose("192.168.1.5", -1), Whose::Unknown);
         assert_eq!(book.whose(ip("192.168.1.5"), Timestamp(at(0).0 - 5_000)), Whose::Device(1));
         assert_eq!(whose("192.168.1.6", 1), Whose::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn what_holds_throughout_holds_at_every_moment(
+            spans in prop::collection::vec((0_i64..40, 0_i64..20, any::<bool>()), 0..4),
+            from in -3_600_i64..260_000,
+            lasted in 0_i64..40_000,
+            part in 0.0..=1.0,
+        ) {
+            let address = ip("192.168.1.5");
+            let leases = (1..).zip(spans).map(|(device, (first, hours, has))| Lease {
+                address,
+                device,
+                first: at(first),
+                last: (!has).then(|| at(first + hours)),
+            });
+            let book = Book::default();
+            book.replace(Known { leases: leases.collect(), ..Known::default() });
+            let moment = |seconds: i64| Timestamp(at(0).0 + seconds * 1_000);
+            let between = moment(from + (lasted as f64 * part) as i64);
+            if let Some(whose) = book.whose_throughout(address, moment(from), moment(from + lasted)) {
+                prop_assert_eq!(whose, book.whose(address, between));
+                prop_assert_eq!(whose, book.whose(address, moment(from + lasted)));
+            }
+        }
     }
 
     #[test]

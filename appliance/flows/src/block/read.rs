@@ -257,10 +257,20 @@ impl<'a> Reader<'a> {
     }
 
     /// The autonomous systems of each row's sender and receiver.
-    pub fn systems(&self, ends: &Ends<'_>, addresses: usize) -> Result<[Vec<u32>; 2], BlockError> {
+    pub fn systems(
+        &self,
+        ends: &Ends<'_>,
+        addresses: usize,
+    ) -> Result<[Held<'a, u32>; 2], BlockError> {
         let [from, to] = self.remembered(Column::Systems, ends, addresses)?;
-        let all = |values: Vec<u64>| values.into_iter().map(narrow).collect::<Result<_, _>>();
-        Ok([all(from)?, all(to)?])
+        let narrowed = |values: Held<'a, u64>| {
+            let mut systems = self.scratch.ids.take(self.rows);
+            for (system, value) in systems.iter_mut().zip(values.iter()) {
+                *system = narrow(*value)?;
+            }
+            Ok(systems)
+        };
+        Ok([narrowed(from)?, narrowed(to)?])
     }
 
     /// All flows with all that is known of them.
@@ -343,14 +353,19 @@ impl<'a> Reader<'a> {
         column: Column,
         ends: &Ends<'_>,
         addresses: usize,
-    ) -> Result<[Vec<u64>; 2], BlockError> {
+    ) -> Result<[Held<'a, u64>; 2], BlockError> {
         let mut data = self.piece(column)?;
-        let mut sources = ints::decode(nested(&mut data)?, self.rows)?;
-        let mut destinations = ints::decode(nested(&mut data)?, self.rows)?;
-        let mut last = vec![0_u64; addresses];
+        let mut sources = self.numbers(nested(&mut data)?, self.rows, 0..self.rows)?;
+        let mut destinations = self.numbers(nested(&mut data)?, self.rows, 0..self.rows)?;
+        // Where nothing was ever told, nothing is remembered.
+        if sources.iter().chain(destinations.iter()).all(|value| *value == 0) {
+            return Ok([sources, destinations]);
+        }
+        let mut last = self.scratch.numbers.take(addresses);
+        last.fill(0);
         let ids = ends.source.iter().zip(ends.destination.iter());
         for ((from, to), (source, destination)) in
-            sources.iter_mut().zip(&mut destinations).zip(ids)
+            sources.iter_mut().zip(destinations.iter_mut()).zip(ids)
         {
             for (value, id) in [(from, source), (to, destination)] {
                 let last = &mut last[*id as usize];

@@ -8,6 +8,7 @@
 
 mod group;
 mod list;
+mod load;
 mod mask;
 mod places;
 mod rows;
@@ -25,18 +26,18 @@ use model::Timestamp;
 
 pub use group::{Dimension, Key};
 pub use list::{Cursor, ListQuery, Listed};
+pub(crate) use load::Loader;
 pub use places::{End, PlacePair, Places, PlacesQuery, SeenNetwork};
+pub(crate) use rows::Rows;
 pub use search::{Confidence, Found, SearchQuery};
 pub use series::{Point, Series, SeriesQuery};
 pub(crate) use share::share;
 pub use sums::{Measure, Sums};
 pub use top::{Top, TopQuery, TopRow};
 
-use crate::block::{Dictionary, Reader, Scratch};
 use crate::days::{Day, DaysError, Entry, list};
 use crate::filter::Filter;
 use crate::world::{Geo, Ours};
-use rows::Rows;
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -138,9 +139,7 @@ impl<'a> Archive<'a> {
         mut look: impl FnMut(&Day, &Rows<'_>, &Entry) -> Result<(), QueryError>,
     ) -> Result<Evidence, QueryError> {
         check(range, now)?;
-        let (mut evidence, scratch) = (Evidence::default(), Scratch::default());
-        let (mut addresses, mut columns) = (Vec::new(), Vec::new());
-        let mut dictionary = Dictionary::default();
+        let (mut evidence, mut loader) = (Evidence::default(), Loader::default());
         // The latest first: who lists flows is done after a few blocks.
         for file in list(&self.dir)?.into_iter().rev() {
             let day = Day::open(&file)?;
@@ -153,16 +152,11 @@ impl<'a> Archive<'a> {
                 if self.until.is_some_and(|until| Instant::now() >= until) {
                     return Err(QueryError::TooLong);
                 }
-                let broken = || DaysError::block(&file.path);
-                day.addresses(entry, &mut addresses)?;
-                dictionary.read(&addresses, &scratch).map_err(broken())?;
-                if !mask::may_match(filter, &dictionary) {
+                if !mask::may_match(filter, loader.dictionary(&day, entry)?) {
                     evidence.passed += 1;
                     continue;
                 }
-                day.columns(entry, &mut columns)?;
-                let reader = Reader::open(&columns, &scratch).map_err(broken())?;
-                let rows = Rows::new(reader, &dictionary).map_err(broken())?;
+                let rows = loader.rows(&day, entry)?;
                 evidence.read += 1;
                 evidence.flows += entry.flows;
                 look(&day, &rows, entry)?;

@@ -6,10 +6,10 @@ use std::ops::Range;
 use crate::block::{BlockError, Dictionary, Ends, Held, Path, Reader, Span};
 use crate::world::{Geo, Place};
 
-pub(super) struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     reader: Reader<'a>,
-    pub(super) dictionary: &'a Dictionary,
-    pub(super) ends: Ends<'a>,
+    pub(crate) dictionary: &'a Dictionary,
+    pub(crate) ends: Ends<'a>,
     span: RefCell<Span>,
     bytes: OnceCell<Held<'a, u64>>,
     packets: OnceCell<Held<'a, u64>>,
@@ -19,7 +19,7 @@ pub(super) struct Rows<'a> {
     ports: OnceCell<[Held<'a, u16>; 2]>,
     times: OnceCell<[Held<'a, i64>; 2]>,
     paths: OnceCell<(Vec<Path>, Held<'a, u64>)>,
-    systems: OnceCell<[Vec<u32>; 2]>,
+    systems: OnceCell<[Held<'a, u32>; 2]>,
     places: OnceCell<Vec<Place>>,
 }
 
@@ -35,7 +35,7 @@ fn cached<T>(
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(reader: Reader<'a>, dictionary: &'a Dictionary) -> Result<Self, BlockError> {
+    pub(crate) fn new(reader: Reader<'a>, dictionary: &'a Dictionary) -> Result<Self, BlockError> {
         let ends = reader.ends(dictionary.len())?;
         let span = RefCell::new(ends.all());
         Ok(Self {
@@ -56,22 +56,22 @@ impl<'a> Rows<'a> {
         })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.reader.rows()
     }
 
-    pub(super) fn reader(&self) -> &Reader<'a> {
+    pub(crate) fn reader(&self) -> &Reader<'a> {
         &self.reader
     }
 
     /// The rows that are still asked for. Columns that are decoded from now on tell nothing of
     /// others.
-    pub(super) fn span(&self) -> Range<usize> {
+    pub(crate) fn span(&self) -> Range<usize> {
         self.span.borrow().rows.clone()
     }
 
     /// Says that only rows of a mask will be asked for.
-    pub(super) fn narrow(&self, mask: &[bool]) {
+    pub(crate) fn narrow(&self, mask: &[bool]) {
         let first = mask.iter().position(|met| *met).unwrap_or(0);
         let end = mask.iter().rposition(|met| *met).map_or(0, |last| last + 1);
         if end - first < self.span().len() {
@@ -79,41 +79,41 @@ impl<'a> Rows<'a> {
         }
     }
 
-    pub(super) fn bytes(&self) -> Result<&[u64], BlockError> {
+    pub(crate) fn bytes(&self) -> Result<&[u64], BlockError> {
         self.column(&self.bytes, Reader::bytes)
     }
 
-    pub(super) fn packets(&self) -> Result<&[u64], BlockError> {
+    pub(crate) fn packets(&self) -> Result<&[u64], BlockError> {
         self.column(&self.packets, Reader::packets)
     }
 
-    pub(super) fn flags(&self) -> Result<&[u64], BlockError> {
+    pub(crate) fn flags(&self) -> Result<&[u64], BlockError> {
         self.column(&self.flags, Reader::flags)
     }
 
-    pub(super) fn tos(&self) -> Result<&[u64], BlockError> {
+    pub(crate) fn tos(&self) -> Result<&[u64], BlockError> {
         self.column(&self.tos, Reader::tos)
     }
 
-    pub(super) fn protocols(&self) -> Result<&[u8], BlockError> {
+    pub(crate) fn protocols(&self) -> Result<&[u8], BlockError> {
         cached(&self.protocols, || self.reader.protocols(&self.ends, &self.span.borrow()))
             .map(|held| &**held)
     }
 
     /// The senders' ports and the receivers'.
-    pub(super) fn ports(&self) -> Result<[&[u16]; 2], BlockError> {
+    pub(crate) fn ports(&self) -> Result<[&[u16]; 2], BlockError> {
         cached(&self.ports, || self.reader.ports(&self.ends, &self.span.borrow()))
             .map(|[from, to]| [&**from, &**to])
     }
 
     /// Starts and ends.
-    pub(super) fn times(&self) -> Result<[&[i64]; 2], BlockError> {
+    pub(crate) fn times(&self) -> Result<[&[i64]; 2], BlockError> {
         cached(&self.times, || self.reader.times(&self.ends, &self.span.borrow()))
             .map(|[starts, ends]| [&**starts, &**ends])
     }
 
     /// The ways there are, and which of them each row went.
-    pub(super) fn paths(&self) -> Result<(&[Path], &[u64]), BlockError> {
+    pub(crate) fn paths(&self) -> Result<(&[Path], &[u64]), BlockError> {
         cached(&self.paths, || self.reader.paths(&self.ends, &self.span.borrow()))
             .map(|(ways, way)| (&**ways, &**way))
     }
@@ -127,7 +127,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The autonomous systems of senders and receivers, as told or else by the place.
-    pub(super) fn systems(&self, geo: &dyn Geo) -> Result<&[Vec<u32>; 2], BlockError> {
+    pub(crate) fn systems(&self, geo: &dyn Geo) -> Result<[&[u32]; 2], BlockError> {
         let places = self.places(geo);
         cached(&self.systems, || {
             let mut systems = self.reader.systems(&self.ends, self.dictionary.len())?;
@@ -140,10 +140,11 @@ impl<'a> Rows<'a> {
             }
             Ok(systems)
         })
+        .map(|[from, to]| [&**from, &**to])
     }
 
     /// Where each address of the dictionary is.
-    pub(super) fn places(&self, geo: &dyn Geo) -> &[Place] {
+    pub(crate) fn places(&self, geo: &dyn Geo) -> &[Place] {
         self.places
             .get_or_init(|| self.dictionary.iter().map(|address| geo.place(address)).collect())
     }

@@ -49,6 +49,12 @@ impl Whose {
 pub trait AddressBook {
     /// Whose an address was at that time: leases change hands.
     fn whose(&self, address: IpAddr, at: Timestamp) -> Whose;
+
+    /// Whose it was all the time between two moments, both included; None where that changed, or
+    /// is not known without asking for each moment.
+    fn whose_throughout(&self, address: IpAddr, from: Timestamp, to: Timestamp) -> Option<Whose> {
+        (from == to).then(|| self.whose(address, from))
+    }
 }
 
 /// Between whom something passed.

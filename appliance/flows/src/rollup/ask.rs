@@ -113,7 +113,7 @@ impl Rollups {
                 its.peak = its.peak.max(row.peak);
             })?;
         }
-        for (slot, amounts) in live.iter().flat_map(|live| &live.0.sums) {
+        for (slot, amounts) in live.iter().flat_map(|live| live.0.sums()) {
             if slot.kind == kind
                 && scopes.contains(&slot.scope)
                 && (from..to).contains(&slot.minute)
@@ -160,7 +160,7 @@ impl Rollups {
         self.each(step, &sql, params![from, to, kind as u8, key], scopes, |row| {
             add(row.key, &row.amounts, row.peak);
         })?;
-        for (slot, amounts) in live.iter().flat_map(|live| &live.0.sums) {
+        for (slot, amounts) in live.iter().flat_map(|live| live.0.sums()) {
             let at = slot.minute.div_euclid(step.minutes());
             let its = slot.kind == kind && slot.key == key && scopes.contains(&slot.scope);
             if its && (from..to).contains(&at) {

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 use super::account::{AddressBook, Interfaces};
 use super::gather::{Gathered, Knowledge, Slot};
 use super::{Amounts, Step};
-use crate::days::{Day, DaysError, list};
+use crate::days::{Day, DaysError, Entry, list};
+use crate::query::Loader;
 use crate::world::Geo;
 
 /// Why sums could not be kept or read.
@@ -136,7 +137,7 @@ impl Rollups {
         interfaces: &Interfaces,
     ) -> Result<Run, RollupError> {
         let knowledge = Knowledge { book, geo, interfaces };
-        let mut run = Run::default();
+        let (mut run, mut loader) = (Run::default(), Loader::default());
         for file in list(&self.dir)? {
             let done = self.progress(file.day).map_err(|e| self.failed("read", e))?;
             let day = Day::open(&file)?;
@@ -144,15 +145,12 @@ impl Rollups {
             let mut last = done;
             for entry in day.entries() {
                 let Some(block) = entry.block().filter(|block| *block > done) else { continue };
-                for flow in day.flows(entry)? {
-                    gathered.add(&flow, &knowledge);
-                }
+                add(&mut gathered, &mut loader, (&day, entry), &knowledge)?;
                 last = block;
                 run.blocks += 1;
-                if gathered.sums.len() > MOST_SLOTS {
+                if gathered.len() > MOST_SLOTS {
                     self.write(file.day, last, &mut gathered, &mut run)?;
                 }
-                gathered.forget_places();
             }
             if last > done {
                 self.write(file.day, last, &mut gathered, &mut run)?;
@@ -173,9 +171,7 @@ impl Rollups {
         gathered: &mut Gathered,
         run: &mut Run,
     ) -> Result<(), RollupError> {
-        let mut slots: Vec<(Slot, Amounts)> = gathered.sums.drain().collect();
-        // In the order in which they lie.
-        slots.sort_unstable_by_key(|(slot, _)| *slot);
+        let slots = gathered.take();
         let write = || {
             let transaction = self.connection.unchecked_transaction()?;
             store(&transaction, &slots)?;
@@ -218,16 +214,13 @@ impl Rollups {
 
     /// Sums flows that are in no block yet, as of now.
     pub(super) fn unsummed(&self, knowledge: &Knowledge<'_>) -> Result<Gathered, RollupError> {
-        let mut gathered = Gathered::default();
+        let (mut gathered, mut loader) = (Gathered::default(), Loader::default());
         for file in list(&self.dir)? {
             let day = Day::open(&file)?;
             let done = self.progress(file.day).map_err(|e| self.failed("read", e))?;
             for entry in day.entries() {
                 if entry.block().is_none_or(|block| block > done) {
-                    for flow in day.flows(entry)? {
-                        gathered.add(&flow, knowledge);
-                    }
-                    gathered.forget_places();
+                    add(&mut gathered, &mut loader, (&day, entry), knowledge)?;
                 }
             }
         }
@@ -237,6 +230,17 @@ impl Rollups {
     pub(super) fn failed(&self, attempt: &'static str, source: rusqlite::Error) -> RollupError {
         RollupError::Sqlite { attempt, path: self.path.clone(), source }
     }
+}
+
+fn add(
+    gathered: &mut Gathered,
+    loader: &mut Loader,
+    (day, entry): (&Day, &Entry),
+    knowledge: &Knowledge<'_>,
+) -> Result<(), DaysError> {
+    loader.dictionary(day, entry)?;
+    let rows = loader.rows(day, entry)?;
+    gathered.add(&rows, knowledge).map_err(DaysError::block(&day.file().path))
 }
 
 /// Adds the sums of minutes to their minute, hour and day. The peak is the most that one minute had.

@@ -72,7 +72,7 @@ impl Rollups {
                 add(*key, row.key.saturating_mul(unit), &row.amounts);
             })?;
         }
-        for (slot, amounts) in live.iter().flat_map(|live| &live.0.sums) {
+        for (slot, amounts) in live.iter().flat_map(|live| live.0.sums()) {
             if slot.kind == kind && scopes.contains(&slot.scope) {
                 add(slot.key, slot.minute.saturating_mul(MINUTE_MS), amounts);
             }
