@@ -2,7 +2,8 @@
 //!
 //! `bench_flows make FOLDER FLOWS` keeps that many and prints what it took; `bench_flows ask FOLDER`
 //! prints the processor time of each question, the best of five, and the memory that it took; a
-//! third word asks only those questions that begin with it. `bench_flows rare` prints the address of
+//! third word asks only those questions that begin with it. `bench_flows sum FOLDER` makes the sums
+//! of minutes, hours and days anew and prints what that took. `bench_flows rare` prints the address of
 //! a host of which little is heard.
 
 #[path = "../tests/kept/traffic.rs"]
@@ -13,9 +14,11 @@ use std::path::Path;
 use model::Timestamp;
 use panoptikon_flows::Flow;
 use panoptikon_flows::block::Encoder;
+use panoptikon_flows::book::{Book, Known, Lease};
 use panoptikon_flows::days::{Keeper, list};
 use panoptikon_flows::filter::Filter;
 use panoptikon_flows::query::{Archive, Dimension, Measure, Range, SeriesQuery, TopQuery};
+use panoptikon_flows::rollup::{Interfaces, Rollups};
 use panoptikon_flows::world::{NoGeo, Ours};
 use traffic::Traffic;
 
@@ -28,8 +31,11 @@ fn main() {
         ["make", folder, flows] => make(Path::new(folder), flows.parse().expect("a number")),
         ["ask", folder] => ask(Path::new(folder), ""),
         ["ask", folder, only] => ask(Path::new(folder), only),
+        ["sum", folder] => sum(Path::new(folder)),
         ["rare"] => println!("{}", rare()),
-        _ => eprintln!("usage: bench_flows make FOLDER FLOWS | ask FOLDER [QUESTION] | rare"),
+        _ => eprintln!(
+            "usage: bench_flows make FOLDER FLOWS | ask FOLDER [QUESTION] | sum FOLDER | rare"
+        ),
     }
 }
 
@@ -88,6 +94,27 @@ fn make(folder: &Path, count: usize) {
     println!("keep, tail and files included: {:.0} ns a flow", kept * 1e9 / count);
     println!("on disk: {:.2} bytes a flow", bytes as f64 / count);
     println!("written: {:.2} bytes a flow", keeper.kept().written as f64 / count);
+    println!("resident: {:.0} MB", resident());
+}
+
+fn sum(folder: &Path) {
+    for name in ["rollups.db", "rollups.db-wal", "rollups.db-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+    let lease = |number: usize, v6| Lease {
+        address: Traffic::device(number, v6),
+        device: number as i64,
+        first: Timestamp(0),
+        last: None,
+    };
+    let leases = (0..500).flat_map(|number| [lease(number, false), lease(number, true)]).collect();
+    let book = Book::default();
+    book.replace(Known { leases, ..Known::default() });
+    let before = spent();
+    let mut rollups = Rollups::open(folder).expect("it opens");
+    let run = rollups.run(&book, &NoGeo, &Interfaces::default()).expect("sums are made");
+    let spent = (spent() - before) * 1e9 / run.counted as f64;
+    println!("sums: {spent:.0} ns a flow ({} flows)", run.counted);
     println!("resident: {:.0} MB", resident());
 }
 

@@ -59,6 +59,7 @@ impl Outlet {
     /// A flow to be kept.
     pub(crate) fn put(&mut self, flow: &Flow) {
         if self.batch.capacity() == 0 {
+            self.batch = self.writer.spare();
             self.batch.reserve_exact(self.usual.max(1));
         }
         self.batch.push(*flow);

@@ -16,6 +16,8 @@ use crate::Flow;
 
 /// Batches that may wait.
 const QUEUE: usize = 64;
+/// Empty lists of batches that are kept to be filled again, while flows come in.
+const SPARES: usize = 4;
 /// How often what is due is looked for while flows come in without a pause.
 const TICK: Duration = Duration::from_secs(1);
 /// How often days are forgotten, at the most.
@@ -49,6 +51,7 @@ struct State {
 #[derive(Default)]
 struct Shared {
     dropped: AtomicU64,
+    spares: Mutex<Vec<Vec<Flow>>>,
     state: Mutex<State>,
 }
 
@@ -83,6 +86,12 @@ impl FlowWriter {
         };
         self.shared.dropped.fetch_add(refused as u64, Relaxed);
         false
+    }
+
+    /// An empty list for the next batch; one that was filled before, if there is any, because memory
+    /// fresh from the system costs more than what is put into it.
+    pub fn spare(&self) -> Vec<Flow> {
+        self.shared.spares.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
     /// What became of flows so far.
@@ -124,8 +133,18 @@ fn run(
             None => batches.recv_timeout(RARELY),
         };
         let mut done = match next {
-            Ok(flows) => keeper.add(&flows, Timestamp::now()),
+            Ok(mut flows) => {
+                let done = keeper.add(&flows, Timestamp::now());
+                flows.clear();
+                let mut spares = shared.spares.lock().unwrap_or_else(PoisonError::into_inner);
+                if spares.len() < SPARES {
+                    spares.push(flows);
+                }
+                done
+            }
             Err(RecvTimeoutError::Timeout) => {
+                // Quiet: the memory goes back.
+                *shared.spares.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
                 looked = None;
                 Ok(())
             }

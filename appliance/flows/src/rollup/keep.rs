@@ -245,38 +245,43 @@ fn add(
 
 /// Adds the sums of minutes to their minute, hour and day. The peak is the most that one minute had.
 fn store(transaction: &Transaction<'_>, slots: &[(Slot, Amounts)]) -> rusqlite::Result<()> {
-    let mut minutes = transaction.prepare_cached(&upsert(Step::Minute))?;
-    let mut hours = transaction.prepare_cached(&upsert(Step::Hour))?;
-    let mut days = transaction.prepare_cached(&upsert(Step::Day))?;
+    let mut statements = Vec::new();
+    for step in [Step::Minute, Step::Hour, Step::Day] {
+        statements.push((step, transaction.prepare_cached(&upsert(step))?));
+    }
     for (slot, amounts) in slots {
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let [sent, received] = [amounts.sent, amounts.received].map(whole);
         let [out, back, flows] =
             [amounts.sent_packets, amounts.received_packets, amounts.flows].map(whole);
-        let (kind, scope) = (slot.kind as u8, slot.scope as u8);
-        let values = |at: i64, peak: i64| {
-            [at, kind.into(), slot.key, scope.into(), sent, received, out, back, flows, peak]
-        };
-        let peak: i64 = minutes.query_row(values(slot.minute, 0), |row| row.get(0))?;
-        for (statement, step) in [(&mut hours, Step::Hour), (&mut days, Step::Day)] {
+        let (kind, scope) = (i64::from(slot.kind as u8), i64::from(slot.scope as u8));
+        for (step, statement) in &mut statements {
             let at = slot.minute.div_euclid(step.minutes());
-            statement.query_row(values(at, peak), |_| Ok(()))?;
+            let values = [at, kind, slot.key, scope, sent, received, out, back, flows, slot.minute];
+            statement.execute(values)?;
         }
     }
     Ok(())
 }
 
-/// Sums beyond what `SQLite`'s integers hold stay just below their end.
+/// Sums beyond what `SQLite`'s integers hold stay just below their end. The minute comes first: hours
+/// and days look at what it has now. (To be told it by `RETURNING` costs a table in memory each time.)
 fn upsert(step: Step) -> String {
     let columns = ["sent", "received", "sent_packets", "received_packets", "flows"];
     let sums = columns.map(|column| {
         format!("{column} = CAST(min({column} + excluded.{column}, 9.2e18) AS INTEGER)")
     });
+    let peak = match step {
+        Step::Minute => "?10 * 0",
+        Step::Hour | Step::Day => {
+            "(SELECT CAST(min(sent + received, 9.2e18) AS INTEGER) FROM minutes
+                  WHERE at = ?10 AND kind = ?2 AND key = ?3 AND scope = ?4)"
+        }
+    };
     format!(
-        "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO {} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, {peak})
              ON CONFLICT (at, kind, key, scope)
-             DO UPDATE SET {}, peak = max(peak, excluded.peak)
-             RETURNING CAST(min(sent + received, 9.2e18) AS INTEGER)",
+             DO UPDATE SET {}, peak = max(peak, excluded.peak)",
         step.table(),
         sums.join(", ")
     )
