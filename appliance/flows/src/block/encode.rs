@@ -38,8 +38,45 @@ pub struct Encoder {
     collector: Collector,
     ids: Vec<(u32, u32)>,
     order: Order,
+    staged: Staged,
     columns: Columns,
     nester: Nester,
+}
+
+/// What every flow has, beside each other: flows are put in order from here, because they are much
+/// larger than what of them is asked for at a time.
+#[derive(Default)]
+struct Staged {
+    starts: Vec<i64>,
+    lasted: Vec<i64>,
+    bytes: Vec<u64>,
+    packets: Vec<u64>,
+    small: Vec<Small>,
+}
+
+struct Small {
+    path: u32,
+    flags: u8,
+    tos: u8,
+}
+
+impl Staged {
+    fn clear(&mut self) {
+        self.starts.clear();
+        self.lasted.clear();
+        self.bytes.clear();
+        self.packets.clear();
+        self.small.clear();
+    }
+
+    fn push(&mut self, flow: &Flow, path: u32) {
+        self.starts.push(flow.start.0);
+        // Wraps where its times are nonsense.
+        self.lasted.push(flow.end.0.wrapping_sub(flow.start.0));
+        self.bytes.push(flow.bytes);
+        self.packets.push(flow.packets);
+        self.small.push(Small { path, flags: flow.tcp_flags, tos: flow.tos });
+    }
 }
 
 impl Encoder {
@@ -50,12 +87,16 @@ impl Encoder {
         }
         self.collector.clear();
         self.ids.clear();
-        let collector = &mut self.collector;
+        self.staged.clear();
+        self.columns.ways.clear();
+        let (collector, staged, ways) =
+            (&mut self.collector, &mut self.staged, &mut self.columns.ways);
         let mut extras = Extras::default();
         let (mut first_start, mut last_start) = (Timestamp(i64::MAX), Timestamp(i64::MIN));
         let mut last_end = Timestamp(i64::MIN);
         self.ids.extend(flows.iter().map(|flow| {
             extras.see(flow);
+            staged.push(flow, ways.add(flow));
             first_start = first_start.min(flow.start);
             last_start = last_start.max(flow.start);
             last_end = last_end.max(flow.end);
@@ -70,7 +111,7 @@ impl Encoder {
         }
         self.order.sort(flows, &self.ids, dictionary.len(), first_start);
         self.columns.clear(dictionary.len(), extras);
-        self.columns.gather(flows, &self.ids, &self.order.places, first_start);
+        self.columns.gather(flows, &self.staged, (&self.ids, &self.order.places), first_start);
         let mut addresses = dictionary.encode(&mut self.nester);
         addresses.extend(crc32fast::hash(&addresses).to_le_bytes());
         Ok(Block {
@@ -327,7 +368,6 @@ impl Columns {
             &mut self.paths,
         ];
         rows.into_iter().for_each(Split::clear);
-        self.ways.clear();
         self.systems.clear(addresses);
         self.macs.clear(addresses);
         self.nat.clear();
@@ -336,8 +376,8 @@ impl Columns {
     fn gather(
         &mut self,
         flows: &[Flow],
-        ids: &[(u32, u32)],
-        order: &[Place],
+        staged: &Staged,
+        (ids, order): (&[(u32, u32)], &[Place]),
         first_start: Timestamp,
     ) {
         let mut rest = order;
@@ -347,15 +387,18 @@ impl Columns {
                 next.conversation() == place.conversation() && next.turned() != place.turned()
             });
             self.begin(*place, before, answer.is_some());
-            let flow = &flows[place.row()];
-            let started = flow.start.0.wrapping_sub(first_start.0) as u64;
-            self.row(flow, ids[place.row()], started, lasted(flow) as u64, false);
+            let row = place.row();
+            let (start, lasted) = (staged.starts[row], staged.lasted[row]);
+            let started = start.wrapping_sub(first_start.0) as u64;
+            self.row(staged, row, (started, lasted as u64), false);
+            self.extras(flows, row, ids[row]);
             rest = after;
             if let Some(answer) = answer {
-                let reply = &flows[answer.row()];
-                let later = zigzag(reply.start.0.wrapping_sub(flow.start.0));
-                let longer = zigzag(lasted(reply).wrapping_sub(lasted(flow)));
-                self.row(reply, ids[answer.row()], later, longer, true);
+                let row = answer.row();
+                let later = zigzag(staged.starts[row].wrapping_sub(start));
+                let longer = zigzag(staged.lasted[row].wrapping_sub(lasted));
+                self.row(staged, row, (later, longer), true);
+                self.extras(flows, row, ids[row]);
                 rest = &after[1..];
             }
             before = Some(*place);
@@ -373,22 +416,31 @@ impl Columns {
         self.near_ports.push((place.0 >> 48) as u64 & 0xffff);
     }
 
-    fn row(&mut self, flow: &Flow, ends: (u32, u32), start: u64, duration: u64, answer: bool) {
+    #[inline]
+    fn row(&mut self, staged: &Staged, row: usize, (start, duration): (u64, u64), answer: bool) {
+        let Small { path, flags, tos } = staged.small[row];
         self.starts.push(start, answer);
         self.durations.push(duration, answer);
-        self.bytes.push(flow.bytes, answer);
-        self.packets.push(flow.packets, answer);
-        self.flags.push(flow.tcp_flags.into(), answer);
-        self.tos.push(flow.tos.into(), answer);
-        let path = self.ways.add(flow);
-        self.paths.push(path, answer);
-        if self.extras.systems {
+        self.bytes.push(staged.bytes[row], answer);
+        self.packets.push(staged.packets[row], answer);
+        self.flags.push(flags.into(), answer);
+        self.tos.push(tos.into(), answer);
+        self.paths.push(path.into(), answer);
+    }
+
+    fn extras(&mut self, flows: &[Flow], row: usize, ends: (u32, u32)) {
+        let Extras { systems, macs, nat } = self.extras;
+        if !systems && !macs && !nat {
+            return;
+        }
+        let flow = &flows[row];
+        if systems {
             self.systems.push(ends, [flow.source_as.into(), flow.destination_as.into()]);
         }
-        if self.extras.macs {
+        if macs {
             self.macs.push(ends, [mac_code(flow.source_mac), mac_code(flow.destination_mac)]);
         }
-        if self.extras.nat {
+        if nat {
             self.nat.push(flow);
         }
     }
@@ -440,9 +492,4 @@ impl Columns {
             Column::Nat => self.nat.write(nester, out),
         }
     }
-}
-
-/// How long a flow took, in milliseconds; wraps where its times are nonsense.
-fn lasted(flow: &Flow) -> i64 {
-    flow.end.0.wrapping_sub(flow.start.0)
 }

@@ -43,11 +43,11 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    pub(super) fn add(&mut self, flow: &Flow) -> u64 {
+    pub(super) fn add(&mut self, flow: &Flow) -> u32 {
         let path = Path::of(flow);
         let is_it = |id: &&u32| self.paths.get(**id as usize) == Some(&path);
         if let Some(&id) = self.recent.iter().find(is_it) {
-            return id.into();
+            return id;
         }
         let paths = &mut self.paths;
         let id = *self.known.entry(path).or_insert_with(|| {
@@ -55,7 +55,7 @@ impl Ways {
             paths.len() as u32 - 1
         });
         self.recent = [id, self.recent[0]];
-        u64::from(id)
+        id
     }
 
     /// Forgets what it collected, and keeps its memory.

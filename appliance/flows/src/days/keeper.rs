@@ -91,14 +91,12 @@ impl Keeper {
     /// Fails where a full block cannot be written; the flows are kept in memory as long as there
     /// is room, and what has none is counted as lost.
     pub fn add(&mut self, flows: &[Flow], now: Timestamp) -> Result<(), DaysError> {
+        let today = now.day();
+        let day = |flow: &Flow| if flow.end.day() == today - 1 { today - 1 } else { today };
         let mut result = Ok(());
-        for flow in flows {
-            let (today, ended) = (now.day(), flow.end.day());
-            let day = if ended == today - 1 { ended } else { today };
-            if let Err(error) = self.add_one(day, flow, now) {
-                self.written.kept.lost += 1;
-                result = Err(error);
-            }
+        for of_one_day in flows.chunk_by(|one, next| day(one) == day(next)) {
+            let Some(first) = of_one_day.first() else { continue };
+            result = self.add_to(day(first), of_one_day, now).and(result);
         }
         result
     }
@@ -110,7 +108,7 @@ impl Keeper {
         now: Timestamp,
     ) -> Result<(), DaysError> {
         for flow in flows {
-            self.add_one(flow.end.day(), &flow, now)?;
+            self.add_to(flow.end.day(), &[flow], now)?;
             if self.days.len() > 4 {
                 self.close()?;
             }
@@ -118,22 +116,36 @@ impl Keeper {
         self.close()
     }
 
-    fn add_one(&mut self, day: i64, flow: &Flow, now: Timestamp) -> Result<(), DaysError> {
+    /// Takes flows of one day; what has no room is counted as lost.
+    fn add_to(&mut self, day: i64, flows: &[Flow], now: Timestamp) -> Result<(), DaysError> {
+        let mut rest = flows;
+        let result = self.fill(day, &mut rest, now);
+        self.written.kept.lost += rest.len() as u64;
+        result
+    }
+
+    /// Takes flows off `rest` as long as there is room.
+    fn fill(&mut self, day: i64, rest: &mut &[Flow], now: Timestamp) -> Result<(), DaysError> {
         if !self.days.contains_key(&day) {
             self.days.insert(day, OpenDay::open(file::path(&self.dir, day), now)?);
         }
         let Some(open) = self.days.get_mut(&day) else { return Ok(()) };
-        if open.pending.len() >= MAX_ROWS {
-            open.write_block(&mut self.written)?;
+        while !rest.is_empty() {
+            if open.pending.len() >= MAX_ROWS {
+                open.write_block(&mut self.written)?;
+            }
+            if open.pending.is_empty() {
+                open.first = now;
+            }
+            if open.pending.len() == open.appended {
+                open.unsafe_since = now;
+            }
+            let room = MAX_ROWS.saturating_sub(open.pending.len());
+            let (some, others) = rest.split_at(room.min(rest.len()));
+            open.pending.extend_from_slice(some);
+            self.written.kept.flows += some.len() as u64;
+            *rest = others;
         }
-        if open.pending.is_empty() {
-            open.first = now;
-        }
-        if open.pending.len() == open.appended {
-            open.unsafe_since = now;
-        }
-        open.pending.push(*flow);
-        self.written.kept.flows += 1;
         if open.pending.len() >= MAX_ROWS {
             // Where it fails it is tried again with the next flow.
             if let Err(error) = open.write_block(&mut self.written) {
