@@ -13,7 +13,6 @@ mod health;
 mod offline;
 mod online;
 mod op_mode;
-mod redact;
 mod report;
 mod sources;
 mod table;
