@@ -14,6 +14,8 @@ mod events;
 mod extract;
 pub(crate) mod flows;
 mod keys;
+mod logs;
+mod monitoring;
 mod mutes;
 mod people;
 mod router;
@@ -56,6 +58,8 @@ pub fn routes() -> Routes<Site> {
         audit::routes(),
         system::routes(),
         router::routes(),
+        monitoring::routes(),
+        logs::routes(),
         storage::routes(),
     ]
     .into_iter()
