@@ -278,6 +278,12 @@ impl System {
         self.inner.services.board(&self.inner.options.programs, booted).await
     }
 
+    /// The services as they were last looked at, which is done every half minute; None where that
+    /// was not possible.
+    pub async fn last_services(&self) -> Option<Arc<Board>> {
+        self.inner.services.last().await
+    }
+
     /// The router's tunnels, as they were within the last minute.
     pub fn tunnels(&self) -> Arc<Vec<Tunnel>> {
         Arc::clone(&self.inner.tunnels.borrow())

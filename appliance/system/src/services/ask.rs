@@ -98,6 +98,11 @@ impl Services {
         Ok(board)
     }
 
+    /// The last answer, however old, without asking.
+    pub(crate) async fn last(&self) -> Option<Arc<Board>> {
+        self.asked.lock().await.as_ref().map(|(_, board)| Arc::clone(board))
+    }
+
     /// Forgets the last answer, since something was done.
     pub(crate) async fn forget(&self) {
         *self.asked.lock().await = None;

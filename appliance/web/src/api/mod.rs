@@ -35,7 +35,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use self::extract::{Body, Params};
-use crate::http::{Cursor, Failure, PageQuery, Routes};
+use crate::http::{Cursor, Failure, PageQuery, Routes, Schema};
 use crate::site::Site;
 
 /// Rows of a page when the client does not say, as [`PageQuery`] has it, and the most.
@@ -64,6 +64,11 @@ pub fn routes() -> Routes<Site> {
     ]
     .into_iter()
     .fold(schema::named(Routes::new()), Routes::merge)
+}
+
+/// What `/api/v1/system/metrics` gives.
+pub(crate) fn numbers() -> Schema {
+    schema::numbers()
 }
 
 /// JSON that is written already.

@@ -13,6 +13,7 @@ use system::interfaces::Scope;
 use system::services::Unit;
 use system::{LIVE_STEP, Snapshot, Throughput};
 
+use super::system::sizes;
 use super::{Body, Listed, answer, schema};
 use crate::http::{Entry, Failure, Route, Routes, Schema, Visitor};
 use crate::monitor::{act, failed, main_disk, named, service, totals};
@@ -114,6 +115,16 @@ pub(super) fn routes() -> Routes<Site> {
         .add(
             Route::new(
                 get(),
+                "/api/v1/system/storage",
+                read,
+                storage,
+                "How full the router's disks are, and with what of ours",
+            )
+            .gives(schema::system_storage()),
+        )
+        .add(
+            Route::new(
+                get(),
                 "/api/v1/monitoring/tunnels",
                 read,
                 tunnels,
@@ -177,6 +188,43 @@ async fn stats(State(site): State<Site>) -> Result<Response, Failure> {
             "bytes_recv": counted.rx_bytes,
         },
     }))
+}
+
+async fn storage(State(site): State<Site>) -> Result<Response, Failure> {
+    let snapshot = site.system.snapshot();
+    let disks = snapshot.disks.iter().map(|disk| {
+        let mut one = serde_json::to_value(Share::of(disk)).unwrap_or_default();
+        one["path"] = json!(disk.path);
+        one["device"] = json!(disk.device);
+        one["read_only"] = json!(disk.is_read_only);
+        one
+    });
+    let disks: Vec<Value> = disks.collect();
+    let database = sizes(&site).await?;
+    let folder = site.collectors.dir().to_owned();
+    let flows = tokio::task::spawn_blocking(move || below(&folder)).await;
+    answer(&json!({
+        "disks": disks,
+        "database": database,
+        "flows_bytes": flows.map_err(|error| Failure::internal("Looking at the disk", error))?,
+        // No packets are kept by this release.
+        "captures_bytes": null,
+    }))
+}
+
+/// Bytes of the files of a folder, and of those one folder below.
+fn below(folder: &std::path::Path) -> u64 {
+    let entries = |folder: &std::path::Path| std::fs::read_dir(folder).into_iter().flatten();
+    let size = |entry: &std::fs::DirEntry| entry.metadata().map_or(0, |facts| facts.len());
+    let mut sum = 0_u64;
+    for entry in entries(folder).flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sum += entries(&entry.path()).flatten().map(|one| size(&one)).sum::<u64>();
+        } else {
+            sum += size(&entry);
+        }
+    }
+    sum
 }
 
 async fn history(State(site): State<Site>) -> Result<Response, Failure> {

@@ -1,6 +1,6 @@
 //! What the API says of the router's own state and of its logs.
 
-use super::{flag, maybe, number, real, text, texts, time, word};
+use super::{flag, map, maybe, number, real, text, texts, time, word};
 use crate::http::Schema;
 
 const RATE: &str = "Kilobytes a second";
@@ -238,4 +238,23 @@ pub(in crate::api) fn log_file() -> Schema {
 
 pub(in crate::api) fn log_text() -> Schema {
     Schema::object(&[("name", text("As asked for.")), ("lines", texts())])
+}
+
+pub(in crate::api) fn numbers() -> Schema {
+    map("Each series by its name, labels included, as Prometheus writes it.", real("Its value."))
+}
+
+pub(in crate::api) fn system_storage() -> Schema {
+    let mut mount = share();
+    mount.extend([
+        ("path", text("Where it is mounted.")),
+        ("device", text("What it lies on.")),
+        ("read_only", flag("Nothing can be written.")),
+    ]);
+    Schema::object(&[
+        ("disks", Schema::list(Schema::object(&mount))),
+        ("database", Schema::named("Storage")),
+        ("flows_bytes", number("Bytes of flows kept beside the database.")),
+        ("captures_bytes", maybe(number("Bytes of packets kept; null while none are."))),
+    ])
 }
