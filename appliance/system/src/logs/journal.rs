@@ -49,12 +49,13 @@ pub fn source(name: &str, board: Option<&Board>) -> Option<LogSource> {
         "all" => return Some(LogSource::All),
         _ => {}
     }
-    let is_there = |unit: &str| board.is_none_or(|board| board.unit(unit).is_some());
-    let full = if name.ends_with(".service") { name.to_owned() } else { format!("{name}.service") };
-    if watched(&full).is_some() && is_there(&full) {
-        return Some(LogSource::Units(vec![full]));
-    }
-    let (_, patterns) = ALIASES.iter().find(|(alias, _)| *alias == name)?;
+    let Some((_, patterns)) = ALIASES.iter().find(|(alias, _)| *alias == name) else {
+        let is_there = |unit: &str| board.is_none_or(|board| board.unit(unit).is_some());
+        let full =
+            if name.ends_with(".service") { name.to_owned() } else { format!("{name}.service") };
+        let is_known = watched(&full).is_some() && is_there(&full);
+        return is_known.then(|| LogSource::Units(vec![full]));
+    };
     let fits = |unit: &str, pattern: &str| match pattern.split_once('*') {
         None => unit == pattern,
         Some((head, tail)) => unit.starts_with(head) && unit.ends_with(tail),
