@@ -25,7 +25,7 @@ const SILENT: Duration = Duration::from_secs(900);
 /// Events that are looked at for what was told before the start.
 const RECALLED: usize = 200;
 /// The name of our own certificate.
-const OWN: &str = "panoptikon";
+const OWN: &str = "of Panoptikon itself";
 
 const EXPIRING: &str = "certificate_expiring";
 const RENEWED: &str = "certificate_renewed";
@@ -34,8 +34,8 @@ const HEARD: &str = "collector_heard";
 
 /// Watches until the end.
 pub(super) async fn run(house: House, tls: Arc<Tls>, lifecycle: Lifecycle) -> Result<()> {
-    let mut certificates = recall(&house, [EXPIRING, RENEWED], "certificate").await?;
-    let mut exporters = recall(&house, [SILENCE, HEARD], "exporter").await?;
+    let mut ending = recall(&house, [EXPIRING, RENEWED], "certificate").await?;
+    let mut silent = recall(&house, [SILENCE, HEARD], "exporter").await?;
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_known = false;
@@ -53,9 +53,16 @@ pub(super) async fn run(house: House, tls: Arc<Tls>, lifecycle: Lifecycle) -> Re
             if let Some(end) = tls.not_after() {
                 ends.insert(OWN.to_owned(), end);
             }
-            tell_certificates(&house, &ends, &mut certificates, is_known, now).await?;
+            for (kind, severity, text, name) in certificates(&ends, &mut ending, is_known, now) {
+                house.tell(kind, severity, text, "certificate", &name).await?;
+            }
         }
-        tell_exporters(&house, &mut exporters, now).await?;
+        let udp = house.flows.status().udp;
+        let heard = udp.iter().flat_map(|udp| &udp.exporters);
+        let heard = heard.map(|one| (one.address.to_string(), one.stats.last_seen));
+        for (kind, severity, text, name) in exporters(heard, &mut silent, now) {
+            house.tell(kind, severity, text, "exporter", &name).await?;
+        }
     }
     Ok(())
 }
@@ -68,7 +75,8 @@ fn of_router(config: &Node) -> BTreeMap<String, Timestamp> {
         for (name, node) in named.flat_map(vyos::config::Children::iter) {
             let text = node.at(["certificate"]).map(|one| one.values().concat());
             let end = text.as_deref().and_then(end_of);
-            ends.extend(end.map(|end| (format!("{kind} {name}"), end)));
+            let label = if kind == "ca" { format!("ca {name}") } else { name.to_owned() };
+            ends.extend(end.map(|end| (label, end)));
         }
     }
     ends
@@ -82,13 +90,18 @@ fn end_of(base64: &str) -> Option<Timestamp> {
     Some(validity(&der)?.1)
 }
 
-async fn tell_certificates(
-    house: &House,
+/// Something to tell: kind of event, how bad, what, and of what.
+type Word = (&'static str, Severity, String, String);
+
+/// What there is to tell of certificates. `told` are those of which was told that they end; the
+/// router's are gone only where it was asked (`is_known`).
+fn certificates(
     ends: &BTreeMap<String, Timestamp>,
     told: &mut BTreeSet<String>,
     is_known: bool,
     now: Timestamp,
-) -> Result<()> {
+) -> Vec<Word> {
+    let mut words = Vec::new();
     for (name, end) in ends {
         let ends_soon = *end < now.plus(SOON);
         if ends_soon && told.insert(name.clone()) {
@@ -98,40 +111,41 @@ async fn tell_certificates(
                 let days = end.since(now).as_secs() / 86_400;
                 format!("The certificate {name} ends in {days} days, on {}", end.local())
             };
-            house.tell(EXPIRING, Severity::Medium, text, "certificate", name).await?;
+            words.push((EXPIRING, Severity::Medium, text, name.clone()));
         } else if !ends_soon && told.remove(name) {
             let text = format!("The certificate {name} is renewed, until {}", end.local());
-            house.tell(RENEWED, Severity::Info, text, "certificate", name).await?;
+            words.push((RENEWED, Severity::Info, text, name.clone()));
         }
     }
-    // What the router had is gone only where it was asked.
-    let gone: Vec<String> = told
-        .iter()
-        .filter(|name| !ends.contains_key(*name) && (is_known || name.as_str() == OWN))
-        .cloned()
-        .collect();
-    for name in gone {
-        told.remove(&name);
-        let text = format!("The certificate {name} is gone");
-        house.tell(RENEWED, Severity::Info, text, "certificate", &name).await?;
-    }
-    Ok(())
+    told.retain(|name| {
+        let is_gone = !ends.contains_key(name) && (is_known || name == OWN);
+        if is_gone {
+            let text = format!("The certificate {name} is gone");
+            words.push((RENEWED, Severity::Info, text, name.clone()));
+        }
+        !is_gone
+    });
+    words
 }
 
-async fn tell_exporters(house: &House, told: &mut BTreeSet<String>, now: Timestamp) -> Result<()> {
-    let Some(udp) = house.flows.status().udp else { return Ok(()) };
-    for exporter in &udp.exporters {
-        let (name, last) = (exporter.address.to_string(), exporter.stats.last_seen);
+/// What there is to tell of exporters, by when they were last heard. `told` are the silent ones.
+fn exporters(
+    heard: impl Iterator<Item = (String, Timestamp)>,
+    told: &mut BTreeSet<String>,
+    now: Timestamp,
+) -> Vec<Word> {
+    let mut words = Vec::new();
+    for (name, last) in heard {
         let is_silent = now.since(last) > SILENT;
         if is_silent && told.insert(name.clone()) {
             let text = format!("The exporter {name} was last heard on {}", last.local());
-            house.tell(SILENCE, Severity::Medium, text, "exporter", &name).await?;
+            words.push((SILENCE, Severity::Medium, text, name));
         } else if !is_silent && told.remove(&name) {
             let text = format!("The exporter {name} is heard again");
-            house.tell(HEARD, Severity::Info, text, "exporter", &name).await?;
+            words.push((HEARD, Severity::Info, text, name));
         }
     }
-    Ok(())
+    words
 }
 
 /// What was told before the start and is not over.
@@ -166,6 +180,45 @@ mod tests {
         pem.lines().filter(|line| !line.starts_with("-----")).collect()
     }
 
+    fn told(words: Vec<Word>) -> Vec<(&'static str, String)> {
+        words.into_iter().map(|(kind, _, text, _)| (kind, text)).collect()
+    }
+
+    #[test]
+    fn a_certificate_that_ends_within_thirty_days_is_told_once_and_so_is_its_renewal() {
+        let now = Timestamp(1_795_273_200_000);
+        let ends =
+            |days: i64| BTreeMap::from([("web".to_owned(), Timestamp(now.0 + days * 86_400_000))]);
+        let mut open = BTreeSet::new();
+        assert!(certificates(&ends(31), &mut open, true, now).is_empty());
+        let words = told(certificates(&ends(29), &mut open, true, now));
+        assert_eq!(words[0].0, EXPIRING);
+        assert!(words[0].1.starts_with("The certificate web ends in 29 days, on 20"));
+        assert!(certificates(&ends(28), &mut open, true, now).is_empty());
+        // A router that does not answer says nothing about its certificates.
+        assert!(certificates(&BTreeMap::new(), &mut open, false, now).is_empty());
+        assert_eq!(told(certificates(&ends(90), &mut open, true, now))[0].0, RENEWED);
+        let words = told(certificates(&ends(-1), &mut open, true, now));
+        assert!(words[0].1.contains("has ended on"), "{words:?}");
+        assert_eq!(told(certificates(&BTreeMap::new(), &mut open, true, now))[0].0, RENEWED);
+        assert!(open.is_empty());
+    }
+
+    #[test]
+    fn an_exporter_that_is_silent_for_a_quarter_of_an_hour_is_told_and_so_is_its_return() {
+        let now = Timestamp(1_795_273_200_000);
+        let mut silent = BTreeSet::new();
+        let mut look = |seconds: u64| {
+            let last = now.minus(Duration::from_secs(seconds));
+            let words = exporters([("10.0.0.9".to_owned(), last)].into_iter(), &mut silent, now);
+            words.first().map(|(kind, ..)| *kind)
+        };
+        assert_eq!(look(899), None);
+        assert_eq!(look(901), Some(SILENCE));
+        assert_eq!(look(960), None);
+        assert_eq!(look(5), Some(HEARD));
+    }
+
     #[test]
     fn certificates_and_authorities_of_the_configuration_are_read_and_others_left_out() {
         let text = format!(
@@ -178,8 +231,8 @@ mod tests {
         let root = vyos::config::Document::parse(&text).unwrap().root;
         let ends = of_router(&root);
         let names: Vec<_> = ends.keys().map(String::as_str).collect();
-        assert_eq!(names, ["ca root", "certificate web"]);
+        assert_eq!(names, ["ca root", "web"]);
         let wanted = Timestamp::parse_rfc3339("2027-01-02T00:00:00Z");
-        assert_eq!(ends.get("certificate web").copied(), wanted);
+        assert_eq!(ends.get("web").copied(), wanted);
     }
 }

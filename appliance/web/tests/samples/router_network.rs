@@ -463,7 +463,7 @@ fn services(mood: Mood) -> Vec<(&'static str, askama::Result<String>)> {
         empty: empty(mood, 8),
     };
     vec![
-        ("router-services", list.render()),
+        ("router-services-run", list.render()),
         ("router-ssh", ssh.render()),
         ("router-https", https.render()),
         ("router-ntp", ntp.render()),
