@@ -282,6 +282,27 @@ async fn the_load_is_told_with_the_fields_that_others_know() {
     page.says("Dropped in queues");
 }
 
+#[tokio::test]
+async fn what_runs_is_loaded_anew_as_often_as_chosen_and_a_page_with_a_form_is_not() {
+    let (_bed, mut ada, _) = site().await;
+    for (seconds, told) in [(0, None), (15, Some(15)), (300, Some(300))] {
+        let wanted = json!({ "refresh_seconds": seconds });
+        ada.json(Method::PUT, "/api/v1/me/preferences", &wanted).await.expect(204);
+        for path in ["/router", "/router/services", "/router/logs?service=ssh"] {
+            let page = ada.get(path).await.expect(200);
+            match told {
+                Some(n) => {
+                    page.says(&format!("data-refresh=\"{n}\""));
+                    page.says(&format!("<noscript><meta http-equiv=\"refresh\" content=\"{n}\">"));
+                }
+                None => assert!(!page.body.contains("data-refresh"), "{path}"),
+            }
+        }
+        let page = ada.get("/router/services/unit/ssh.service").await.expect(200);
+        assert!(!page.body.contains("data-refresh"), "a name may be being typed");
+    }
+}
+
 /// A tab that follows a topic.
 struct Tab(TcpStream);
 

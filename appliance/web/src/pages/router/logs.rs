@@ -125,6 +125,7 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         Ok(lines) => (lines.iter().map(row).collect::<Vec<_>>(), String::new()),
         Err(error) => (Vec::new(), sentence(&error.to_string())),
     };
+    let has_lines = !rows.is_empty();
     let live = ask.query.get("live") == Some("1");
     let empty = (rows.is_empty() && !live || !trouble.is_empty()).then(|| {
         if trouble.is_empty() {
@@ -165,7 +166,7 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         empty,
         following: if live { service } else { String::new() },
         follow,
-        masked: masked.href(),
+        masked: if has_lines { masked.href() } else { String::new() },
         missing: missing.map(|why| format!("Services are not known: {why}")).unwrap_or_default(),
     };
     ask.page(&page)

@@ -146,7 +146,7 @@ pub struct LogsPage {
     pub following: String,
     /// To follow, or to end that.
     pub follow: Link,
-    /// The same masked, as a file.
+    /// The same masked, as a file; empty where there is nothing to share.
     pub masked: String,
     /// Why not all services are known; empty if they are.
     pub missing: String,
