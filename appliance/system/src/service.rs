@@ -69,8 +69,7 @@ pub(crate) async fn run(
         let Ok((looking, seen)) = read.await else { break };
         eyes = Some(looking);
         show(&system, &mut rates, seen);
-        let is_watched = system.inner.snapshot.receiver_count() > 0;
-        next = Instant::now() + if is_watched { WATCHED } else { SLOT };
+        next = Instant::now() + if system.is_watched() { WATCHED } else { SLOT };
     }
     helpers.abort_all();
     let last = system.inner.metrics.flush(Timestamp::now(), true);

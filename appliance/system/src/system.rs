@@ -174,6 +174,11 @@ impl System {
         receiver
     }
 
+    /// Somebody holds [`System::watch`].
+    pub fn is_watched(&self) -> bool {
+        self.inner.snapshot.receiver_count() > 0
+    }
+
     /// How the lines to the Internet are, by the last round.
     pub fn quality(&self) -> Arc<Vec<LineQuality>> {
         Arc::clone(&self.inner.lines.borrow())

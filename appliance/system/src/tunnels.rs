@@ -170,6 +170,54 @@ mod tests {
         }
     }
 
+    fn interface(kind: Kind, oper: OperState, addresses: Vec<Address>) -> Interface {
+        let link = crate::interfaces::Link {
+            index: 7,
+            name: "wg0".to_owned(),
+            alias: None,
+            mac: None,
+            mtu: 1_420,
+            kind,
+            driver: String::new(),
+            is_up: true,
+            oper,
+            has_carrier: true,
+            parent: None,
+            master: None,
+            vrf: None,
+            vrf_table: None,
+            vlan: None,
+            speed_mbps: None,
+            duplex: None,
+            addresses,
+        };
+        Interface {
+            link: link.into(),
+            counters: crate::interfaces::Counters::default(),
+            rates: None,
+        }
+    }
+
+    #[test]
+    fn only_tunnels_are_looked_at_and_who_to_ask_follows_from_their_addresses() {
+        let far: [IpAddr; 2] = ["2620:fe::fe".parse().unwrap(), "9.9.9.9".parse().unwrap()];
+        let own = || vec![address("10.0.0.1", 30, None)];
+        assert_eq!(Tunnel::of(&interface(Kind::Ethernet, OperState::Up, own()), &far), None);
+        let of = |oper, addresses, others: &[IpAddr]| {
+            Tunnel::of(&interface(Kind::WireGuard, oper, addresses), others).expect("a tunnel")
+        };
+        let up = of(OperState::Unknown, own(), &far);
+        assert_eq!((up.is_up, up.asked), (true, Some("10.0.0.2".parse().unwrap())));
+        let down = of(OperState::Down, own(), &[]);
+        assert_eq!(down.trouble().as_deref(), Some("it is down"));
+        // Where the way to the Internet goes through it, somebody there of the same family.
+        let wide = || vec![address("10.0.0.1", 24, None)];
+        assert_eq!(of(OperState::Unknown, wide(), &far).asked, Some("9.9.9.9".parse().unwrap()));
+        assert_eq!(of(OperState::Unknown, wide(), &[]).asked, None);
+        let bare = of(OperState::Unknown, vec![], &far);
+        assert_eq!((bare.asked, bare.trouble().as_deref()), (None, Some("it has no address")));
+    }
+
     fn tunnel(is_up: bool, lost: u32) -> Tunnel {
         Tunnel {
             interface: "wg0".to_owned(),

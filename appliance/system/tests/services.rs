@@ -47,6 +47,18 @@ impl Bed {
         Self { folder, store, events, system }
     }
 
+    /// The room anew over the same tables, as after a restart.
+    fn again(&self) -> System {
+        let programs = Programs {
+            systemctl: self.path("systemctl"),
+            journalctl: self.path("journalctl"),
+            helper: None,
+        };
+        let services_every = Some(Duration::from_millis(50));
+        let options = Options { programs, services_every, ..Options::default() };
+        System::open(self.store.clone(), self.events.clone(), options).expect("the room")
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -145,6 +157,31 @@ async fn a_service_that_fails_and_returns_is_told_of_each_time_once() {
     told("service_failed").await;
     end.send(true).expect("it runs");
     running.await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_failure_that_was_told_before_a_restart_is_not_told_again_but_its_end_is() {
+    let bed = Bed::new(None);
+    bed.unit("failed", 0);
+    let mut bus = bed.events.subscribe();
+    for (state, told) in [("failed", "service_failed"), ("active", "service_recovered")] {
+        bed.unit(state, 0);
+        let (end, ended) = watch::channel(false);
+        let system = bed.again();
+        let running = tokio::spawn(async move { system.run(ended).await.expect("it runs") });
+        let heard = async {
+            loop {
+                let event = bus.recv().await.expect("the bus");
+                if event.kind.starts_with("service_") {
+                    return event.kind.clone();
+                }
+            }
+        };
+        let kind = tokio::time::timeout(LIMIT, heard).await.expect("told");
+        assert_eq!(kind, told);
+        end.send(true).expect("it runs");
+        running.await.expect("it ends");
+    }
 }
 
 #[tokio::test]

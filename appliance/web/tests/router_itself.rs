@@ -303,15 +303,43 @@ async fn what_runs_is_loaded_anew_as_often_as_chosen_and_a_page_with_a_form_is_n
     }
 }
 
-/// A tab that follows a topic.
+/// The site on a socket, with the task that feeds open pages.
+fn serve(bed: &Bed) -> SocketAddr {
+    let listen = [Listen { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), plain: true }];
+    let tls = Arc::clone(bed.site.tls.as_ref().unwrap());
+    let (hosts, proxies) = (Arc::new(Hosts::new([NAME])), Arc::new(Proxies::default()));
+    let server = Server::bind(&listen, tls, hosts, proxies, Limits::default()).unwrap();
+    let at = server.addresses()[0].address;
+    let router = panoptikon_web::router(&bed.site, &front(bed), Vec::new());
+    tokio::spawn(server.run(router, std::future::pending()));
+    tokio::spawn(panoptikon_web::push(bed.site.clone(), std::future::pending()));
+    at
+}
+
+/// A tab of the live channel.
 struct Tab(TcpStream);
 
 impl Tab {
+    /// A tab that shows a page, and says so as the script does.
+    async fn on(at: SocketAddr, browser: &Browser, page: &str) -> Self {
+        let mut tab = Self::connect(at, browser, "/live").await;
+        let word = json!({ "v": 1, "page": page }).to_string();
+        // A client's frame is masked; a mask of zeros leaves it readable (RFC 6455, 5.3).
+        let mut frame = vec![0x81, 0x80 | u8::try_from(word.len()).unwrap(), 0, 0, 0, 0];
+        frame.extend(word.as_bytes());
+        tab.0.write_all(&frame).await.unwrap();
+        tab
+    }
+
     async fn open(at: SocketAddr, browser: &Browser, topic: &str) -> Self {
+        Self::connect(at, browser, &format!("/live?topics={topic}")).await
+    }
+
+    async fn connect(at: SocketAddr, browser: &Browser, path: &str) -> Self {
         let mut stream = TcpStream::connect(at).await.unwrap();
         let cookie = &browser.cookies[SESSION_COOKIE];
         let head = format!(
-            "GET /live?topics={topic} HTTP/1.1\r\nHost: {NAME}\r\nOrigin: http://{NAME}\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {NAME}\r\nOrigin: http://{NAME}\r\n\
              Cookie: {SESSION_COOKIE}={cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
@@ -365,14 +393,7 @@ async fn a_followed_log_comes_line_by_line_to_who_may_read_it_and_ends_with_its_
     nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let (shown, noted) = (pipe.display(), pid.display());
     program(&folder, "journalctl", &format!("echo $$ >'{noted}'; exec cat '{shown}'"));
-    let listen = [Listen { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), plain: true }];
-    let tls = Arc::clone(bed.site.tls.as_ref().unwrap());
-    let (hosts, proxies) = (Arc::new(Hosts::new([NAME])), Arc::new(Proxies::default()));
-    let server = Server::bind(&listen, tls, hosts, proxies, Limits::default()).unwrap();
-    let at = server.addresses()[0].address;
-    let router = panoptikon_web::router(&bed.site, &front(&bed), Vec::new());
-    tokio::spawn(server.run(router, std::future::pending()));
-    tokio::spawn(panoptikon_web::push(bed.site.clone(), std::future::pending()));
+    let at = serve(&bed);
 
     let mut end = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
     let viewer = bed.person(Role::Viewer).await;
@@ -397,18 +418,25 @@ async fn a_followed_log_comes_line_by_line_to_who_may_read_it_and_ends_with_its_
 #[tokio::test]
 async fn a_topic_of_no_watched_service_starts_nothing() {
     let (bed, ada, folder) = site().await;
-    let listen = [Listen { address: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), plain: true }];
-    let tls = Arc::clone(bed.site.tls.as_ref().unwrap());
-    let (hosts, proxies) = (Arc::new(Hosts::new([NAME])), Arc::new(Proxies::default()));
-    let server = Server::bind(&listen, tls, hosts, proxies, Limits::default()).unwrap();
-    let at = server.addresses()[0].address;
-    let router = panoptikon_web::router(&bed.site, &front(&bed), Vec::new());
-    tokio::spawn(server.run(router, std::future::pending()));
-    tokio::spawn(panoptikon_web::push(bed.site.clone(), std::future::pending()));
+    let at = serve(&bed);
     let _wrong = Tab::open(at, &ada, "log:--file%3D%2Fetc%2Fshadow").await;
     let _right = Tab::open(at, &ada, "log:chrony").await;
     let path = folder.join("journalctl.words");
     eventually("the other is followed", || path.exists()).await;
     assert!(words(&folder, "journalctl").contains("--unit=chrony.service\n"));
     assert!(!words(&folder, "journalctl").contains("shadow"));
+}
+
+#[tokio::test]
+async fn the_router_is_read_more_often_only_while_a_page_shows_its_figures() {
+    let (bed, ada, _) = site().await;
+    let at = serve(&bed);
+    let other = Tab::on(at, &ada, "/devices").await;
+    eventually("the tab is there", || bed.site.live.hearers("devices") == 1).await;
+    assert!(!bed.site.system.is_watched());
+    let tab = Tab::on(at, &ada, "/router").await;
+    eventually("somebody looks", || bed.site.system.is_watched()).await;
+    drop(tab);
+    eventually("nobody looks", || !bed.site.system.is_watched()).await;
+    drop(other);
 }
