@@ -134,6 +134,10 @@ words! {
         RouterChange = "router:change",
         /// Send pings and other probes from the router.
         RouterTools = "router:tools",
+        /// Start, stop and restart the router's services.
+        ServicesManage = "services:manage",
+        /// Read the logs of the router and of the appliance, which may name anybody.
+        LogsRead = "logs:read",
     }
 }
 
@@ -151,7 +155,7 @@ impl Role {
             | P::MetricsRead
             | P::SystemRead
             | P::RouterRead => true,
-            P::SettingsRead => !matches!(self, Self::Viewer),
+            P::SettingsRead | P::LogsRead => !matches!(self, Self::Viewer),
             P::DevicesEdit
             | P::DevicesScan
             | P::TopologyEdit
@@ -170,7 +174,8 @@ impl Role {
             | P::BackupCreate
             | P::BackupRestore
             | P::MaintenanceRun
-            | P::RouterChange => matches!(self, Self::Administrator),
+            | P::RouterChange
+            | P::ServicesManage => matches!(self, Self::Administrator),
         }
     }
 
@@ -212,7 +217,9 @@ mod tests {
         system:read       x x x x x
         router:read       x x x x x
         router:change     x . . . .
-        router:tools      x x x . .";
+        router:tools      x x x . .
+        services:manage   x . . . .
+        logs:read         x x x . x";
 
     #[test]
     fn every_role_may_exactly_what_the_table_says() {

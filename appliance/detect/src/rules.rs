@@ -183,6 +183,90 @@ pub const RULES: &[Rule] = &[
         title: "The line to the Internet is fine again",
         recommendation: "",
     },
+    Rule {
+        event: "service_failed",
+        alert: "service_failed",
+        effect: Effect::Tell(Severity::High),
+        cause: &["unit"],
+        title: "A service of the router failed",
+        recommendation: "Read its log under Router, Logs: the last lines say why. Mend its \
+                         configuration, or restart it under Router, Services.",
+    },
+    Rule {
+        event: "service_recovered",
+        alert: "service_failed",
+        effect: Effect::Over,
+        cause: &["unit"],
+        title: "The service is well again",
+        recommendation: "",
+    },
+    Rule {
+        event: "tunnel_down",
+        alert: "tunnel_down",
+        effect: Effect::Tell(Severity::Medium),
+        cause: &["interface"],
+        title: "A tunnel does not work",
+        recommendation: "Look at it under Router, VPN: whether its other end was heard lately, and \
+                         whether the line below it works.",
+    },
+    Rule {
+        event: "tunnel_up",
+        alert: "tunnel_down",
+        effect: Effect::Over,
+        cause: &["interface"],
+        title: "The tunnel works again, or is gone",
+        recommendation: "",
+    },
+    Rule {
+        event: "certificate_expiring",
+        alert: "certificate_expiring",
+        effect: Effect::Tell(Severity::Medium),
+        cause: &["certificate"],
+        title: "A certificate ends soon",
+        recommendation: "Renew it before it ends: afterwards, who checks it refuses to connect.",
+    },
+    Rule {
+        event: "certificate_renewed",
+        alert: "certificate_expiring",
+        effect: Effect::Over,
+        cause: &["certificate"],
+        title: "The certificate is renewed, or gone",
+        recommendation: "",
+    },
+    Rule {
+        event: "storage_near_cap",
+        alert: "storage_near_cap",
+        effect: Effect::Tell(Severity::Medium),
+        cause: &["what"],
+        title: "The database is nearly as large as it may be",
+        recommendation: "Raise database_max_mb or shorten the retention in the settings: at its \
+                         cap, the oldest days are forgotten before their time.",
+    },
+    Rule {
+        event: "storage_below_cap",
+        alert: "storage_near_cap",
+        effect: Effect::Over,
+        cause: &["what"],
+        title: "The database has room again",
+        recommendation: "",
+    },
+    Rule {
+        event: "collector_silent",
+        alert: "collector_silent",
+        effect: Effect::Tell(Severity::Medium),
+        cause: &["exporter"],
+        title: "An exporter of flows is silent",
+        recommendation: "See whether it still exports to this router, and whether its datagrams \
+                         arrive: Flows, Sources.",
+    },
+    Rule {
+        event: "collector_heard",
+        alert: "collector_silent",
+        effect: Effect::Over,
+        cause: &["exporter"],
+        title: "The exporter is heard again",
+        recommendation: "",
+    },
 ];
 
 /// What an event is about: events with the same key have the same cause.

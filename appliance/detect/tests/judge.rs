@@ -149,6 +149,21 @@ fn causes_are_told_apart_by_what_they_are_about() {
         key("wan_degraded", json!({ "interface": "eth0" })),
         key("wan_recovered", json!({ "interface": "eth0" }))
     );
+    for (bad, good, field) in [
+        ("service_failed", "service_recovered", "unit"),
+        ("tunnel_down", "tunnel_up", "interface"),
+        ("certificate_expiring", "certificate_renewed", "certificate"),
+        ("storage_near_cap", "storage_below_cap", "what"),
+        ("collector_silent", "collector_heard", "exporter"),
+    ] {
+        let of = |kind, about: &str| {
+            let mut data = serde_json::Map::new();
+            data.insert(field.to_owned(), about.into());
+            key(kind, serde_json::Value::Object(data))
+        };
+        assert_eq!(of(bad, "a"), of(good, "a"), "{bad}");
+        assert_ne!(of(bad, "a"), of(bad, "b"), "{bad}");
+    }
     let nobody = Event { device: None, ..nas_offline() };
     assert!(cause(&nobody).is_none());
 }

@@ -14,8 +14,8 @@ use crate::rollup::{AddressBook, Whose};
 /// How far back it goes, in milliseconds, and the length of the pieces that it is kept in.
 const SPAN_MS: i64 = 60_000;
 const PIECE_MS: i64 = 5_000;
-/// Nobody has asked for this long: nobody watches any more.
-const FORGOTTEN_MS: i64 = 30_000;
+/// Nobody has asked for this long: nobody watches any more. Prometheus asks every minute.
+const FORGOTTEN_MS: i64 = 90_000;
 /// Accounts of a piece; more are summed up with the unknown.
 const MOST: usize = 4_096;
 

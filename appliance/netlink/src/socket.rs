@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
+use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub const ROUTE: isize = NETLINK_ROUTE;
 /// The kernel's connections.
 pub const NETFILTER: isize = NETLINK_NETFILTER;
+
+/// The kernel's sockets.
+pub const SOCKETS: isize = NETLINK_SOCK_DIAG;
 
 /// A socket for questions.
 pub struct Netlink {

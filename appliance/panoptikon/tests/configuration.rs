@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn good(key: &str) -> [&'static str; 3] {
     match key {
         "data_dir" | "config_dir" | "control_socket" | "tls_certificate" | "tls_key"
-        | "router_key_file" | "router_boot_file" | "geoip_dir" => ["/a", "/b/c", "/d"],
+        | "router_key_file" | "router_boot_file" | "geoip_dir" | "log_dir" => ["/a", "/b/c", "/d"],
         "router_api" => ["/run/a.sock", "https://127.0.0.1", "https://[::1]:8443"],
         "router_fingerprint" => [
             "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -23,6 +23,7 @@ fn good(key: &str) -> [&'static str; 3] {
         "plain_listen" => ["127.0.0.1:1", "[::1]:2", "127.9.9.9:3"],
         "log_level" => ["error", "debug", "trace"],
         "log_format" => ["json", "text", "json"],
+        "log_max_mb" => ["4", "33", "512"],
         "hostname" => ["a", "b.example", "c-1"],
         "metrics_access" => ["lan", "key", "loopback"],
         "database_max_mb" => ["32", "64", "1048576"],

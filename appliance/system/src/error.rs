@@ -35,6 +35,14 @@ pub enum SystemError {
         /// What is wrong with it.
         why: String,
     },
+    /// A program or unit said no.
+    #[error("{what}: {said}")]
+    Failed {
+        /// Which.
+        what: String,
+        /// Its own words.
+        said: String,
+    },
     /// A value that cannot be.
     #[error("{field}: {why}")]
     Invalid {
@@ -83,6 +91,7 @@ impl SystemError {
             Self::Io { .. } => "io",
             Self::Missing { .. } => "missing",
             Self::Malformed { .. } => "malformed",
+            Self::Failed { .. } => "failed",
             Self::Invalid { .. } => "invalid",
             Self::Busy { .. } => "busy",
             Self::TooSoon { .. } => "too_soon",

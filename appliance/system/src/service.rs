@@ -11,17 +11,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
-use crate::SystemError;
 use crate::facts::{self, Reader};
 use crate::interfaces::{Counters, Interface, Kind, Rates, SLOT, SLOTS, Sampler};
 use crate::quality::{self, Change, LineQuality, Watcher};
 use crate::routes::{Gateway, gateways};
 use crate::settings::QualitySettings;
 use crate::snapshot::{Snapshot, WayOut};
-use crate::system::{CPU, MEMORY, RX, System, TEMPERATURE, TX};
+use crate::system::{CPU, DISK, LOAD, MEMORY, RX, SWAP, System, TEMPERATURE, TX};
+use crate::{SystemError, upkeep};
 
 /// From one reading to the next while somebody watches.
-const WATCHED: Duration = Duration::from_secs(1);
+const WATCHED: Duration = Duration::from_secs(3);
 /// How often disks and the clock are asked.
 const SLOWLY: Duration = Duration::from_secs(60);
 /// How often temperatures and default routes are asked.
@@ -49,6 +49,8 @@ pub(crate) async fn run(
     helpers.spawn(keep_measuring(system.clone()));
     helpers.spawn(keep_storing(system.clone()));
     helpers.spawn(keep_asking_the_clock(system.clone()));
+    helpers.spawn(upkeep::keep_watching_services(system.clone()));
+    helpers.spawn(upkeep::keep_watching_tunnels(system.clone()));
     let places = system.inner.options.places.clone();
     let mut eyes = Some(Eyes::open(Reader::new(places))?);
     let mut rates = SlotRates::default();
@@ -67,8 +69,7 @@ pub(crate) async fn run(
         let Ok((looking, seen)) = read.await else { break };
         eyes = Some(looking);
         show(&system, &mut rates, seen);
-        let is_watched = system.inner.snapshot.receiver_count() > 0;
-        next = Instant::now() + if is_watched { WATCHED } else { SLOT };
+        next = Instant::now() + if system.is_watched() { WATCHED } else { SLOT };
     }
     helpers.abort_all();
     let last = system.inner.metrics.flush(Timestamp::now(), true);
@@ -184,6 +185,7 @@ impl SlotRates {
 
 fn show(system: &System, rates: &mut SlotRates, snapshot: Snapshot) {
     let now = snapshot.at;
+    system.inner.recorder.lock().unwrap_or_else(PoisonError::into_inner).take(&snapshot);
     if let Some(rates) = rates.take(&snapshot.interfaces) {
         let metrics = &system.inner.metrics;
         let mut rings = system.rings();
@@ -200,7 +202,13 @@ fn show(system: &System, rates: &mut SlotRates, snapshot: Snapshot) {
         if let Some(cpu) = &snapshot.load.cpu {
             metrics.record(now, CPU, "router", cpu.busy);
         }
-        metrics.record(now, MEMORY, "router", snapshot.load.memory.used_percent());
+        let memory = &snapshot.load.memory;
+        metrics.record(now, MEMORY, "router", memory.used_percent());
+        metrics.record(now, SWAP, "router", memory.swap_used_percent());
+        metrics.record(now, LOAD, "router", snapshot.load.average[0]);
+        for disk in snapshot.disks.iter() {
+            metrics.record(now, DISK, &disk.path, disk.used_percent());
+        }
         for sensor in snapshot.temperatures.iter() {
             metrics.record(now, TEMPERATURE, &sensor.name, sensor.celsius);
         }

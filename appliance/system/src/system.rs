@@ -1,6 +1,6 @@
 //! The handle that others hold: what the router is like now and was like before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,16 +9,22 @@ use events::Events;
 use model::Timestamp;
 use store::{Store, StoreError};
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::conntrack::{self, Filter, Order, Table};
 use crate::facts::Places;
 use crate::interfaces::{Interface, Ring, SLOT, SLOTS, Span, TrafficPoint};
+use crate::live::{LivePoint, Recorder};
+use crate::logs::{self, Following, LogFile, LogLine, LogQuery, LogSource};
 use crate::metrics::{Metrics, Point};
 use crate::quality::{self, LineQuality};
 use crate::routes::{self, Family, Routes, Vtysh};
+use crate::services::{self, Board, Process, Programs, Services, Verb};
 use crate::settings::QualitySettings;
 use crate::snapshot::{Overview, Snapshot, vrfs};
+use crate::sockets::{self, Sockets};
 use crate::tools::{Gate, Tools};
+use crate::tunnels::Tunnel;
 use crate::{SystemError, service};
 
 /// Series of an interface's receive rate, in bits a second; its label is the interface.
@@ -29,6 +35,12 @@ pub const TX: &str = "interface_tx_bps";
 pub const CPU: &str = "cpu_busy_percent";
 /// Series of the share of memory that programs use.
 pub const MEMORY: &str = "memory_used_percent";
+/// Series of the share of swap space in use.
+pub const SWAP: &str = "swap_used_percent";
+/// Series of the load averaged over a minute.
+pub const LOAD: &str = "load_average";
+/// Series of how full file systems are, by where they are mounted.
+pub const DISK: &str = "disk_used_percent";
 /// Series of temperatures, by sensor.
 pub const TEMPERATURE: &str = "temperature_celsius";
 
@@ -39,6 +51,12 @@ pub struct Options {
     pub places: Places,
     /// How FRR is asked.
     pub vtysh: Vtysh,
+    /// How systemd and the journal are asked.
+    pub programs: Programs,
+    /// From one look at services to the next, instead of half a minute; tests have no time.
+    pub services_every: Option<Duration>,
+    /// The folder with the appliance's own files of log, where it writes any.
+    pub log_dir: Option<PathBuf>,
     /// From one round of echo requests to the next, instead of what is set; tests have no time.
     pub round_every: Option<Duration>,
     /// The file with the authorities that servers of speed tests are checked by, instead of the
@@ -60,13 +78,24 @@ pub(crate) struct Inner {
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(crate) lines: watch::Sender<Arc<Vec<LineQuality>>>,
     rings: Mutex<HashMap<String, Ring>>,
+    pub(crate) recorder: Mutex<Recorder>,
     /// Somebody has begun to watch.
     pub(crate) woken: Notify,
     pub(crate) settings: Mutex<QualitySettings>,
     tools: Tools,
     pub(crate) gate: Gate,
     pub(crate) device: Arc<Semaphore>,
+    services: Services,
+    pub(crate) tunnels: watch::Sender<Arc<Vec<Tunnel>>>,
+    sockets: tokio::sync::Mutex<Option<(Instant, Arc<Sockets>)>>,
+    /// How many logs are read at a time.
+    readers: Semaphore,
 }
+
+/// How long a look at sockets counts as new.
+const SOCKETS_FRESH: Duration = Duration::from_secs(3);
+/// Logs that are read at a time; each takes a process.
+const MOST_READERS: usize = 3;
 
 /// How the way to one target was.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
@@ -94,11 +123,16 @@ impl System {
             snapshot: watch::Sender::default(),
             lines: watch::Sender::default(),
             rings: Mutex::default(),
+            recorder: Mutex::default(),
             woken: Notify::new(),
             settings: Mutex::new(settings),
             tools: Tools::default(),
             gate: Gate::default(),
             device: Arc::new(Semaphore::new(1)),
+            services: Services::default(),
+            tunnels: watch::Sender::default(),
+            sockets: tokio::sync::Mutex::default(),
+            readers: Semaphore::new(MOST_READERS),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -127,12 +161,22 @@ impl System {
         self.snapshot().interfaces.clone()
     }
 
-    /// A snapshot a second for as long as somebody holds this; without watchers there is one every
-    /// five seconds.
+    /// The last ten minutes, a point every ten seconds, oldest first.
+    pub fn last_minutes(&self) -> Vec<LivePoint> {
+        self.inner.recorder.lock().unwrap_or_else(PoisonError::into_inner).points()
+    }
+
+    /// A snapshot every three seconds for as long as somebody holds this; without watchers there is
+    /// one every five seconds.
     pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
         let receiver = self.inner.snapshot.subscribe();
         self.inner.woken.notify_one();
         receiver
+    }
+
+    /// Somebody holds [`System::watch`].
+    pub fn is_watched(&self) -> bool {
+        self.inner.snapshot.receiver_count() > 0
     }
 
     /// How the lines to the Internet are, by the last round.
@@ -228,6 +272,104 @@ impl System {
         let read =
             tokio::task::spawn_blocking(move || conntrack::read(&filter, order, offset, limit));
         read.await.unwrap_or(Err(SystemError::Busy { what: "the appliance is ending" }))
+    }
+
+    /// The router's services, as systemd has them; at most two seconds old.
+    ///
+    /// # Errors
+    /// Where there is no systemd, or it does not answer.
+    pub async fn services(&self) -> Result<Arc<Board>, SystemError> {
+        let booted = self.snapshot().load.booted;
+        self.inner.services.board(&self.inner.options.programs, booted).await
+    }
+
+    /// The services as they were last looked at, which is done every half minute; None where that
+    /// was not possible.
+    pub async fn last_services(&self) -> Option<Arc<Board>> {
+        self.inner.services.last().await
+    }
+
+    /// The router's tunnels, as they were within the last minute.
+    pub fn tunnels(&self) -> Arc<Vec<Tunnel>> {
+        Arc::clone(&self.inner.tunnels.borrow())
+    }
+
+    /// A process; None where it is gone or hidden. Reads two small files.
+    pub fn process(&self, pid: u32) -> Option<Process> {
+        let booted = self.snapshot().load.booted;
+        self.inner.services.process(&self.inner.options.places.proc, pid, booted)
+    }
+
+    /// Starts, stops or restarts a service of the list, and waits until that is done.
+    ///
+    /// # Errors
+    /// Where the list does not allow it, nobody here may, or systemd refuses.
+    pub async fn act(&self, verb: Verb, unit: &str) -> Result<(), SystemError> {
+        let outcome = services::act(&self.inner.options.programs, verb, unit).await;
+        self.inner.services.forget().await;
+        outcome
+    }
+
+    /// Who is connected to the router itself; at most three seconds old.
+    ///
+    /// # Errors
+    /// Where the kernel refuses.
+    pub async fn sockets(&self) -> Result<Arc<Sockets>, SystemError> {
+        let mut looked = self.inner.sockets.lock().await;
+        if let Some((at, sockets)) = &*looked
+            && at.elapsed() < SOCKETS_FRESH
+        {
+            return Ok(Arc::clone(sockets));
+        }
+        let snapshot = self.snapshot();
+        let all = snapshot.interfaces.iter().flat_map(|one| &one.link.addresses);
+        let own: BTreeSet<_> = all.map(|address| address.ip).collect();
+        let read = tokio::task::spawn_blocking(move || sockets::read(&own)).await;
+        let read = read.unwrap_or(Err(SystemError::Busy { what: "the appliance is ending" }))?;
+        let sockets = Arc::new(read);
+        *looked = Some((Instant::now(), Arc::clone(&sockets)));
+        Ok(sockets)
+    }
+
+    /// The newest lines of a log, oldest first.
+    ///
+    /// # Errors
+    /// Where there is no journal, we may not read it, or too many read already.
+    pub async fn log(
+        &self,
+        source: &LogSource,
+        query: &LogQuery,
+    ) -> Result<Vec<LogLine>, SystemError> {
+        let permit = self.inner.readers.try_acquire();
+        let _permit =
+            permit.map_err(|_| SystemError::Busy { what: "three logs are being read" })?;
+        logs::read(&self.inner.options.programs, source, query).await
+    }
+
+    /// A log from now on, as it is written.
+    ///
+    /// # Errors
+    /// Where there is no journal.
+    pub fn follow(&self, source: &LogSource) -> Result<Following, SystemError> {
+        Following::start(&self.inner.options.programs, source)
+    }
+
+    /// The appliance's own files of log, newest first. Blocks.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn log_files(&self) -> Result<Vec<LogFile>, SystemError> {
+        self.inner.options.log_dir.as_deref().map_or_else(|| Ok(Vec::new()), logs::list)
+    }
+
+    /// The last lines of a file of [`System::log_files`]; None where there is none of that name.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn log_file(&self, name: &str) -> Result<Option<Vec<String>>, SystemError> {
+        let folder = self.inner.options.log_dir.as_deref();
+        folder.map_or(Ok(None), |folder| logs::tail(folder, name))
     }
 
     pub(crate) fn rings(&self) -> MutexGuard<'_, HashMap<String, Ring>> {

@@ -149,7 +149,7 @@ fn facts_interfaces_and_rates_are_shown_and_minutes_are_stored_at_the_end() {
         let bed = Bed::start().await;
         let system = bed.system.clone();
         let mut snapshots = system.watch();
-        // Watched, there is one every second.
+        // Watched, there is one every three seconds.
         for _ in 0..3 {
             tokio::time::timeout(LIMIT, snapshots.changed()).await.expect("told").expect("it runs");
         }

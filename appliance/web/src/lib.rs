@@ -10,6 +10,7 @@ pub mod assets;
 pub mod http;
 pub mod live;
 pub mod metrics;
+mod monitor;
 mod openapi;
 pub mod pages;
 pub mod rooms_metrics;

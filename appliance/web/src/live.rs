@@ -5,6 +5,7 @@
 //! behind by more than its length misses patches, is told `{"resync":true}` and loads what it shows
 //! anew. It is not dropped for that. A tab says which page it shows, and gets what concerns that.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +68,7 @@ pub struct Patch {
     pub audience: Audience,
     /// What it is about, such as `devices`. A tab that names topics when it connects
     /// (`/live?topics=devices,alerts`) gets only those.
-    pub topic: &'static str,
+    pub topic: Cow<'static, str>,
     /// The JSON text.
     pub json: Arc<str>,
 }
@@ -123,6 +124,12 @@ impl Live {
     /// Open tabs whose page is about a topic.
     pub fn hearers(&self, topic: &str) -> usize {
         self.0.tabs().of_topic.get(topic).copied().unwrap_or_default()
+    }
+
+    /// The topics with this beginning that open tabs are about.
+    pub fn heard(&self, beginning: &str) -> Vec<String> {
+        let tabs = self.0.tabs();
+        tabs.of_topic.keys().filter(|topic| topic.starts_with(beginning)).cloned().collect()
     }
 
     /// A number that changes whenever a tab has said which page it shows. What happened while that
@@ -354,7 +361,7 @@ impl Tab {
             Audience::Permission(permission) => self.visitor.may(permission),
             Audience::Person(person) => self.visitor.caller.actor.person() == Some(person),
         };
-        meant && self.topics.as_ref().is_none_or(|t| t.iter().any(|t| t == patch.topic))
+        meant && self.topics.as_ref().is_none_or(|t| t.iter().any(|t| *t == patch.topic))
     }
 
     /// Asks again who holds the cookie, so that a changed role counts too. An open page is no

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
+
 /// The content type of the text format.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -147,8 +149,8 @@ pub trait Metrics: Send + Sync {
     fn collect(&self) -> Families<'_>;
 }
 
-/// The whole text. A family that two rooms announce is written once, with the series of both.
-pub async fn text(rooms: &[Arc<dyn Metrics>]) -> String {
+/// All families by name. One that two rooms announce is there once, with the series of both.
+async fn gathered(rooms: &[Arc<dyn Metrics>]) -> BTreeMap<&'static str, Family> {
     let mut families: BTreeMap<&'static str, Family> = BTreeMap::new();
     for room in rooms {
         for family in room.collect().await {
@@ -160,7 +162,24 @@ pub async fn text(rooms: &[Arc<dyn Metrics>]) -> String {
             }
         }
     }
-    families.values().map(Family::to_string).collect()
+    families
+}
+
+/// The whole text.
+pub async fn text(rooms: &[Arc<dyn Metrics>]) -> String {
+    gathered(rooms).await.values().map(Family::to_string).collect()
+}
+
+/// The same as an object: each series by its name, labels included.
+pub(crate) async fn object(rooms: &[Arc<dyn Metrics>]) -> serde_json::Map<String, Value> {
+    let mut all = serde_json::Map::new();
+    for family in gathered(rooms).await.values() {
+        for ((suffix, labels), value) in &family.series {
+            let suffix = family.suffixes.get(*suffix).copied().unwrap_or_default();
+            all.insert(format!("{}{suffix}{labels}", family.name), (*value).into());
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -205,6 +224,13 @@ mod tests {
         let output = tool.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
+    }
+
+    #[tokio::test]
+    async fn as_an_object_each_series_has_its_name_with_labels() {
+        let all = object(&[Arc::new(Room)]).await;
+        assert_eq!(all["panoptikon_devices_total"], 3.0);
+        assert_eq!(all["panoptikon_wait_seconds_count{queue=\"a\"}"], 5.0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::metrics::{Families, Family, Kind, Metrics};
 use crate::site::Site;
 
 mod process;
+mod router;
 
 /// The numbers of all rooms behind the site.
 pub struct RoomsMetrics(Site);
@@ -24,6 +25,8 @@ impl RoomsMetrics {
         all.extend(self.access());
         all.extend(self.store());
         all.extend(self.components());
+        all.extend(router::families(&self.0).await);
+        all.extend(router::traffic(&self.0));
         let site = self.0.clone();
         let slow = move || (sizes(&site), process::families());
         // What cannot be looked at is left out.

@@ -36,20 +36,38 @@ pub fn routes(site: &Site, mut metrics: Vec<Arc<dyn Metrics>>) -> Routes<Site> {
 
 /// What is neither a page nor part of the API.
 fn standing(rooms: Arc<[Arc<dyn Metrics>]>) -> Routes<Site> {
-    let numbers = move || {
+    let numbers = {
         let rooms = Arc::clone(&rooms);
-        async move {
-            let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
-            ([(CONTENT_TYPE, kind)], metrics::text(&rooms).await)
+        move || {
+            let rooms = Arc::clone(&rooms);
+            async move {
+                let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+                ([(CONTENT_TYPE, kind)], metrics::text(&rooms).await)
+            }
         }
     };
+    let twin = move || {
+        let rooms = Arc::clone(&rooms);
+        async move { Json(Value::Object(metrics::object(&rooms).await)) }
+    };
     let scrapers = Entry::ScrapersOr(P::MetricsRead);
+    let metrics_read = Entry::Needs(P::MetricsRead);
     let files = "Style, script and pictures";
     Routes::new()
         .add(Route::new(Method::GET, assets::PATH, Entry::Public, assets::serve, files))
         .add(Route::new(Method::GET, "/favicon.ico", Entry::Public, favicon, files))
         .add(Route::new(Method::GET, "/health", Entry::Public, health, "Whether it is well"))
         .add(Route::new(Method::GET, "/metrics", scrapers, numbers, "Numbers for Prometheus"))
+        .add(
+            Route::new(
+                Method::GET,
+                "/api/v1/system/metrics",
+                metrics_read,
+                twin,
+                "All numbers of /metrics as an object",
+            )
+            .gives(api::numbers()),
+        )
         .add(Route::new(Method::GET, "/live", Entry::Needs(P::DevicesRead), open, "Live updates"))
 }
 

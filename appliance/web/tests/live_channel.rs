@@ -77,7 +77,11 @@ impl Tab {
 }
 
 fn patch(topic: &'static str, json: &str) -> Patch {
-    Patch { audience: Audience::Permission(Permission::DevicesRead), topic, json: Arc::from(json) }
+    Patch {
+        audience: Audience::Permission(Permission::DevicesRead),
+        topic: topic.into(),
+        json: Arc::from(json),
+    }
 }
 
 async fn wait_for_tabs(door: &Door, n: usize) {

@@ -36,11 +36,13 @@ case_the_unit_may_do_little() {
     mkdir "$folder"
     # The programs that they name have to be there.
     local unit
-    for unit in panoptikon.service panoptikon-prepare.service; do
-        sed 's,/usr/lib/panoptikon/prepare first,/bin/true,; s,/usr/bin/panoptikon serve,/bin/true,' \
+    for unit in panoptikon.service panoptikon-prepare.service panoptikon-units.socket \
+        panoptikon-units@.service; do
+        sed 's,/usr/lib/panoptikon/prepare first,/bin/true,; s,/usr/bin/panoptikon [a-z-]*,/bin/true,' \
             "$LIB_ROOT/vyos-packaging/debian/$unit" >"$folder/$unit"
     done
-    expect "verify" "$(SYSTEMD_UNIT_PATH=$folder: systemd-analyze verify "$folder"/*.service 2>&1)" ""
+    expect "verify" "$(SYSTEMD_UNIT_PATH=$folder: systemd-analyze verify "$folder"/*.service \
+        "$folder"/*.socket 2>&1)" ""
     systemd-analyze security --no-pager --offline=true --threshold=30 "$folder/panoptikon.service" |
         tail -n 1
     ((PIPESTATUS[0] == 0)) || fail 'the exposure is 3.0 or more'

@@ -52,6 +52,7 @@ pub(super) fn command() -> Command {
                         .value_parser(clap::value_parser!(u8).range(1..=200))
                         .help("How many, 1 to 200 [default: 30]"),
                 ),
+            super::logs::command(),
             Command::new("scan")
                 .about("Look for devices now")
                 .arg(Arg::new("interface").value_name("INTERFACE").help("Only on this interface")),
@@ -114,7 +115,7 @@ pub(super) fn command() -> Command {
 }
 
 /// What `VyOS` and the package call; of no use to people.
-fn for_vyos() -> [Command; 4] {
+fn for_vyos() -> [Command; 5] {
     let root = || {
         Arg::new("root")
             .long("root")
@@ -131,6 +132,9 @@ fn for_vyos() -> [Command; 4] {
             .hide(true)
             .about("List words for completion")
             .arg(Arg::new("kind").required(true).value_parser(["devices", "interfaces"])),
+        Command::new(super::UNIT_HELPER)
+            .hide(true)
+            .about("Start, stop or restart the service that a line on standard input names"),
         Command::new("vyos-register")
             .hide(true)
             .about("Make the commands known to VyOS's caches")

@@ -16,10 +16,10 @@ use flate2::write::GzEncoder;
 use model::Timestamp;
 use nix::unistd::{Gid, Uid, fchown};
 use serde_json::{Value, json};
+use system::logs::Redactor;
 
 use super::CliError;
 use super::offline::{print, print_json};
-use super::redact::Redactor;
 use super::report::list;
 use super::tar::Tar;
 use crate::config::{Resolved, Setting};

@@ -10,10 +10,10 @@ mod flows_import;
 mod flows_query;
 mod follow;
 mod health;
+mod logs;
 mod offline;
 mod online;
 mod op_mode;
-mod redact;
 mod report;
 mod sources;
 mod table;
@@ -117,6 +117,17 @@ fn reread(matches: &clap::ArgMatches) -> crate::serve::Reread {
     })
 }
 
+/// The command that systemd runs as root for each request to act on a service.
+const UNIT_HELPER: &str = "unit-helper";
+
+fn help_with_units() -> Result<ExitCode, CliError> {
+    let (mut input, mut output) = (std::io::stdin(), std::io::stdout());
+    let systemctl = std::path::Path::new("/usr/bin/systemctl");
+    system::services::answer_helper(systemctl, &mut input, &mut output)
+        .map_err(|source| CliError::Io { what: "answering a request".to_owned(), source })?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
     let Some((name, matches)) = matches.subcommand() else {
         return Err(CliError::Failed("no command given; see panoptikon --help".to_owned()));
@@ -128,6 +139,8 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
     match name {
         "flows" => return flows::run(matches),
         "vyos" => return vyos::run(matches),
+        "logs" => return logs::run(matches),
+        UNIT_HELPER => return help_with_units(),
         "vyos-register" | "vyos-unregister" => return vyos_files::register(name, matches),
         _ => {}
     }

@@ -57,6 +57,10 @@ pub struct Config {
     pub log_level: &'static str,
     /// How a log line looks.
     pub log_format: LogFormat,
+    /// Folder for files of the log; none if absent.
+    pub log_dir: Option<PathBuf>,
+    /// The size of these at which the oldest goes, in MiB.
+    pub log_max_mb: u64,
     /// The name in the certificate and in links; the system's host name if absent.
     pub hostname: Option<String>,
     /// Who may read `/metrics` without a key.

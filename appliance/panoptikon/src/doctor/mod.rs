@@ -118,6 +118,7 @@ pub fn examine(config: &Config, router: &RouterApi) -> Vec<Check> {
     checks.push(judge::open_files(probe::open_files()));
     checks.push(judge::memory(probe::memory()));
     checks.extend(rights::containers(rights));
+    checks.extend(rights::services(rights));
     checks
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::geteuid;
+use system::services::HELPER_SOCKET;
 
 use super::{Check, State};
 
@@ -95,9 +96,36 @@ fn judge_containers(rights: Rights) -> Check {
     )
 }
 
+/// Nothing to say where systemd does not run.
+pub(super) fn services(rights: Rights) -> Option<Check> {
+    let runs = Path::new("/run/systemd/system").exists();
+    runs.then(|| judge_services(rights, Path::new(HELPER_SOCKET).exists()))
+}
+
+fn judge_services(rights: Rights, has_helper: bool) -> Check {
+    const NAME: &str = "services of the router";
+    if rights.user == 0 || has_helper {
+        return Check::ok(NAME, "can be started, stopped and restarted");
+    }
+    Check::short(
+        NAME,
+        State::Degraded,
+        format!("the helper at {HELPER_SOCKET} is not there"),
+        "The pages show services, but cannot start, stop or restart them.",
+        "sudo systemctl enable --now panoptikon-units.socket",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_are_acted_on_by_root_or_by_the_helper() {
+        assert_eq!(judge_services(SERVICE, true).state, State::Ok);
+        assert_eq!(judge_services(SERVICE, false).state, State::Degraded);
+        assert_eq!(judge_services(Rights { user: 0, ..NOBODY }, false).state, State::Ok);
+    }
 
     const SERVICE: Rights = Rights { user: 997, capabilities: 0x3000 };
     const NOBODY: Rights = Rights { user: 65534, capabilities: 0 };

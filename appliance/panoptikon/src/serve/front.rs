@@ -109,6 +109,10 @@ pub(super) fn open(
             Ok(())
         }
     });
+    let (watched, held) = (house.clone(), Arc::clone(&tls));
+    supervisor.room("watches", move |lifecycle| {
+        super::watches::run(watched.clone(), Arc::clone(&held), lifecycle)
+    });
     let subject = Arc::clone(&door.subject);
     supervisor.room("certificates", move |lifecycle| {
         let (tls, subject) = (Arc::clone(&tls), Arc::clone(&subject));

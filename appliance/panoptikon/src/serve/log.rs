@@ -1,4 +1,5 @@
-//! The log: standard error, panics included. Its level may change while the program runs.
+//! The log: standard error and, where that is set, files; panics included. Its level may change while
+//! the program runs.
 
 use std::sync::Arc;
 
@@ -7,6 +8,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt, reload};
 
+use super::log_file::Lines;
+use super::rooms::MIB;
 use crate::config::{Config, LogFormat};
 
 /// The environment variable that says the level by module, and wins.
@@ -32,11 +35,12 @@ fn filter(level: &str) -> Targets {
 /// Begins to log.
 pub(super) fn start(config: &Config) -> LogLevel {
     let (filter, handle) = reload::Layer::new(filter(config.log_level));
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let out = Lines::new(config.log_dir.as_deref(), config.log_max_mb * MIB);
+    // Colours are for a terminal, and a file is none.
+    let colours = out.is_plain() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let lines = fmt::layer().with_writer(out);
     let lines = match config.log_format {
-        LogFormat::Text => {
-            lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed()
-        }
+        LogFormat::Text => lines.with_ansi(colours).boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
     if let Err(error) = Registry::default().with(filter).with(lines).try_init() {

@@ -9,6 +9,7 @@ mod answers;
 mod data;
 mod front;
 mod log;
+mod log_file;
 mod process;
 mod questions;
 mod reload;
@@ -16,6 +17,7 @@ mod rooms;
 mod traffic;
 mod traffic_metrics;
 mod upkeep;
+mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;

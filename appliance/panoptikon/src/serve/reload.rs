@@ -222,7 +222,7 @@ mod tests {
                 "interfaces" | "exclude_interfaces" => "eth7",
                 "router_fingerprint" => &"ab".repeat(32),
                 "database_max_mb" | "backup_keep" | "threads" | "flows_keep_days"
-                | "flows_max_mb" => "33",
+                | "flows_max_mb" | "log_max_mb" => "33",
                 "flows_source" => "off",
                 "flows_listen" => "127.0.0.1:2056",
                 "hostname" => "other.example",

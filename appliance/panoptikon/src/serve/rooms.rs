@@ -26,7 +26,7 @@ use vyos::client::KeySource;
 use super::front::{self, Door};
 use super::reload::{Current, flows_options, lan_options};
 use super::traffic;
-use super::upkeep;
+use super::{upkeep, watches};
 use crate::config::Config;
 use crate::health::Health;
 use crate::lifecycle::Lifecycle;
@@ -37,6 +37,10 @@ use crate::version;
 pub(super) const MIB: u64 = 1024 * 1024;
 /// Free space, in bytes, under which the disk counts as nearly full; less on a small one.
 const LITTLE_SPACE: u64 = 64 * MIB;
+/// The share of its cap, in percent, from which the database's size is worth a word, and below which
+/// it no longer is.
+const NEAR_CAP: u64 = 90;
+const BELOW_CAP: u64 = 85;
 /// How often free space is looked at.
 const SPACE_EVERY: Duration = Duration::from_secs(60);
 /// How often the access room writes last-seen times and forgets ended sessions.
@@ -111,8 +115,9 @@ pub(super) async fn open(
     let router = Router::open(router_settings(config), store.clone(), events.clone(), vault, now)
         .await
         .context("opening the room vyos")?;
-    let system = System::open(store.clone(), events.clone(), system::Options::default())
-        .context("opening the room system")?;
+    let looks = system::Options { log_dir: config.log_dir.clone(), ..system::Options::default() };
+    let system =
+        System::open(store.clone(), events.clone(), looks).context("opening the room system")?;
     let book = Arc::<Book>::default();
     let flows = Flows::new(&flows_dir(&config.data_dir), Arc::<Book>::clone(&book));
     let places = config.geoip_dir.clone().unwrap_or_else(|| config.config_dir.join("geoip"));
@@ -293,6 +298,8 @@ async fn watch_listening(house: House, health: Health, lifecycle: Lifecycle) -> 
 /// Warns while there is still room to write a warning.
 async fn watch_space(house: House, lifecycle: Lifecycle) -> Result<()> {
     let mut told = false;
+    let near = ["storage_near_cap", "storage_below_cap"];
+    let mut near = !watches::recall(&house, near, "what").await?.is_empty();
     loop {
         let store = house.store.clone();
         let sizes = tokio::task::spawn_blocking(move || store.sizes()).await?;
@@ -305,6 +312,22 @@ async fn watch_space(house: House, lifecycle: Lifecycle) -> Result<()> {
             house.tell("storage_recovered", Severity::Info, text, "what", "disk").await?;
         }
         told = short;
+        let used = sizes.main + sizes.days;
+        // Maintenance goes well below once the cap was passed.
+        let (most, some) = (sizes.cap / 100 * NEAR_CAP, sizes.cap / 100 * BELOW_CAP);
+        if used > most && !near {
+            near = true;
+            let text = format!(
+                "The database has {} MiB, of {} MiB that it may have",
+                used / MIB,
+                sizes.cap / MIB
+            );
+            house.tell("storage_near_cap", Severity::Medium, text, "what", "database").await?;
+        } else if used < some && near {
+            near = false;
+            let text = format!("The database has {} MiB again", used / MIB);
+            house.tell("storage_below_cap", Severity::Info, text, "what", "database").await?;
+        }
         tokio::select! {
             () = lifecycle.ended() => return Ok(()),
             () = tokio::time::sleep(SPACE_EVERY) => {}

@@ -13,12 +13,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use model::Timestamp;
 use serde::Serialize;
 
 pub use clock::ClockState;
 pub use clock::ask_clock;
 pub use disks::Disk;
-pub use proc::{CpuTimes, CpuUse, Memory};
+pub use proc::{CpuTimes, CpuUse, Memory, Softnet};
 pub use temperature::Temperature;
 pub use version::VyosVersion;
 
@@ -71,6 +72,10 @@ pub struct Load {
     pub cpu: Option<CpuUse>,
     /// Memory.
     pub memory: Memory,
+    /// When the machine started; the epoch where the kernel does not tell.
+    pub booted: Timestamp,
+    /// What became of packets that came in; None where the kernel does not tell.
+    pub softnet: Option<Softnet>,
 }
 
 /// Reads facts and remembers the processors' times, so that it can tell how busy they are.
@@ -118,6 +123,8 @@ impl Reader {
         };
         let (path, text) = read("stat")?;
         let times = proc::cpu_times(&text).ok_or_else(|| understood(&path, "processor times"))?;
+        let booted = proc::booted(&text).unwrap_or_default();
+        let softnet = read("net/softnet_stat").ok().and_then(|(_, text)| proc::softnet(&text));
         let (path, text) = read("meminfo")?;
         let memory = proc::memory(&text).ok_or_else(|| understood(&path, "memory"))?;
         let (path, text) = read("loadavg")?;
@@ -129,7 +136,7 @@ impl Reader {
         if cpu.is_some() || self.before.is_none() {
             self.before = Some(times);
         }
-        Ok(Load { uptime, average, cpu, memory })
+        Ok(Load { uptime, average, cpu, memory, booted, softnet })
     }
 
     /// All temperatures that sensors tell.

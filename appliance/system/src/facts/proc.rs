@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::Timestamp;
 use serde::Serialize;
 
 /// More processors than a router has.
@@ -142,6 +143,12 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// The share of swap space in use, in percent; 0 where there is none.
+    pub fn swap_used_percent(&self) -> f64 {
+        let used = self.swap_total.saturating_sub(self.swap_free);
+        100.0 * used as f64 / self.swap_total.max(1) as f64
+    }
+
     /// The share that programs use, in percent.
     pub fn used_percent(&self) -> f64 {
         100.0 * self.total.saturating_sub(self.available) as f64 / self.total.max(1) as f64
@@ -171,6 +178,36 @@ pub(super) fn memory(text: &str) -> Option<Memory> {
 pub(super) fn load_average(text: &str) -> Option<[f64; 3]> {
     let mut words = text.split_whitespace().map(|word| word.parse().ok());
     Some([words.next()??, words.next()??, words.next()??])
+}
+
+/// When the machine started, as `/proc/stat` tells.
+pub(super) fn booted(stat: &str) -> Option<Timestamp> {
+    let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    Some(Timestamp(seconds.trim().parse::<i64>().ok()?.checked_mul(1_000)?))
+}
+
+/// What became of packets that came in, on all processors together, since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Softnet {
+    /// Packets that were worked on.
+    pub processed: u64,
+    /// Packets dropped because the queue of their processor was full
+    /// (`net.core.netdev_max_backlog`).
+    pub dropped: u64,
+    /// Times that packets were left for later because their share of time was used up.
+    pub squeezed: u64,
+}
+
+/// Reads `/proc/net/softnet_stat`: a line a processor, hexadecimal (net/core/net-procfs.c).
+pub(super) fn softnet(text: &str) -> Option<Softnet> {
+    let mut sum = Softnet::default();
+    for line in text.lines().take(MOST_CORES) {
+        let mut words = line.split_whitespace().map(|word| u64::from_str_radix(word, 16).ok());
+        sum.processed = sum.processed.saturating_add(words.next()??);
+        sum.dropped = sum.dropped.saturating_add(words.next()??);
+        sum.squeezed = sum.squeezed.saturating_add(words.next()??);
+    }
+    Some(sum)
 }
 
 /// Reads `/proc/uptime`.
@@ -245,6 +282,15 @@ mod tests {
         assert_eq!(load_average("0.50 1.25 2.00 1/234 5678\n"), Some([0.5, 1.25, 2.0]));
         assert_eq!(uptime("12.50 20.00\n"), Some(Duration::from_millis(12_500)));
         assert_eq!(uptime("-5 0"), None);
+    }
+
+    #[test]
+    fn the_start_and_dropped_packets_are_read() {
+        assert_eq!(booted("cpu  1 2 3 4\nbtime 1700000000\n"), Some(Timestamp(1_700_000_000_000)));
+        assert_eq!(booted("cpu  1 2 3 4\n"), None);
+        let text = "0000000a 00000002 00000001 00000000\n00000010 00000001 0000000f 00000000\n";
+        assert_eq!(softnet(text), Some(Softnet { processed: 26, dropped: 3, squeezed: 16 }));
+        assert_eq!(softnet("0000000a zz\n"), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub(crate) use judge::{Change, Judge, Limits};
 pub use measure::Measured;
-pub(crate) use probe::run;
+pub(crate) use probe::{Errand, run};
 pub(crate) use watcher::Watcher;
 
 /// Series of the round-trip time, by line and target.

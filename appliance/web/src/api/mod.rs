@@ -14,6 +14,8 @@ mod events;
 mod extract;
 pub(crate) mod flows;
 mod keys;
+mod logs;
+mod monitoring;
 mod mutes;
 mod people;
 mod router;
@@ -33,7 +35,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use self::extract::{Body, Params};
-use crate::http::{Cursor, Failure, PageQuery, Routes};
+use crate::http::{Cursor, Failure, PageQuery, Routes, Schema};
 use crate::site::Site;
 
 /// Rows of a page when the client does not say, as [`PageQuery`] has it, and the most.
@@ -56,10 +58,17 @@ pub fn routes() -> Routes<Site> {
         audit::routes(),
         system::routes(),
         router::routes(),
+        monitoring::routes(),
+        logs::routes(),
         storage::routes(),
     ]
     .into_iter()
     .fold(schema::named(Routes::new()), Routes::merge)
+}
+
+/// What `/api/v1/system/metrics` gives.
+pub(crate) fn numbers() -> Schema {
+    schema::numbers()
 }
 
 /// JSON that is written already.

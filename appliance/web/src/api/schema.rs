@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use crate::http::{Routes, Schema};
 use crate::site::Site;
 
+mod monitoring;
 mod rooms;
 mod router;
 
+pub(super) use monitoring::*;
 pub(super) use rooms::*;
 pub(super) use router::*;
 
@@ -32,6 +34,7 @@ pub(super) fn named(table: Routes<Site>) -> Routes<Site> {
         .schema("Sessions", sessions_policy())
         .schema("RouterChange", router::router_change())
         .schema("RouterPlan", router::router_plan())
+        .schema("RouterService", monitoring::router_service())
 }
 
 fn text(about: &str) -> Schema {

@@ -173,7 +173,7 @@ fn toast(site: &Site, audience: Audience, tone: &'static str, text: String) {
     let toast = Toast { tone, text, href: "/devices".to_owned() };
     let patch = live::Patch { toasts: vec![toast], ..live::Patch::default() };
     let json = serde_json::to_string(&patch).unwrap_or_default().into();
-    site.live.publish(Patch { audience, topic: super::push::EVERYWHERE, json });
+    site.live.publish(Patch { audience, topic: super::push::EVERYWHERE.into(), json });
 }
 
 /// The fields that a patch gives.

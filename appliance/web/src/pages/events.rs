@@ -12,7 +12,7 @@ use crate::site::Site;
 use crate::view::{Empty, EventsPage, Filter, Pager, Place, Query};
 
 /// Kinds to filter by. Counting those in the table would read all of it.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 31] = [
     "new_device",
     "device_online",
     "device_offline",
@@ -32,6 +32,16 @@ const KINDS: [&str; 21] = [
     "discovery_recovered",
     "wan_degraded",
     "wan_recovered",
+    "service_failed",
+    "service_recovered",
+    "tunnel_down",
+    "tunnel_up",
+    "certificate_expiring",
+    "certificate_renewed",
+    "storage_near_cap",
+    "storage_below_cap",
+    "collector_silent",
+    "collector_heard",
     "appliance_updated",
     "update_failed",
 ];

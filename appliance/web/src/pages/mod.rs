@@ -21,6 +21,7 @@ mod overview;
 mod people;
 mod push;
 mod recent;
+pub(crate) use router::logs;
 mod router;
 pub(crate) mod rows;
 pub(crate) mod search;
@@ -31,7 +32,7 @@ pub(crate) mod topology;
 
 pub use answer::{back, done, local_path, page, refused, see_other};
 pub use errors::error_page;
-pub(crate) use errors::explain;
+pub(crate) use errors::{explain, sentence};
 pub use form::{Form, local_time};
 pub use push::push;
 pub(crate) use push::topics;

@@ -6,6 +6,7 @@
 //! that a page that was rendered a moment before it connected misses nothing.
 
 mod pending;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use askama::Template;
 use detect::AlertChange;
 use discovery::DeviceChange;
 use model::{DeviceId, Event, Severity, Timestamp};
+use system::Snapshot;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
@@ -38,6 +40,7 @@ const OVERVIEW: &str = "overview";
 const ALERTS: &str = "alerts";
 const EVENTS: &str = "events";
 const ROUTER: &str = "router";
+const SERVICES: &str = "services";
 const FLOWS: &str = "flows";
 
 /// From one flush to the next.
@@ -50,8 +53,10 @@ const ROWS: usize = 60;
 const TOO_MANY: usize = 400;
 /// How often the router's figures are told, and after how many times its page is loaded anew for
 /// its charts.
-const FIGURES: Duration = Duration::from_secs(5);
-const FIGURES_A_CHART: u32 = 12;
+const FIGURES: Duration = Duration::from_secs(3);
+const FIGURES_A_CHART: u32 = 20;
+/// After how many times the page of services is loaded anew: every nine seconds.
+const FIGURES_A_BOARD: u32 = 3;
 /// From one loading anew of the same kind of page to the next.
 const RELOAD: Duration = Duration::from_secs(3);
 
@@ -74,6 +79,7 @@ pub(crate) fn topics(page: &str) -> Vec<String> {
         }
         "/alerts" => topics.push(ALERTS),
         "/router" => topics.push(ROUTER),
+        "/router/services" => topics.push(SERVICES),
         "/flows" => topics.push(FLOWS),
         "/events" if whole(&[]) => topics.push(EVENTS),
         p if p.starts_with("/devices/") => topics.push(DEVICE),
@@ -87,6 +93,7 @@ pub async fn push(site: Site, stop: impl Future<Output = ()>) {
     tokio::select! {
         () = stop => {}
         () = run(&site) => {}
+        () = tail::run(&site) => {}
     }
 }
 
@@ -144,7 +151,13 @@ async fn run(site: &Site) {
         figures: interval(FIGURES),
     };
     sources.figures.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut feed = Feed { site, pending: Pending::default(), counts: None, reloaded: [None; 5] };
+    let mut feed = Feed {
+        site,
+        pending: Pending::default(),
+        counts: None,
+        reloaded: [None; 6],
+        looking: None,
+    };
     let mut flushed = Instant::now();
     feed.know();
     loop {
@@ -164,6 +177,7 @@ async fn run(site: &Site) {
             feed.know();
         }
         if site.live.tabs() == 0 {
+            feed.looking = None;
             feed.pending.forget();
         } else {
             feed.flush(Timestamp::now()).await;
@@ -178,7 +192,9 @@ struct Feed<'a> {
     /// What pages were told last.
     counts: Option<Vec<(&'static str, u64)>>,
     /// When the kinds of pages that load anew did so last.
-    reloaded: [Option<Instant>; 5],
+    reloaded: [Option<Instant>; 6],
+    /// Held while a page shows the router's figures, so that they are read more often.
+    looking: Option<watch::Receiver<Arc<Snapshot>>>,
 }
 
 impl Feed<'_> {
@@ -201,6 +217,11 @@ impl Feed<'_> {
         self.send_devices(now).await;
         self.send_events(now);
         if std::mem::take(&mut self.pending.figures) {
+            if self.site.live.hearers(ROUTER) == 0 {
+                self.looking = None;
+            } else if self.looking.is_none() {
+                self.looking = Some(self.site.system.watch());
+            }
             let patches =
                 super::router::figures(self.site).into_iter().map(|(id, is)| text(&id, is));
             self.send(
@@ -216,11 +237,14 @@ impl Feed<'_> {
                 self.send(P::FlowsRead, FLOWS, View { patches, ..View::default() });
             }
         }
-        for (at, topic) in [OVERVIEW, ALERTS, TABLE, CARDS, ROUTER].into_iter().enumerate() {
+        for (at, topic) in
+            [OVERVIEW, ALERTS, TABLE, CARDS, ROUTER, SERVICES].into_iter().enumerate()
+        {
             let rested = self.reloaded[at].is_none_or(|last| last.elapsed() >= RELOAD);
             if rested && self.pending.reload.remove(topic) {
                 self.reloaded[at] = Some(Instant::now());
-                let to = if topic == ROUTER { P::RouterRead } else { P::DevicesRead };
+                let is_router = [ROUTER, SERVICES].contains(&topic);
+                let to = if is_router { P::RouterRead } else { P::DevicesRead };
                 self.send(to, topic, View { resync: true, ..View::default() });
             }
         }
@@ -317,7 +341,7 @@ impl Feed<'_> {
         match serde_json::to_string(&view) {
             Ok(json) => {
                 let audience = Audience::Permission(to);
-                self.site.live.publish(Patch { audience, topic, json: json.into() });
+                self.site.live.publish(Patch { audience, topic: topic.into(), json: json.into() });
             }
             Err(error) => tracing::error!(%error, topic, "a live patch could not be written"),
         }
@@ -382,6 +406,8 @@ mod tests {
         assert!(of("/events?kind=ip_conflict").is_empty());
         assert_eq!(of("/router?range=day"), [ROUTER]);
         assert_eq!(of("/flows?range=7d"), [FLOWS]);
+        assert_eq!(of("/router/services"), [SERVICES]);
+        assert!(of("/router/logs?service=ssh").is_empty());
         assert!(of("/router/vpn").is_empty());
         assert!(of("/audit").is_empty());
     }

@@ -85,13 +85,15 @@ impl Ask {
     }
 
     /// How often the page of a room is loaded anew where nothing comes live, as chosen in the
-    /// account. Never the settings, nor pages below a room's: they hold what people type.
+    /// account. Never the settings, nor most pages below a room's: they hold what people type.
     ///
     /// The script says with each request that nobody asked for it. A browser without script cannot:
     /// there a page that is left open counts as use of the session.
     fn refresh(&self, place: Place) -> Option<u16> {
         let seconds = self.visitor.session.as_ref()?.preferences.refresh_seconds;
-        let lives = !matches!(place, Place::Settings) && self.query.bare() == place.href();
+        let here = self.query.bare();
+        let lives = !matches!(place, Place::Settings) && here == place.href()
+            || ["/router/services", "/router/logs"].contains(&here);
         (lives && seconds > 0 && !self.sends_form).then_some(seconds)
     }
 
@@ -305,6 +307,7 @@ fn can(visitor: &Visitor) -> Can {
         read_audit: visitor.may(P::AuditRead),
         change_router: visitor.may(P::RouterChange),
         use_tools: visitor.may(P::RouterTools),
+        read_logs: visitor.may(P::LogsRead),
     }
 }
 

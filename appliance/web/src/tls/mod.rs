@@ -133,9 +133,10 @@ impl Tls {
         self.current.get().ca.clone()
     }
 
-    /// When the certificate ends; known only of those that the appliance made.
+    /// When the certificate ends; None for one that cannot be read as such.
     pub fn not_after(&self) -> Option<Timestamp> {
-        self.current.get().own.as_ref().map(|(_, leaf)| leaf.not_after)
+        let loaded = self.current.get();
+        Some(system::certificates::validity(loaded.key.cert.first()?)?.1)
     }
 
     /// Looks whether another certificate is due, and takes it. `true` when one was taken. Reads
@@ -198,6 +199,13 @@ impl Tls {
             failing = false;
         }
     }
+}
+
+/// The first certificate of a PEM text, as DER.
+pub fn first_certificate(pem: &[u8]) -> Option<Vec<u8>> {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject as _;
+    CertificateDer::from_pem_slice(pem).ok().map(|der| der.to_vec())
 }
 
 /// The appliance's CA, as people get it.

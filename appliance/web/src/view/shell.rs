@@ -134,6 +134,8 @@ pub struct Can {
     pub change_router: bool,
     /// Send probes from the router.
     pub use_tools: bool,
+    /// Read logs.
+    pub read_logs: bool,
 }
 
 impl Can {
@@ -151,6 +153,7 @@ impl Can {
             read_audit: true,
             change_router: true,
             use_tools: true,
+            read_logs: true,
         }
     }
 

@@ -62,3 +62,70 @@ async fn strangers_do_not_scrape() {
     let answer = bed.browser().get("/metrics").await;
     assert_eq!(refused(&answer, 401), "signed_out");
 }
+
+#[tokio::test]
+async fn each_device_that_moves_something_has_one_series_and_the_others_none() {
+    use flows::answers::Talker;
+    use flows::rollup::Whose;
+    let (bed, _, mut key) = site().await;
+    let talker = |whose, sent_bps, received_bps| Talker { whose, sent_bps, received_bps };
+    *bed.talkers.lock().unwrap() = Some(vec![
+        talker(Whose::Device(2), 1_000.0, 64_000.0),
+        talker(Whose::Router, 5.0, 5.0),
+        talker(Whose::Unknown, 7.0, 7.0),
+    ]);
+    let text = key.get("/metrics").await.expect(200).body;
+    let of = |name: &str| {
+        let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let ip = bed.site.discovery.with(model::DeviceId(2), |device| {
+        let mut ips: Vec<_> = device.addresses.iter().map(|address| address.ip).collect();
+        ips.sort_by_key(|ip| (ip.is_ipv6(), *ip));
+        ips.first().copied()
+    });
+    let labels = format!("{{device_id=\"2\",ip=\"{}\"}}", ip.flatten().unwrap());
+    assert_eq!(
+        of("panoptikon_traffic_rx_bps"),
+        [format!("panoptikon_traffic_rx_bps{labels} 64000")]
+    );
+    assert_eq!(
+        of("panoptikon_traffic_tx_bps"),
+        [format!("panoptikon_traffic_tx_bps{labels} 1000")]
+    );
+    // Nobody is counted any more: no stale series.
+    *bed.talkers.lock().unwrap() = Some(Vec::new());
+    let text = key.get("/metrics").await.expect(200).body;
+    assert!(text.contains("# TYPE panoptikon_traffic_rx_bps gauge"), "{text}");
+    assert!(!text.contains("panoptikon_traffic_rx_bps{"), "{text}");
+}
+
+#[tokio::test]
+async fn the_routers_own_numbers_are_there_once_it_was_read_and_as_json_too() {
+    let (bed, _, mut key) = site().await;
+    let text = key.get("/metrics").await.expect(200).body;
+    assert!(!text.contains("panoptikon_router_memory_bytes"), "nothing was read yet");
+    let (_switch, ended) = tokio::sync::watch::channel(false);
+    let system = bed.site.system.clone();
+    tokio::spawn(async move { system.run(ended).await });
+    let mut seen = bed.site.system.watch();
+    seen.wait_for(|snapshot| snapshot.load.cpu.is_some()).await.unwrap();
+    let text = key.get("/metrics").await.expect(200).body;
+    for series in [
+        "panoptikon_router_memory_bytes ",
+        "panoptikon_router_boot_timestamp_seconds ",
+        "panoptikon_router_cpu_busy_ratio{core=\"0\"} ",
+        "panoptikon_router_disk_free_bytes{path=",
+        "panoptikon_interface_receive_bytes_total{interface=\"lo\"} ",
+        "panoptikon_interface_up{interface=\"lo\"} ",
+        "panoptikon_router_softnet_dropped_total ",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(series)), "{series}\n{text}");
+    }
+    let all = key.get("/api/v1/system/metrics").await.expect(200).json();
+    assert_eq!(all["panoptikon_devices_total"], 3.0);
+    assert!(all["panoptikon_router_memory_bytes"].as_f64() > Some(0.0), "{all}");
+    let storage = key.get("/api/v1/system/storage").await.expect(200).json();
+    assert!(storage["disks"][0]["total"].as_u64() > Some(0), "{storage}");
+    assert!(storage["database"]["main"].as_u64() > Some(0), "{storage}");
+}

@@ -44,6 +44,8 @@ pub struct Bed {
     pub router: Router,
     /// What the site says about its parts.
     pub components: Arc<Mutex<Vec<Component>>>,
+    /// Who moves how much just now.
+    pub talkers: Arc<Mutex<Option<Vec<flows::answers::Talker>>>>,
     pub dir: tempfile::TempDir,
 }
 
@@ -89,10 +91,11 @@ impl Bed {
             restarts: 0,
         }]));
         let told = Arc::clone(&components);
+        let talkers = Arc::<Mutex<Option<Vec<flows::answers::Talker>>>>::default();
         let discovery = Discovery::open(store.clone(), events.clone(), now).unwrap();
         let site = Site::new(Rooms {
             collectors: collectors(&dir.path().join("flows")),
-            flows: traffic(&dir.path().join("flows"), &discovery),
+            flows: traffic(&dir.path().join("flows"), &discovery, Arc::clone(&talkers)),
             discovery,
             alerts: Alerts::new(store.clone(), events.clone()),
             router: manager(dir.path(), &store, &events, now).await,
@@ -123,7 +126,7 @@ impl Bed {
             error_page: Some(pages::error_page),
         });
         let router = panoptikon_web::router(&site, &front, Vec::new());
-        Self { site, router, components, dir }
+        Self { site, router, components, talkers, dir }
     }
 
     /// A site with its first person, the administrator `ada`, and her browser.
@@ -407,13 +410,17 @@ pub fn collectors(dir: &Path) -> flows::Flows {
 }
 
 /// Answers about flows in this folder, whose devices are those that discovery knows just now.
-pub fn traffic(dir: &Path, discovery: &Discovery) -> flows::Answers {
+pub fn traffic(
+    dir: &Path,
+    discovery: &Discovery,
+    talkers: Arc<Mutex<Option<Vec<flows::answers::Talker>>>>,
+) -> flows::Answers {
     let discovery = discovery.clone();
     let world = move || {
         let book = Arc::new(Book(discovery.clone()));
         flows::answers::World { book, ..flows::answers::World::default() }
     };
-    flows::Answers::new(dir, world, || None)
+    flows::Answers::new(dir, world, move || talkers.lock().unwrap().clone())
 }
 
 /// Whose addresses are, by what discovery knows just now.

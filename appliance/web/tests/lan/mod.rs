@@ -78,7 +78,11 @@ pub(crate) fn reopen(bed: &mut Bed) {
         events: old.events.clone(),
         access: old.access.clone(),
         collectors: old.collectors.clone(),
-        flows: traffic(&bed.dir.path().join("flows"), &discovery),
+        flows: traffic(
+            &bed.dir.path().join("flows"),
+            &discovery,
+            std::sync::Arc::clone(&bed.talkers),
+        ),
         discovery,
         alerts: old.alerts.clone(),
         router: old.router.clone(),

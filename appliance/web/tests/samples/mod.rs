@@ -7,6 +7,7 @@ mod house;
 mod router_change;
 mod router_firewall;
 mod router_look;
+mod router_monitor;
 mod router_network;
 
 use std::time::Duration;
@@ -264,6 +265,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
     list.extend(router_change::pages(mood));
     list.extend(router_firewall::pages(mood));
     list.extend(router_look::pages(mood));
+    list.extend(router_monitor::pages(mood));
     list.into_iter()
         .map(|(name, html)| (name, html.unwrap_or_else(|e| panic!("{name}: {e}"))))
         .collect()

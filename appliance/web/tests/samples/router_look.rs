@@ -107,6 +107,7 @@ fn overview(mood: Mood) -> OverviewPage {
             abilities: texts(mood, &["configuration", "op-mode", "commit-confirm"]),
         },
         gauges: (0..mood.n(5)).map(gauge).collect(),
+        minutes: (0..mood.n(4)).map(|i| lines(mood, &format!("minutes-{i}"), "Load")).collect(),
         wans: (0..mood.n(2)).map(|i| wan(mood, i)).collect(),
         no_wans: empty(mood),
         ranges: ranges(),

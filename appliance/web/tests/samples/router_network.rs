@@ -416,6 +416,8 @@ fn services(mood: Mood) -> Vec<(&'static str, askama::Result<String>)> {
             href: if n % 2 == 0 { "/router/services/ssh".to_owned() } else { String::new() },
             more: if n % 2 == 1 { "/router/dns".to_owned() } else { String::new() },
         }),
+        board: super::router_monitor::board(mood),
+        trouble: mood.maybe("The API does not answer."),
     };
     let ssh = SshPage {
         shell: at(mood, "SSH", "/router/services/ssh"),
@@ -461,7 +463,7 @@ fn services(mood: Mood) -> Vec<(&'static str, askama::Result<String>)> {
         empty: empty(mood, 8),
     };
     vec![
-        ("router-services", list.render()),
+        ("router-services-run", list.render()),
         ("router-ssh", ssh.render()),
         ("router-https", https.render()),
         ("router-ntp", ntp.render()),

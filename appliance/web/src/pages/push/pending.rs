@@ -8,7 +8,10 @@ use detect::{Alert, AlertChange};
 use model::{DeviceId, Event};
 use tokio::time::Instant;
 
-use super::{ALERTS, CARDS, FIGURES_A_CHART, OVERVIEW, PERIOD, RELOAD, ROUTER, TABLE, Word};
+use super::{
+    ALERTS, CARDS, FIGURES_A_BOARD, FIGURES_A_CHART, OVERVIEW, PERIOD, RELOAD, ROUTER, SERVICES,
+    TABLE, Word,
+};
 
 /// How long what changed is remembered for a page that is about to connect.
 const REMEMBERED: Duration = Duration::from_secs(5);
@@ -108,9 +111,12 @@ impl Pending {
             }
             Word::Figures => {
                 self.figures = true;
-                self.told_figures = (self.told_figures + 1) % FIGURES_A_CHART;
-                if self.told_figures == 0 {
+                self.told_figures = (self.told_figures + 1) % (FIGURES_A_CHART * FIGURES_A_BOARD);
+                if self.told_figures.is_multiple_of(FIGURES_A_CHART) {
                     self.reload.insert(ROUTER);
+                }
+                if self.told_figures.is_multiple_of(FIGURES_A_BOARD) {
+                    self.reload.insert(SERVICES);
                 }
             }
             Word::Lost => {

@@ -1,10 +1,11 @@
-//! The router: what it is, what it runs, and changes of it.
+//! The router: what it is, what it runs and says, and changes of it.
 //!
 //! Every form of an area ends in [`propose`]: commands become a plan, which its person looks at and
 //! applies. A form that the router refused is filled in again by [`filled::Filled`], with the router's words
 //! beside the field that caused them.
 
 mod archive;
+mod board;
 mod changes;
 mod commands;
 mod config;
@@ -18,6 +19,7 @@ mod firewall;
 mod interfaces;
 mod keep;
 mod lines;
+pub(crate) mod logs;
 mod nat;
 mod overview;
 mod plans;
@@ -62,6 +64,7 @@ const AREAS: &[(&str, &str)] = &[
     ("/router/vpn", "VPN"),
     ("/router/services", "Services"),
     ("/router/containers", "Containers"),
+    ("/router/logs", "Logs"),
     ("/router/tools", "Tools"),
     ("/router/config", "Configuration"),
     ("/router/changes", "Changes"),
@@ -77,6 +80,8 @@ pub(super) fn routes() -> Routes<Site> {
         .merge(dhcp::routes())
         .merge(dns::routes())
         .merge(services::routes())
+        .merge(board::routes())
+        .merge(logs::routes())
         .merge(containers::routes())
         .merge(changes::routes())
         .merge(plans::routes())
@@ -133,7 +138,11 @@ impl Ask {
         let current = |href: &str| {
             here == href || (href != "/router" && here.starts_with(&format!("{href}/")))
         };
-        let may = |href: &str| href != "/router/tools" || self.may(P::RouterTools);
+        let may = |href: &str| match href {
+            "/router/tools" => self.may(P::RouterTools),
+            "/router/logs" => self.may(P::LogsRead),
+            _ => true,
+        };
         let tabs = AREAS.iter().filter(|(href, _)| may(href)).map(|(href, label)| Tab {
             label: (*label).to_owned(),
             href: (*href).to_owned(),

@@ -8,7 +8,9 @@ use axum::response::Response;
 use model::Timestamp;
 use system::facts::ClockState;
 use system::metrics::Point;
-use system::{CPU, MEMORY, Overview, Snapshot, TEMPERATURE};
+use system::{
+    CPU, DISK, LIVE_POINTS, LIVE_STEP, LivePoint, MEMORY, Overview, SWAP, Snapshot, TEMPERATURE,
+};
 use vyos::Link;
 
 use super::{LOOK, changes, lines};
@@ -16,7 +18,7 @@ use crate::http::{Failure, Route, Routes};
 use crate::pages::Ask;
 use crate::site::Site;
 use crate::view::router::{Gauge, LinkView, OverviewPage};
-use crate::view::{Empty, Sparkline, Tab, Tone, bytes, span};
+use crate::view::{Empty, Lines, Series, Sparkline, Tab, Tone, bytes, count, span};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -29,6 +31,8 @@ const HIGH: f64 = 80.0;
 const VERY_HIGH: f64 = 95.0;
 /// Degrees Celsius from which a sensor that knows no limit of its own is hot.
 const HOT: f64 = 85.0;
+/// Single processors that a chart tells apart, beside all together.
+const MOST_CORES: usize = 5;
 
 pub(super) fn routes() -> Routes<Site> {
     Routes::new().add(
@@ -72,6 +76,7 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         uptime: span(snapshot.load.uptime),
         missing: missing(snapshot),
         gauges: gauges(&ask.site, snapshot, ask.now).await?,
+        minutes: minutes(&ask.site.system.last_minutes(), ask.now),
         link,
         wans,
         no_wans,
@@ -97,6 +102,10 @@ pub(in crate::pages) fn figures(site: &Site) -> Vec<(String, String)> {
         ("router-uptime".to_owned(), span(snapshot.load.uptime)),
         ("router-memory".to_owned(), percent(snapshot.load.memory.used_percent())),
     ];
+    if snapshot.load.memory.swap_total > 0 {
+        let swap = percent(snapshot.load.memory.swap_used_percent());
+        all.push(("router-swap".to_owned(), swap));
+    }
     all.extend(snapshot.load.cpu.as_ref().map(|cpu| ("router-cpu".to_owned(), percent(cpu.busy))));
     for wan in &wans {
         let (rx, tx) = lines::rates(&wan.interface);
@@ -171,12 +180,20 @@ fn facts(site: &Site, snapshot: &Snapshot) -> Vec<(String, String)> {
         (name, 0) => name.to_owned(),
         (name, n) => format!("{name}, {n} cores"),
     };
+    let booted = snapshot.load.booted;
+    let started = if booted == Timestamp::default() { String::new() } else { booted.local() };
+    let dropped = snapshot.load.softnet.map(|softnet| {
+        format!("{} packets, of {} that came in", count(softnet.dropped), count(softnet.processed))
+    });
+    let dropped = dropped.unwrap_or_default();
     let all = [
         ("Version", version),
         ("Built", built),
         ("Kernel", format!("{} {}", id.kernel, id.machine).trim().to_owned()),
         ("Processor", processor),
         ("Clock", clock.to_owned()),
+        ("Started", started),
+        ("Dropped in queues", dropped),
     ];
     let told = all.into_iter().filter(|(_, is)| !is.is_empty());
     told.map(|(what, is)| (what.to_owned(), is)).collect()
@@ -215,6 +232,19 @@ async fn gauges(site: &Site, snapshot: &Snapshot, now: Timestamp) -> Result<Vec<
             spark: spark(&hour(MEMORY, "router".to_owned()).await?, "memory in percent, 60 min"),
         },
     ];
+    if load.memory.swap_total > 0 {
+        let swap = load.memory.swap_used_percent();
+        let used = load.memory.swap_total.saturating_sub(load.memory.swap_free);
+        all.push(Gauge {
+            title: "Swap".to_owned(),
+            id: "router-swap".to_owned(),
+            value: percent(swap),
+            note: format!("{} of {} in use", bytes(used), bytes(load.memory.swap_total)),
+            tone: share_tone(swap),
+            percent: None,
+            spark: spark(&hour(SWAP, "router".to_owned()).await?, "swap in percent, 60 min"),
+        });
+    }
     let heat = |t: &system::facts::Temperature| t.celsius / t.critical.unwrap_or(HOT).max(1.0);
     let hottest = snapshot.temperatures.iter().max_by(|a, b| heat(a).total_cmp(&heat(b)));
     if let Some(sensor) = hottest {
@@ -240,10 +270,42 @@ async fn gauges(site: &Site, snapshot: &Snapshot, now: Timestamp) -> Result<Vec<
             note: format!("{} of {} free{read_only}", bytes(disk.available), bytes(disk.total)),
             tone: share_tone(if disk.is_read_only { 0.0 } else { used }),
             percent: Some(used.clamp(0.0, 100.0) as u8),
-            spark: None,
+            spark: spark(&hour(DISK, disk.path.clone()).await?, "used in percent, 60 min"),
         });
     }
     Ok(all)
+}
+
+/// The last ten minutes as charts; none before there are two points.
+fn minutes(points: &[LivePoint], now: Timestamp) -> Vec<Lines> {
+    let (Some(first), true) = (points.first(), points.len() > 1) else { return Vec::new() };
+    let length = LIVE_STEP * LIVE_POINTS as u32;
+    let time = (now.minus(length).max(first.at), now);
+    let gap = LIVE_STEP.as_millis() as i64 * 2;
+    let of = |name: &str, value: &dyn Fn(&LivePoint) -> Option<f64>| {
+        let values = points.iter().filter_map(|point| Some((point.at, value(point)?)));
+        (name.to_owned(), values.collect())
+    };
+    let cores = points.iter().map(|point| point.cores.len()).max().unwrap_or_default();
+    let mut processors: Vec<Series> = vec![of("all", &|point| point.cpu)];
+    for core in 0..cores.min(if cores > 1 { MOST_CORES } else { 0 }) {
+        processors.push(of(&format!("core {core}"), &|point| point.cores.get(core).copied()));
+    }
+    let mut memory: Vec<Series> = vec![of("memory", &|point| Some(point.memory))];
+    if points.iter().any(|point| point.swap > 0.0) {
+        memory.push(of("swap", &|point| Some(point.swap)));
+    }
+    let through = vec![
+        of("in", &|point| Some(point.through.rx_bps)),
+        of("out", &|point| Some(point.through.tx_bps)),
+    ];
+    let load = vec![of("processes", &|point| Some(point.load))];
+    vec![
+        Lines::new("minutes-cpu", "Processors", "%", time, gap, &processors),
+        Lines::new("minutes-memory", "Memory", "%", time, gap, &memory),
+        Lines::rates("minutes-through", "Through all cards", time, gap, through),
+        Lines::new("minutes-load", "Load over a minute", "", time, gap, &load),
+    ]
 }
 
 fn spark(points: &[Point], label: &str) -> Option<Sparkline> {
@@ -260,5 +322,40 @@ fn share_tone(percent: f64) -> Tone {
         VERY_HIGH.. => Tone::Bad,
         HIGH.. => Tone::Warn,
         _ => Tone::Ok,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use system::Throughput;
+
+    use super::*;
+
+    #[test]
+    fn ten_minutes_are_drawn_with_each_core_and_a_table_beside_each_chart() {
+        let now = Timestamp(1_795_273_200_000);
+        let point = |n: i64| LivePoint {
+            at: Timestamp(now.0 - 600_000 + n * 10_000),
+            cpu: Some(n as f64),
+            cores: vec![n as f64, 0.0],
+            memory: 40.0,
+            swap: 1.0,
+            load: 0.5,
+            through: Throughput { rx_bps: 1e6, tx_bps: 2e6 },
+            ..LivePoint::default()
+        };
+        let points: Vec<_> = (0..60).map(point).collect();
+        let charts: Vec<String> = minutes(&points, now).iter().map(ToString::to_string).collect();
+        assert_eq!(charts.len(), 4);
+        for (chart, words) in charts.iter().zip([
+            ["core 1", "Processors"],
+            ["swap", "Memory"],
+            ["out", "Through all cards"],
+            ["processes", "Load"],
+        ]) {
+            assert!(chart.contains("As a table"), "{chart}");
+            assert!(words.iter().all(|word| chart.contains(word)), "{words:?} in {chart}");
+        }
+        assert!(minutes(&points[..1], now).is_empty());
     }
 }

@@ -8,9 +8,9 @@ use vyos::edit::{Draft, EditError, HttpsEdit, NtpEdit, SshEdit, TimeServerEdit};
 use vyos::facts::{Service, services};
 
 use super::filled::{Filled, list, number};
-use super::{CHANGE, LOOK, propose};
+use super::{CHANGE, LOOK, board, propose};
 use crate::http::{Failure, Route, Routes};
-use crate::pages::{Ask, Form};
+use crate::pages::{Ask, Form, sentence};
 use crate::site::Site;
 use crate::view::Tone;
 use crate::view::router::{HttpsPage, NtpPage, ServiceRow, ServicesPage, SshPage};
@@ -36,7 +36,20 @@ pub(super) fn routes() -> Routes<Site> {
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
-    let config = ask.config("Services").await?;
+    let board = board::board(&ask).await;
+    // What systemd knows is shown also while the API is down.
+    let (config, trouble) = match ask.site.router.config().await {
+        Ok(config) => (config, String::new()),
+        Err(error) if board.units.is_empty() => {
+            return Err(ask.trouble("Services", &error).await);
+        }
+        Err(error) => {
+            let shell = ask.router_shell("Services").await;
+            let trouble = sentence(&error.to_string());
+            let page = ServicesPage { shell, rows: Vec::new(), board, trouble };
+            return ask.page(&page);
+        }
+    };
     let mut rows: Vec<ServiceRow> = services(&config).iter().map(row).collect();
     for (name, label, href) in OFFERED {
         if !rows.iter().any(|row| row.name == name) {
@@ -56,7 +69,7 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         }
     }
     model::sort_by_key(&mut rows, |row| row.label.to_lowercase());
-    ask.page(&ServicesPage { shell: ask.router_shell("Services").await, rows })
+    ask.page(&ServicesPage { shell: ask.router_shell("Services").await, rows, board, trouble })
 }
 
 fn row(service: &Service) -> ServiceRow {

@@ -7,6 +7,7 @@ mod dns;
 mod firewall;
 mod form;
 mod interfaces;
+mod monitor;
 mod nat;
 mod overview;
 mod policy;
@@ -33,6 +34,10 @@ pub use firewall::{
 };
 pub use form::{Control, Deed, Fieldset, FormPage, Input, Select, Tick, Ticks};
 pub use interfaces::{CounterLine, InterfaceForm, InterfacePage, InterfaceRow, InterfacesPage};
+pub use monitor::{
+    BoardView, LogFilesPage, LogsPage, PortRow, ServicePage, TunnelRow, UnitDeed, UnitRow,
+    WrittenLine,
+};
 pub use nat::{ForwardLine, NatLine, NatList, NatPage};
 pub use overview::{
     DevicePage, Gauge, LinkView, OverviewPage, QualityForm, QualityPage, SpeedPage, SpeedRow,

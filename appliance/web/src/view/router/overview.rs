@@ -101,6 +101,8 @@ pub struct OverviewPage {
     pub link: LinkView,
     /// How busy it is.
     pub gauges: Vec<Gauge>,
+    /// The last ten minutes of it.
+    pub minutes: Vec<Lines>,
     /// Its lines to the Internet.
     pub wans: Vec<WanView>,
     /// What stands there if there are none.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::BoardView;
 use crate::view::{Empty, Field, Shell, Tone};
 
 /// A service.
@@ -39,6 +40,10 @@ pub struct ServicesPage {
     pub shell: Shell,
     /// All that are configured, and those that can be set up here.
     pub rows: Vec<ServiceRow>,
+    /// What runs of it.
+    pub board: BoardView,
+    /// Why what is configured is not known; empty if it is.
+    pub trouble: String,
 }
 
 /// `GET /router/services/ssh`.

@@ -1,6 +1,6 @@
 //! Takes out of text what must not leave the router: secrets, and whose addresses they are.
 //!
-//! The same address becomes the same word everywhere in a bundle, so that lines that belong together
+//! The same address becomes the same word everywhere, so that lines that belong together
 //! can still be told.
 
 use std::collections::BTreeMap;
@@ -20,14 +20,14 @@ const BEFORE_SECRETS: [&str; 8] =
 
 /// Remembers which address is which word.
 #[derive(Default)]
-pub(super) struct Redactor {
+pub struct Redactor {
     known: BTreeMap<String, String>,
     counted: BTreeMap<&'static str, usize>,
 }
 
 impl Redactor {
     /// A line without addresses of others and without secrets.
-    pub(super) fn line(&mut self, line: &str) -> String {
+    pub fn line(&mut self, line: &str) -> String {
         let mut text = String::with_capacity(line.len());
         let mut after_secret_word = false;
         for piece in pieces(line) {
