@@ -361,16 +361,18 @@ async fn places_are_named_changed_and_forgotten_by_who_may() {
         ("latitude", "48.4"),
         ("longitude", "10"),
         ("description", "Third floor"),
+        ("colour", "violet"),
     ];
     assert_eq!(ada.post("/flows/locations", &form).await.location(), "/flows/locations");
     let list = ada.get("/flows/locations").await.expect(200);
-    list.says("Head office");
+    list.says("<b class=\"place s3\"></b>Head office");
     list.says("203.0.113.0/24, 2001:db8:7::/48");
     ada.get("/flows/locations?edit=1").await.expect(200).says("value=\"48.4\"");
     let map = ada.get("/flows/map").await.expect(200);
     map.says("Head office");
     // 1 + 9 + 2 MiB went to and from it.
     map.says("<title>Head office: 12 MiB</title>");
+    map.says("class=\"spot named s3\"");
     assert!(bed.audit().await.join("\n").contains("settings.change flows.locations"));
 
     for (name, value, said) in [
@@ -381,6 +383,7 @@ async fn places_are_named_changed_and_forgotten_by_who_may() {
         ("latitude", "91", "Give degrees"),
         ("latitude", "NaN", "Give degrees"),
         ("longitude", "", "Give both"),
+        ("colour", "hotpink", "Give one of blue"),
     ] {
         let fields: Vec<_> =
             form.iter().map(|(n, v)| if *n == name { (*n, value) } else { (*n, *v) }).collect();

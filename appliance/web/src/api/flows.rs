@@ -1,6 +1,8 @@
 //! Traffic for programs: single flows, groups of them, sums over time, files.
 
 mod files;
+mod locations;
+mod summary;
 mod traffic;
 
 use std::net::IpAddr;
@@ -31,13 +33,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(super) fn routes() -> Routes<Site> {
     let get = || Method::GET;
     let number = |about: &str| Schema::value("integer", about);
-    let sums = || {
-        Schema::object(&[
-            ("bytes", number("Octets of layer 3.")),
-            ("packets", number("Packets.")),
-            ("flows", number("Flows.")),
-        ])
-    };
+    let sums = sums_schema;
     let found = Schema::object(&[
         ("found", Schema::value("boolean", "Whether they were seen.")),
         (
@@ -103,7 +99,18 @@ pub(super) fn routes() -> Routes<Site> {
                 .query("format", "string", "csv (usual), json or ndjson.")
                 .patient(),
         )
+        .merge(locations::routes())
+        .merge(summary::routes())
         .merge(traffic::routes())
+}
+
+fn sums_schema() -> Schema {
+    let number = |about: &str| Schema::value("integer", about);
+    Schema::object(&[
+        ("bytes", number("Octets of layer 3.")),
+        ("packets", number("Packets.")),
+        ("flows", number("Flows.")),
+    ])
 }
 
 fn timed(route: Route<Site>) -> Route<Site> {

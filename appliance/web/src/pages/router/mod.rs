@@ -29,7 +29,6 @@ mod snapshots;
 mod tools;
 mod vpn;
 
-pub(super) use keep::keep_setting;
 pub(super) use overview::figures;
 
 use std::sync::Arc;
