@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::{Listed, MOST_ROWS, Params, answer, one_of, page_query};
 use crate::http::{Failure, Route, Routes, Schema};
-use crate::pages::flows::asked::{By, DIMENSIONS, MEASURES};
+use crate::pages::flows::asked::{By, DIMENSIONS, MEASURES, MOST_OF_NAME};
 use crate::pages::flows::{LOOK, names::Names};
 use crate::site::Site;
 
@@ -228,7 +228,8 @@ impl Asked {
         let by_name = |name: &str| {
             interfaces.iter().find(|i| i.name.eq_ignore_ascii_case(name)).map(|i| i.index)
         };
-        filter::parse(self.filter.as_deref().unwrap_or_default(), &by_name)
+        let hosts = |name: &str| site.discovery.addresses_of_name(name, MOST_OF_NAME);
+        filter::parse_named(self.filter.as_deref().unwrap_or_default(), &by_name, &hosts)
             .map_err(|error| Failure::invalid(format!("filter: {error}.")))
     }
 }
