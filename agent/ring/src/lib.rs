@@ -55,6 +55,12 @@ impl PacketSocket {
     /// kernel ends the membership in all multicast groups when the socket is closed, also when
     /// the process dies.
     pub fn open(interface: u32, filter: &[Instruction]) -> io::Result<Self> {
+        Self::open_hearing(interface, filter, false)
+    }
+
+    /// The same, which also hears what this machine sends where `own` is true. The kernel then has
+    /// each frame that goes out looked at by the filter.
+    pub fn open_hearing(interface: u32, filter: &[Instruction], own: bool) -> io::Result<Self> {
         let interface = i32::try_from(interface).ok().filter(|index| *index > 0);
         let interface = interface.ok_or(io::ErrorKind::InvalidInput)?;
         // Protocol 0 hears nothing until it is bound.
@@ -64,7 +70,9 @@ impl PacketSocket {
             .map(|i| SockFilter::new(i.code, i.jump_true, i.jump_false, i.operand))
             .collect();
         socket.attach_filter(&filter)?;
-        sys::ignore_outgoing(socket.as_fd())?;
+        if !own {
+            sys::ignore_outgoing(socket.as_fd())?;
+        }
         // Beyond the machine's limit where CAP_NET_ADMIN allows it, else up to it.
         if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
             socket.set_recv_buffer_size(RECEIVE_BUFFER)?;

@@ -115,6 +115,23 @@ fn frames_and_drops_are_counted_from_call_to_call() {
 }
 
 #[test]
+fn what_this_machine_sends_is_heard_by_who_asks_for_it() {
+    with_cable(|one, two| {
+        let sender = PacketSocket::open(one, &accept(1_518)).expect("open");
+        let own = PacketSocket::open_hearing(one, &accept(1_518), true).expect("open");
+        let other = PacketSocket::open(one, &accept(1_518)).expect("open");
+        let there = PacketSocket::open(two, &accept(1_518)).expect("open");
+        sender.send(&frame(1)).expect("send");
+        let mut buffer = [0; 1_518];
+        for socket in [&own, &there] {
+            let heard = socket.receive(&mut buffer, Duration::from_secs(10)).expect("receive");
+            assert_eq!(heard, Some(frame(1).len()));
+        }
+        assert_eq!(other.receive(&mut buffer, Duration::ZERO).expect("receive"), None);
+    });
+}
+
+#[test]
 fn all_multicast_ends_with_the_socket() {
     with_cable(|one, _| {
         let is_on = || ip("-d link show one").contains("allmulti 1 ");

@@ -10,11 +10,13 @@ use serde_json::json;
 use store::{Store, StoreError, Writing};
 use tokio::sync::{Notify, broadcast, watch};
 
+use crate::decode::Answers;
 use crate::device::{Device, Personal, Presence};
 use crate::edge::Interface;
 use crate::edit::{DevicePatch, EnrichmentPatch, NewDevice};
 use crate::engine::{Changes, Engine, Tally};
 use crate::error::DiscoveryError;
+use crate::heard_names::HeardNames;
 use crate::list::{self, Counts, DeviceFilter, DevicePage, Facets};
 use crate::resolver::Resolver;
 use crate::rounds::Rounds;
@@ -52,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) rounds: Rounds,
     pub(crate) resolver: Resolver,
+    pub(crate) names: HeardNames,
     /// Wakes the service to store what was not heard but found out.
     pub(crate) wake: Notify,
 }
@@ -74,6 +77,7 @@ impl Discovery {
                 status: watch::Sender::new(Status::default()),
                 rounds: Rounds::default(),
                 resolver: Resolver::default(),
+                names: HeardNames::default(),
                 wake: Notify::new(),
             }),
         })
@@ -108,6 +112,26 @@ impl Discovery {
     /// The device that has an IP address now.
     pub fn by_ip(&self, ip: IpAddr) -> Option<DeviceId> {
         self.engine().by_ip(ip).map(|d| d.id)
+    }
+
+    /// Takes in what a name server answered to somebody on the LAN.
+    pub fn hear_answers(&self, answers: &Answers, now: Timestamp) {
+        self.inner.names.hear(answers, now);
+    }
+
+    /// The name under which an address was last given to somebody on the LAN, within a day.
+    pub fn name_of_address(&self, ip: IpAddr) -> Option<Arc<str>> {
+        self.inner.names.of(ip, Timestamp::now())
+    }
+
+    /// Addresses that were given for a name, or for one below it; `most` of them, in order.
+    pub fn addresses_of_name(&self, name: &str, most: usize) -> Vec<IpAddr> {
+        self.inner.names.addresses(name, most, Timestamp::now())
+    }
+
+    /// How many addresses have such a name.
+    pub fn named_addresses(&self) -> usize {
+        self.inner.names.len()
     }
 
     /// How many there are.

@@ -12,6 +12,8 @@ pub struct LanOptions {
     pub interfaces: Vec<String>,
     /// Never these.
     pub exclude: Vec<String>,
+    /// Whether names of addresses are taken from what name servers answer to the LAN.
+    pub dns_names: bool,
 }
 
 /// Beginnings of names under which container engines and hypervisors make their own networks.

@@ -15,6 +15,7 @@ pub mod enrich;
 mod error;
 pub mod export;
 pub mod health;
+mod heard_names;
 mod lan;
 pub mod leases;
 pub mod list;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::browse::keep_browsing;
-use crate::decode::Protocol;
+use crate::decode::{Fact, Protocol};
 use crate::discovery::Discovery;
 use crate::edge::neighbours::interfaces;
 use crate::edge::{Listener, NeighbourState, NetworkChange, Round, Watcher};
@@ -92,6 +92,9 @@ impl Discovery {
         let (tellings, mut kernel) = mpsc::channel::<Vec<NetworkChange>>(TELLINGS);
         let watcher = Watcher::start(move |changes| tellings.blocking_send(changes).is_ok())
             .map_err(|e| network("follow the interfaces", &e.to_string()))?;
+        if !options.dns_names {
+            self.inner.names.forget();
+        }
         let mut room = Room {
             discovery: self.clone(),
             options,
@@ -258,6 +261,11 @@ impl Room {
     fn hear(&mut self, round: &Round) {
         let mut engine = self.discovery.engine();
         for frame in round.heard() {
+            if let Fact::Answers(answers) = &frame.heard.fact {
+                // Nobody is seen by it: this machine sent it on.
+                self.discovery.hear_answers(answers, frame.at);
+                continue;
+            }
             if let Some(segment) = self.segments.get(&frame.interface) {
                 engine.hear(frame.at, segment, &frame.heard);
             }
@@ -266,7 +274,8 @@ impl Room {
 
     fn choose(&mut self) {
         let chosen = self.discovery.choose_lans(self.ways_out, &self.options);
-        self.listener.watch(&chosen.iter().map(|s| s.index).collect::<Vec<_>>());
+        let indexes: Vec<u32> = chosen.iter().map(|s| s.index).collect();
+        self.listener.watch(&indexes, self.options.dns_names);
         self.segments = chosen.into_iter().map(|s| (s.index, s)).collect();
     }
 

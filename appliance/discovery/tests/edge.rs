@@ -52,10 +52,14 @@ fn neighbour_table() -> Vec<String> {
 }
 
 fn listen(interfaces: &[u32]) -> (Listener, Receiver<Overheard>) {
+    listen_for(interfaces, false)
+}
+
+fn listen_for(interfaces: &[u32], names: bool) -> (Listener, Receiver<Overheard>) {
     let (sender, heard) = channel();
     let listener = Listener::start(move |round| round.heard().all(|h| sender.send(h).is_ok()))
         .expect("the listener starts");
-    listener.watch(interfaces);
+    listener.watch(interfaces, names);
     (listener, heard)
 }
 
@@ -238,6 +242,46 @@ fn a_tagged_frame_is_heard_once_and_on_the_vlan() {
     });
 }
 
+/// A name server at `10.9.0.1` answers that `a.example` has the address 192.0.2.1.
+fn answer() -> Vec<u8> {
+    let dns = [
+        &[0, 7, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0][..],
+        b"\x01a\x07example\0\0\x01\0\x01",
+        &[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1],
+    ]
+    .concat();
+    let length = |more: usize| ((dns.len() + more) as u16).to_be_bytes();
+    let mut frame = [&[0x02; 6][..], &ROUTER.0, &[8, 0, 0x45, 0], &length(28)].concat();
+    frame.extend([0, 0, 0, 0, 64, 17, 0, 0, 10, 9, 0, 1, 10, 9, 0, 250, 0, 53, 0x9c, 0x40]);
+    frame.extend(length(8));
+    frame.extend([0, 0]);
+    [frame, dns].concat()
+}
+
+#[test]
+fn answers_to_the_lan_are_heard_where_names_are_wanted_only() {
+    in_namespace(|| {
+        cable();
+        let (lan, far) = (index("lan0"), index("far0"));
+        let (listener, heard) = listen_for(&[lan], true);
+        wait_for_ears(far, &heard);
+        send_from(lan, &answer());
+        let Fact::Answers(found) = next(&heard).heard.fact else { panic!("no answer") };
+        assert_eq!(
+            (found.name.as_str(), found.addresses),
+            ("a.example", vec![[192, 0, 2, 1].into()])
+        );
+        drop(listener);
+        let (_listener, heard) = listen_for(&[lan], false);
+        wait_for_ears(far, &heard);
+        send_from(lan, &answer());
+        wait_for_ears(far, &heard);
+        while let Ok(one) = heard.recv_timeout(Duration::from_millis(200)) {
+            assert!(!matches!(one.heard.fact, Fact::Answers(_)));
+        }
+    });
+}
+
 #[test]
 fn malformed_frames_and_a_full_queue_are_counted() {
     in_namespace(|| {
@@ -248,7 +292,7 @@ fn malformed_frames_and_a_full_queue_are_counted() {
             false
         })
         .unwrap();
-        listener.watch(&[lan]);
+        listener.watch(&[lan], false);
         let hello = frames::arp_request(HOST, HELLO, None);
         let bad = &hello[..20];
         until("malformed ARP is counted", || {
@@ -265,7 +309,7 @@ fn an_interface_that_cannot_be_heard_is_told_and_tried_again() {
     in_namespace(|| {
         let (listener, _heard) = listen(&[4_242]);
         until("the failure is told", || listener.failures().contains_key(&4_242));
-        listener.watch(&[]);
+        listener.watch(&[], false);
         until("the failure is forgotten", || listener.failures().is_empty());
     });
 }

@@ -40,7 +40,7 @@ impl Geo for NoGeo {
 }
 
 /// All addresses that begin alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Prefix {
     first: IpAddr,
     length: u8,

@@ -32,6 +32,7 @@ fn good(key: &str) -> [&'static str; 3] {
         "trusted_proxies" => ["127.0.0.1", "10.0.0.0/8,fd00::/8", "::1"],
         "interfaces" => ["eth0", "eth1,eth2", "auto"],
         "exclude_interfaces" => ["eth3", "wlan0,eth4", "br0"],
+        "dns_names" => ["false", "true", "false"],
         "flows_source" => ["conntrack", "exporters", "off"],
         "flows_listen" => ["127.0.0.1:2055", "[::1]:2,10.0.0.1:3", "[::]:4739"],
         "flows_exporters" => ["any", "192.0.2.7,2001:db8::/32", "10.0.0.0/8"],

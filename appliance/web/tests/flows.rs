@@ -361,16 +361,18 @@ async fn places_are_named_changed_and_forgotten_by_who_may() {
         ("latitude", "48.4"),
         ("longitude", "10"),
         ("description", "Third floor"),
+        ("colour", "violet"),
     ];
     assert_eq!(ada.post("/flows/locations", &form).await.location(), "/flows/locations");
     let list = ada.get("/flows/locations").await.expect(200);
-    list.says("Head office");
+    list.says("<b class=\"place s3\"></b>Head office");
     list.says("203.0.113.0/24, 2001:db8:7::/48");
     ada.get("/flows/locations?edit=1").await.expect(200).says("value=\"48.4\"");
     let map = ada.get("/flows/map").await.expect(200);
     map.says("Head office");
     // 1 + 9 + 2 MiB went to and from it.
     map.says("<title>Head office: 12 MiB</title>");
+    map.says("class=\"spot named s3\"");
     assert!(bed.audit().await.join("\n").contains("settings.change flows.locations"));
 
     for (name, value, said) in [
@@ -381,6 +383,7 @@ async fn places_are_named_changed_and_forgotten_by_who_may() {
         ("latitude", "91", "Give degrees"),
         ("latitude", "NaN", "Give degrees"),
         ("longitude", "", "Give both"),
+        ("colour", "hotpink", "Give one of blue"),
     ] {
         let fields: Vec<_> =
             form.iter().map(|(n, v)| if *n == name { (*n, value) } else { (*n, *v) }).collect();
@@ -409,4 +412,35 @@ async fn places_are_named_changed_and_forgotten_by_who_may() {
     ada.post("/flows/locations/1/delete", &[]).await.location();
     ada.get("/flows/locations").await.expect(200).says("None yet");
     ada.get("/flows/locations/1/delete").await.expect(404);
+}
+
+#[tokio::test]
+async fn remote_addresses_go_by_the_names_that_were_asked_for() {
+    let (bed, mut ada) = site().await;
+    let given = |name: &str, addresses: &[&str]| discovery::decode::Answers {
+        name: name.to_owned(),
+        addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+    };
+    let now = Timestamp::now();
+    bed.site.discovery.hear_answers(&given("video.example.com", &["203.0.113.9"]), now);
+    bed.site.discovery.hear_answers(&given(HOSTILE, &["198.51.100.53"]), now);
+    for path in ["/flows?range=1h", "/flows/list", "/devices/7/traffic", "/flows/explore?by=remote"]
+    {
+        let page = ada.get(path).await.expect(200);
+        page.says("video.example.com");
+        page.says("203.0.113.9");
+        assert!(!page.body.contains("<img src=x"), "{path}");
+    }
+    // A filter and a search take the name, and that of a domain above it.
+    let page = ada.get(&with("/flows/list", &[("filter", "dst host example.com")])).await;
+    let page = page.expect(200);
+    page.says("2 flows");
+    assert!(!page.body.contains("198.51.100.53"));
+    let found = ada.get("/flows/search?one=video.example.com").await.expect(200);
+    found.says("Yes: video.example.com was seen");
+    let none = ada.get(&with("/flows/list", &[("filter", "host nobody.example")])).await;
+    none.expect(422).says("a name that was asked for lately");
+    ada.get("/flows/search?one=nobody.example").await.expect(422).says("asked for lately");
+    bed.site.discovery.hear_answers(&given("two.example", &["192.0.2.1", "192.0.2.2"]), now);
+    ada.get("/flows/search?one=two.example").await.expect(422).says("several addresses");
 }

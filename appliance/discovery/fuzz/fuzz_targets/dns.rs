@@ -1,5 +1,5 @@
 #![no_main]
-//! The payload of an mDNS or LLMNR datagram.
+//! The payload of an mDNS or LLMNR datagram, or what a name server answers.
 
 use libfuzzer_sys::fuzz_target;
 use panoptikon_discovery_fuzz::decode::dns;
@@ -13,6 +13,10 @@ fuzz_target!(|data: &[u8]| {
         found.services.iter().chain(&found.gone).for_each(|name| check_name(name));
         found.instances.iter().for_each(check_instance);
         found.addresses.iter().for_each(|(name, _)| check_name(name));
+    }
+    if let Ok(Some(found)) = dns::answers(data) {
+        check_name(&found.name);
+        assert!((1..=16).contains(&found.addresses.len()));
     }
     if let Ok(found) = dns::llmnr(data) {
         check_questions(&found.questions);

@@ -1,5 +1,5 @@
-//! DNS messages (RFC 1035) as multicast DNS (RFC 6762) with service discovery (RFC 6763), and as
-//! LLMNR (RFC 4795).
+//! DNS messages (RFC 1035) as multicast DNS (RFC 6762) with service discovery (RFC 6763), as LLMNR
+//! (RFC 4795), and as name servers answer them.
 
 use std::net::IpAddr;
 
@@ -59,13 +59,28 @@ pub struct Llmnr {
     pub addresses: Vec<(String, IpAddr)>,
 }
 
+/// The addresses of a name, as a name server gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answers {
+    /// The name that was asked for, in lower case.
+    pub name: String,
+    /// Its addresses, at most 16.
+    pub addresses: Vec<IpAddr>,
+}
+
 const A: u16 = 1;
+const CNAME: u16 = 5;
 const PTR: u16 = 12;
 const TXT: u16 = 16;
 const AAAA: u16 = 28;
 const SRV: u16 = 33;
 const INTERNET: u16 = 1;
 
+/// Flags of an answer that is whole and tells of no failure: a response to a standard query, not
+/// truncated, response code 0 (RFC 1035, 4.1.1).
+const ANSWERED: (u16, u16) = (0xfa0f, 0x8000);
+const MOST_ADDRESSES: usize = 16;
+const MOST_ALIASES: usize = 16;
 const MOST_QUESTIONS: usize = 32;
 const MOST_ENTRIES: usize = 64;
 const MOST_PROPERTIES: usize = 32;
@@ -100,6 +115,42 @@ pub(super) fn bare_name(bytes: &[u8]) -> Option<String> {
         labels.push(r.take(usize::from(length)).ok()?);
     }
     Some(Name { labels }.text()).filter(|name| !name.is_empty())
+}
+
+/// Decodes what a name server at port 53 answers; `None` where that tells no address of the name
+/// that was asked for. Aliases are followed as far as they stand in the order of the chain, which is
+/// how servers write them; what belongs to other names is left out.
+pub fn answers(bytes: &[u8]) -> Result<Option<Answers>, Why> {
+    let mut r = Reader::new(bytes);
+    let header = Header::read(&mut r)?;
+    if header.flags & ANSWERED.0 != ANSWERED.1 || header.questions != 1 || header.answers == 0 {
+        return Ok(None);
+    }
+    let asked = Name::read(&mut r, bytes)?;
+    let kind = r.be16()?;
+    let class = r.be16()?;
+    if !matches!(kind, A | AAAA) || class != INTERNET {
+        return Ok(None);
+    }
+    let (mut current, mut aliases) = (asked.clone(), 0);
+    let mut addresses = Vec::new();
+    for _ in 0..usize::from(header.answers).min(MOST_RECORDS) {
+        let Some(record) = record(&mut r, bytes)? else { continue };
+        if !record.owner.is_same(&current) {
+            continue;
+        }
+        if record.kind == CNAME && aliases < MOST_ALIASES {
+            current = record.name(0)?;
+            aliases += 1;
+        } else if let Some(address) = record.address()?
+            && addresses.len() < MOST_ADDRESSES
+            && !addresses.contains(&address)
+        {
+            addresses.push(address);
+        }
+    }
+    let name = asked.text().to_ascii_lowercase();
+    Ok((!name.is_empty() && !addresses.is_empty()).then_some(Answers { name, addresses }))
 }
 
 /// The fixed header of a message.
@@ -171,6 +222,12 @@ impl<'a> Name<'a> {
 
     fn text(&self) -> String {
         join(&self.labels)
+    }
+
+    /// Letters of either case are the same (RFC 4343).
+    fn is_same(&self, other: &Self) -> bool {
+        let same = |(one, other): (&&[u8], &&[u8])| one.eq_ignore_ascii_case(other);
+        self.labels.len() == other.labels.len() && self.labels.iter().zip(&other.labels).all(same)
     }
 
     /// Splits `Office Printer._ipp._tcp.local` into `Office Printer` and `_ipp._tcp`.

@@ -27,7 +27,7 @@ pub use arp::Arp;
 pub use cdp::Cdp;
 pub use dhcp4::{Dhcp4, Dhcp4Kind};
 pub use dhcp6::{Dhcp6, Dhcp6Kind, Duid};
-pub use dns::{Instance, Llmnr, Mdns, Question};
+pub use dns::{Answers, Instance, Llmnr, Mdns, Question};
 pub use lldp::{Capabilities, Lldp, LldpId};
 pub use nbns::{NetBios, NetBiosName, NetBiosOperation};
 pub use ndp::{
@@ -84,6 +84,8 @@ pub enum Fact {
     Ssdp(Box<Ssdp>),
     /// Link-local multicast name resolution.
     Llmnr(Llmnr),
+    /// Addresses of a name, as a name server answers.
+    Answers(Box<Answers>),
     /// NetBIOS name service.
     NetBios(Box<NetBios>),
     /// Link layer discovery protocol.
@@ -158,11 +160,13 @@ pub enum Protocol {
     Lldp,
     /// CDP.
     Cdp,
+    /// Answers of name servers.
+    Dns,
 }
 
 impl Protocol {
     /// All of them; `ALL[p as usize] == p`.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Ethernet,
         Self::Arp,
         Self::Ipv4,
@@ -177,6 +181,7 @@ impl Protocol {
         Self::Ssdp,
         Self::Lldp,
         Self::Cdp,
+        Self::Dns,
     ];
 
     /// Its name in metrics and logs.
@@ -196,6 +201,7 @@ impl Protocol {
             Self::Ssdp => "ssdp",
             Self::Lldp => "lldp",
             Self::Cdp => "cdp",
+            Self::Dns => "dns",
         }
     }
 
@@ -327,6 +333,10 @@ fn ipv6_fact(packet: &ip::Packet<'_>) -> Result<Fact, DecodeError> {
 /// Protocols that run over IPv4 and IPv6 alike.
 fn name_fact(source: u16, destination: u16, payload: &[u8]) -> Result<Fact, DecodeError> {
     match (source, destination) {
+        (53, _) => match dns::answers(payload) {
+            Ok(found) => Ok(found.map_or(Fact::Other, |found| Fact::Answers(Box::new(found)))),
+            Err(why) => Err(Protocol::Dns.error(why)),
+        },
         (5353, _) | (_, 5353) => of(Protocol::Mdns, dns::mdns(payload), boxed(Fact::Mdns)),
         (5355, _) | (_, 5355) => of(Protocol::Llmnr, dns::llmnr(payload), Fact::Llmnr),
         (1900, _) | (_, 1900) => of(Protocol::Ssdp, ssdp::decode(payload), boxed(Fact::Ssdp)),

@@ -122,6 +122,37 @@ const DISCOVERY: &[Op] = &[
     If(EQUALS, 5355, ACCEPT, DROP),
 ];
 
+/// The same, but that outgoing frames are looked at by [`ANSWERS`].
+const ALL_FRAMES: &[Op] =
+    &[Do(LOAD_WORD, PACKET_TYPE), If(EQUALS, OUTGOING, "outgoing", "incoming"), Label("incoming")];
+
+/// Answers of name servers on their way out to the LAN. What forwarded traffic mostly is, is dropped
+/// by its first few loads.
+const ANSWERS: &[Op] = &[
+    Label("outgoing"),
+    Do(LOAD_HALF, 12),
+    If(EQUALS, 0x86dd, "outgoing ipv6", NEXT),
+    If(EQUALS, 0x0800, NEXT, DROP),
+    Do(LOAD_BYTE, 23),
+    If(EQUALS, 17, NEXT, DROP),
+    Do(LOAD_HALF, 20),
+    If(ANY_BIT, 0x3fff, DROP, NEXT), // a fragment
+    Do(LOAD_IPV4_LENGTH, 14),
+    Do(LOAD_HALF_BEHIND, 14),
+    If(EQUALS, 53, "own vlan", DROP),
+    Label("outgoing ipv6"),
+    Do(LOAD_BYTE, 20),
+    If(EQUALS, 17, NEXT, DROP),
+    Do(LOAD_HALF, 54),
+    If(EQUALS, 53, NEXT, DROP),
+    Label("own vlan"),
+    Do(LOAD_WORD, VLAN_TAG_PRESENT),
+    If(EQUALS, 0, ACCEPT, NEXT),
+    Do(LOAD_WORD, VLAN_TAG),
+    Do(AND, 0x0fff),
+    If(EQUALS, 0, ACCEPT, DROP),
+];
+
 const ARP_ONLY: &[Op] = &[Do(LOAD_HALF, 12), If(EQUALS, 0x0806, ACCEPT, DROP)];
 
 const END: &[Op] = &[Label(DROP), Do(RETURN, 0), Label(ACCEPT), Do(RETURN, SNAP_LENGTH)];
@@ -129,6 +160,11 @@ const END: &[Op] = &[Label(DROP), Do(RETURN, 0), Label(ACCEPT), Do(RETURN, SNAP_
 /// All that discovery listens to.
 pub(super) fn discovery() -> Vec<Instruction> {
     assemble(&[OWN_FRAMES, DISCOVERY, END].concat())
+}
+
+/// The same, and the answers of name servers that go out to the LAN.
+pub(super) fn discovery_and_names() -> Vec<Instruction> {
+    assemble(&[ALL_FRAMES, OWN_FRAMES, DISCOVERY, ANSWERS, END].concat())
 }
 
 /// The answers to a sweep.
@@ -255,8 +291,12 @@ mod tests {
 
     #[test]
     fn every_label_is_ahead_and_every_jump_short() {
-        for part in [DISCOVERY, ARP_ONLY] {
-            let program = [OWN_FRAMES, part, END].concat();
+        for parts in [
+            &[OWN_FRAMES, DISCOVERY, END][..],
+            &[OWN_FRAMES, ARP_ONLY, END],
+            &[ALL_FRAMES, OWN_FRAMES, DISCOVERY, ANSWERS, END],
+        ] {
+            let program = parts.concat();
             assert!(program.len() < 200);
             for (at, op) in program.iter().enumerate() {
                 let If(_, _, yes, no) = op else { continue };
@@ -314,6 +354,38 @@ mod tests {
         fragment[20] = 0x20;
         assert!(!passes(&fragment));
         assert!(!passes(&[0; 13]));
+    }
+
+    #[test]
+    fn answers_to_the_lan_pass_where_names_are_wanted_and_nothing_else_that_goes_out() {
+        let own = |frame: &[u8], tag| {
+            run(&discovery_and_names(), frame, &Beside { tag, is_outgoing: true }) == SNAP_LENGTH
+        };
+        let (v4, v6) = (ipv4(0, 17, &ports(53, 40_000)), ipv6(17, &ports(53, 40_000)));
+        for frame in [&v4, &v6, &ipv4(3, 17, &ports(53, 40_000))] {
+            assert!(own(frame, None) && own(frame, Some(0xa000)) && !own(frame, Some(0xa064)));
+            assert_eq!(run(&discovery(), frame, &Beside { tag: None, is_outgoing: true }), 0);
+            assert!(!passes(frame));
+        }
+        let mut fragment = v4;
+        fragment[20] = 0x20;
+        for frame in [
+            fragment,
+            ipv4(0, 6, &ports(53, 40_000)),
+            ipv4(0, 17, &ports(40_000, 53)),
+            ipv4(0, 17, &ports(5353, 5353)),
+            ipv6(6, &ports(53, 1)),
+            ipv6(17, &ports(1, 53)),
+            frame(0x0806, &[]),
+        ] {
+            assert!(!own(&frame, None));
+        }
+        // What comes in is looked at as ever.
+        let arp = frame(0x0806, &[]);
+        let all = run(&discovery_and_names(), &arp, &Beside::default());
+        assert_eq!((all, passes(&arp)), (SNAP_LENGTH, true));
+        let query = ipv4(0, 17, &ports(40_000, 53));
+        assert_eq!(run(&discovery_and_names(), &query, &Beside::default()), 0);
     }
 
     #[test]

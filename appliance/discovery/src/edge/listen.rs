@@ -98,7 +98,8 @@ struct Shared {
     kernel_drops: AtomicU64,
     queue_drops: AtomicU64,
     malformed: [AtomicU64; Protocol::ALL.len()],
-    wanted: Mutex<Vec<u32>>,
+    /// Interfaces, and whether answers of name servers to the LAN are heard.
+    wanted: Mutex<(Vec<u32>, bool)>,
     failures: Mutex<BTreeMap<u32, String>>,
 }
 
@@ -129,11 +130,12 @@ impl Listener {
         Ok(Self { shared, waker, thread: Some(thread) })
     }
 
-    /// Listens to these interfaces from now on, and to no others.
-    pub fn watch(&self, interfaces: &[u32]) {
+    /// Listens to these interfaces from now on, and to no others; with `names` also to what name
+    /// servers answer to the LAN.
+    pub fn watch(&self, interfaces: &[u32], names: bool) {
         let mut wanted = lock(&self.shared.wanted);
-        if *wanted != interfaces {
-            interfaces.clone_into(&mut wanted);
+        if wanted.0 != interfaces || wanted.1 != names {
+            *wanted = (interfaces.to_vec(), names);
             drop(wanted);
             self.waker.wake();
         }
@@ -173,6 +175,7 @@ impl Drop for Listener {
 
 struct Open {
     interface: u32,
+    names: bool,
     socket: PacketSocket,
 }
 
@@ -219,15 +222,16 @@ fn run(shared: &Arc<Shared>, wake: &Wake, sink: &mut impl FnMut(Round) -> bool) 
 
 /// Opens and closes sockets so that they are those wanted; true when one failed.
 fn adjust(shared: &Shared, open: &mut Vec<Open>) -> bool {
-    let wanted = lock(&shared.wanted).clone();
-    open.retain(|known| wanted.contains(&known.interface));
+    let (wanted, names) = lock(&shared.wanted).clone();
+    open.retain(|known| wanted.contains(&known.interface) && known.names == names);
+    let filter = if names { filter::discovery_and_names() } else { filter::discovery() };
     let mut failures = BTreeMap::new();
     for interface in wanted {
         if open.iter().any(|known| known.interface == interface) {
             continue;
         }
-        match PacketSocket::open(interface, &filter::discovery()) {
-            Ok(socket) => open.push(Open { interface, socket }),
+        match PacketSocket::open_hearing(interface, &filter, names) {
+            Ok(socket) => open.push(Open { interface, names, socket }),
             Err(error) => {
                 failures.insert(interface, error.to_string());
             }

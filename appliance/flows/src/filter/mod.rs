@@ -7,7 +7,7 @@ mod words;
 
 use crate::world::Prefix;
 
-pub use parse::{FilterError, Interfaces, parse};
+pub use parse::{FilterError, Hosts, Interfaces, parse, parse_named};
 pub use words::{Word, reference, words};
 
 /// A condition that flows meet or not.

@@ -26,8 +26,20 @@ pub struct FilterError {
     pub accepted: String,
 }
 
-/// Reads a filter. Names of interfaces are looked up by `interfaces`.
+/// Turns a host's name into its addresses; none where the name is not known.
+pub type Hosts<'a> = &'a dyn Fn(&str) -> Vec<IpAddr>;
+
+/// Reads a filter. Names of interfaces are looked up by `interfaces`; hosts go by address.
 pub fn parse(text: &str, interfaces: Interfaces<'_>) -> Result<Filter, FilterError> {
+    parse_named(text, interfaces, &|_| Vec::new())
+}
+
+/// The same, where hosts also go by the names that `hosts` knows.
+pub fn parse_named(
+    text: &str,
+    interfaces: Interfaces<'_>,
+    hosts: Hosts<'_>,
+) -> Result<Filter, FilterError> {
     if text.len() > LONGEST {
         return Err(FilterError {
             column: LONGEST,
@@ -37,7 +49,7 @@ pub fn parse(text: &str, interfaces: Interfaces<'_>) -> Result<Filter, FilterErr
     }
     let words = split(text);
     let end = text.chars().count() + 1;
-    let mut parser = Parser { words: &words, at: 0, end, depth: 0, interfaces };
+    let mut parser = Parser { words: &words, at: 0, end, depth: 0, interfaces, hosts };
     if words.is_empty() {
         return Ok(Filter::default());
     }
@@ -78,6 +90,7 @@ struct Parser<'a> {
     end: usize,
     depth: usize,
     interfaces: Interfaces<'a>,
+    hosts: Hosts<'a>,
 }
 
 impl<'a> Parser<'a> {
@@ -129,11 +142,40 @@ impl<'a> Parser<'a> {
                 return Err(self.error("and, or, or a closing parenthesis"));
             }
             inner
+        } else if let Some(named) = self.named()? {
+            named
         } else {
             Filter::Test(self.test()?)
         };
         self.depth -= 1;
         Ok(filter)
+    }
+
+    /// A host by its name, which may have several addresses; None where something else stands here.
+    fn named(&mut self) -> Result<Option<Filter>, FilterError> {
+        let (side, ahead) = match self.peek() {
+            Some("src") => (Side::Source, 1),
+            Some("dst") => (Side::Destination, 1),
+            _ => (Side::Either, 0),
+        };
+        let word = |at: usize| self.words.get(self.at + at).map(|(_, word)| word.as_str());
+        let Some(("host", name)) = word(ahead).zip(word(ahead + 1)) else { return Ok(None) };
+        // Letters, and no address that was mistyped.
+        let is_name =
+            name.contains(|c: char| c.is_ascii_alphabetic()) && !name.contains([':', '/']);
+        if !is_name {
+            return Ok(None);
+        }
+        self.at += ahead + 1;
+        let addresses = (self.hosts)(name);
+        if addresses.is_empty() {
+            return Err(self.error(
+                "an address, such as 10.0.0.5 or 2001:db8::7, or a name that was asked for lately",
+            ));
+        }
+        self.at += 1;
+        let test = |ip| Filter::Test(Test::Network(side, Prefix::host(ip)));
+        Ok(Some(one_or(addresses.into_iter().map(test).collect(), Filter::Any)))
     }
 
     fn test(&mut self) -> Result<Test, FilterError> {

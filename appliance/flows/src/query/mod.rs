@@ -27,7 +27,7 @@ use model::Timestamp;
 pub use group::{Dimension, Key};
 pub use list::{Cursor, ListQuery, Listed};
 pub(crate) use load::Loader;
-pub use places::{End, PlacePair, Places, PlacesQuery, SeenNetwork};
+pub use places::{End, Mapping, PlacePair, Places, PlacesQuery, SeenNetwork};
 pub(crate) use rows::Rows;
 pub use search::{Confidence, Found, SearchQuery};
 pub use series::{Point, Series, SeriesQuery};

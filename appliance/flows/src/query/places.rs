@@ -21,6 +21,8 @@ const MOST_ENDS: usize = 10_000;
 const MOST_PAIRS: usize = 50_000;
 /// Hosts of all networks together that are counted.
 const MOST_HOSTS: usize = 100_000;
+/// Networks on both sides, and pairs of them, that are told apart.
+const MOST_MAPPINGS: usize = 50_000;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,25 @@ pub struct PlacePair {
     pub to: End,
     /// What.
     pub sums: Sums,
+    /// Networks (/24 or /64) of both ends that were seen; see [`Places::is_bounded`].
+    pub networks: u64,
+    /// Pairs of such networks that were seen.
+    pub mappings: u64,
+    /// When it was first and last seen within the range.
+    pub seen: (Timestamp, Timestamp),
+}
+
+/// Two networks (/24 or /64), ours or not, between which something passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mapping {
+    /// The sender's network.
+    pub from: Prefix,
+    /// The receiver's.
+    pub to: Prefix,
+    /// The places in which they are.
+    pub ends: (End, End),
+    /// What.
+    pub sums: Sums,
     /// When it was first and last seen within the range.
     pub seen: (Timestamp, Timestamp),
 }
@@ -83,6 +104,11 @@ pub struct Places {
     pub pairs: Vec<PlacePair>,
     /// Networks of ours, in order.
     pub networks: Vec<SeenNetwork>,
+    /// Pairs of networks that were seen, the one with the most octets first.
+    pub mappings: Vec<Mapping>,
+    /// There were more pairs of networks than are told apart, so that their numbers are the least
+    /// that there were.
+    pub is_bounded: bool,
     /// What this rests on.
     pub evidence: Evidence,
 }
@@ -94,6 +120,9 @@ struct Seen {
     pairs: FastMap<(u32, u32), PlacePair>,
     networks: FastMap<Prefix, SeenNetwork>,
     hosts: HashSet<IpAddr, Seeded>,
+    /// By the numbers of the ends and the networks.
+    mappings: FastMap<(u32, u32, Prefix, Prefix), (Sums, (Timestamp, Timestamp))>,
+    is_bounded: bool,
 }
 
 impl Archive<'_> {
@@ -111,11 +140,12 @@ impl Archive<'_> {
                 .map_err(DaysError::block(&day.file().path))
                 .map_err(QueryError::from)
         })?;
+        let (mappings, is_bounded) = (seen.mappings(), seen.is_bounded);
         let mut pairs: Vec<PlacePair> = seen.pairs.into_values().collect();
         pairs.sort_unstable_by_key(|pair| (std::cmp::Reverse(pair.sums.bytes), pair.seen));
         let mut networks: Vec<SeenNetwork> = seen.networks.into_values().collect();
         networks.sort_unstable_by_key(|seen| (seen.network.first(), seen.network.length()));
-        Ok(Places { pairs, networks, evidence })
+        Ok(Places { pairs, networks, mappings, is_bounded, evidence })
     }
 
     fn add_places(
@@ -129,8 +159,10 @@ impl Archive<'_> {
         let places = rows.places(self.geo);
         let mut networks = Vec::with_capacity(places.len());
         let mut ends = Vec::with_capacity(places.len());
+        let mut all = Vec::with_capacity(places.len());
         for (address, place) in rows.dictionary.iter().zip(places) {
-            let network = network_of(address).filter(|_| self.ours.contains(address));
+            let any = network_of(address);
+            let network = any.filter(|_| self.ours.contains(address));
             let site = sites.iter().find(|(network, _)| network.contains(address));
             let end = match (site, network, place.country) {
                 (Some((_, number)), _, _) => End::Site(*number),
@@ -140,6 +172,7 @@ impl Archive<'_> {
             };
             ends.push(seen.number(end));
             networks.push((address, network));
+            all.push(any);
         }
         let mask = mask(&Filter::default(), range, entry, rows, self.geo)?;
         let [starts, stops] = rows.times()?;
@@ -158,6 +191,9 @@ impl Archive<'_> {
                 (Timestamp(starts[row]).max(range.from), Timestamp(stops[row]).min(range.to));
             let amounts = (bytes[row], packets[row]);
             seen.pair((ends[from], ends[to]), amounts, span);
+            if let (Some(one), Some(other)) = (all[from], all[to]) {
+                seen.mapping((ends[from], ends[to], one, other), amounts, span);
+            }
             seen.network(networks[from], true, amounts, span, ways[way[row] as usize].input);
             seen.network(networks[to], false, amounts, span, 0);
         }
@@ -188,11 +224,50 @@ impl Seen {
             ends
         };
         let of = |number: u32| self.ends.get(number as usize).copied().unwrap_or(End::Rest);
-        let fresh =
-            PlacePair { from: of(ends.0), to: of(ends.1), sums: Sums::default(), seen: span };
+        let fresh = PlacePair {
+            from: of(ends.0),
+            to: of(ends.1),
+            sums: Sums::default(),
+            networks: 0,
+            mappings: 0,
+            seen: span,
+        };
         let pair = self.pairs.entry(ends).or_insert(fresh);
         pair.sums.flow(amounts.0, amounts.1);
         pair.seen = (pair.seen.0.min(span.0), pair.seen.1.max(span.1));
+    }
+
+    fn mapping(
+        &mut self,
+        key: (u32, u32, Prefix, Prefix),
+        amounts: (u64, u64),
+        span: (Timestamp, Timestamp),
+    ) {
+        if self.mappings.len() >= MOST_MAPPINGS && !self.mappings.contains_key(&key) {
+            self.is_bounded = true;
+            return;
+        }
+        let (sums, seen) = self.mappings.entry(key).or_insert((Sums::default(), span));
+        sums.flow(amounts.0, amounts.1);
+        *seen = (seen.0.min(span.0), seen.1.max(span.1));
+    }
+
+    /// All mappings, the largest first; they are counted for the pairs of their ends.
+    fn mappings(&mut self) -> Vec<Mapping> {
+        let of = |number: u32| self.ends.get(number as usize).copied().unwrap_or(End::Rest);
+        let mut networks = HashSet::<(u32, u32, Prefix), Seeded>::default();
+        let mut all = Vec::with_capacity(self.mappings.len());
+        for ((one, other, from, to), (sums, seen)) in std::mem::take(&mut self.mappings) {
+            if let Some(pair) = self.pairs.get_mut(&(one, other)) {
+                pair.mappings += 1;
+                for network in [from, to] {
+                    pair.networks += u64::from(networks.insert((one, other, network)));
+                }
+            }
+            all.push(Mapping { from, to, ends: (of(one), of(other)), sums, seen });
+        }
+        all.sort_unstable_by_key(|one| (std::cmp::Reverse(one.sums.bytes), one.from, one.to));
+        all
     }
 
     fn network(
@@ -226,7 +301,7 @@ impl Seen {
     }
 }
 
-/// The network that an address of ours is shown in; None where it has no place, as a multicast one.
+/// The network that an address is shown in; None where it has no place, as a multicast one.
 fn network_of(address: IpAddr) -> Option<Prefix> {
     match address {
         IpAddr::V4(v4) if v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified() => None,

@@ -188,6 +188,32 @@ async fn only_pairs_of_places_that_were_seen_are_told_and_they_add_up() {
         .filter(|address| Ours::default().contains(*address))
         .collect();
     assert_eq!(places.networks.iter().map(|n| n.hosts).sum::<u64>(), hosts.len() as u64);
+
+    // The same by networks: each pair of them once, between the places in which they are.
+    let network = |address: IpAddr| {
+        let bits = if address.is_ipv4() { 24 } else { 64 };
+        panoptikon_flows::world::Prefix::new(address, bits).unwrap()
+    };
+    let mut wanted = BTreeMap::new();
+    for flow in &flows {
+        let ends = format!("{:?}", (end(flow.source), end(flow.destination)));
+        let key = (ends, network(flow.source), network(flow.destination));
+        *wanted.entry(key).or_insert(0) += flow.bytes;
+    }
+    let told: BTreeMap<_, _> = places
+        .mappings
+        .iter()
+        .map(|one| ((format!("{:?}", one.ends), one.from, one.to), one.sums.bytes))
+        .collect();
+    assert_eq!((told.len(), &told), (places.mappings.len(), &wanted));
+    for pair in &places.pairs {
+        let ends = format!("{:?}", (pair.from, pair.to));
+        let its = || wanted.keys().filter(|key| key.0 == ends);
+        let networks: BTreeSet<_> = its().flat_map(|key| [key.1, key.2]).collect();
+        assert_eq!(pair.mappings, its().count() as u64);
+        assert_eq!(pair.networks, networks.len() as u64);
+    }
+    assert!(!places.is_bounded);
 }
 
 #[tokio::test]

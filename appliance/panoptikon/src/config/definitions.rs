@@ -10,6 +10,8 @@ pub enum Shape {
     Text,
     /// A TOML integer.
     Number,
+    /// A TOML boolean, or the same as a string.
+    Switch,
     /// A TOML array of strings, or one string; with commas in between in variables and flags.
     List,
 }
@@ -284,6 +286,24 @@ pub static DEFINITIONS: &[Definition] = &[
         help: "Interfaces that are left alone whatever interfaces says.",
         live: true,
         set: |config, v| values::interface_names(v).map(|list| config.exclude_interfaces = list),
+    },
+    Definition {
+        key: "dns_names",
+        variable: "PANOPTIKON_DNS_NAMES",
+        flag: "dns-names",
+        shape: Shape::Switch,
+        default: "true",
+        accepts: "true or false",
+        help: "Whether remote addresses are shown by the names under which somebody on the LAN asked \
+               for them, as answers of name servers (UDP port 53) to the LAN tell. The last name of \
+               an address is held in memory for a day; who asked is not noted, and nothing of it is \
+               written to disk or log. Names asked for over TLS or HTTPS are not seen. With false \
+               such answers are not looked at.",
+        live: true,
+        set: |config, v| {
+            let words = [("true", true), ("false", false)];
+            values::choice(v, &words).map(|wanted| config.dns_names = wanted)
+        },
     },
     Definition {
         key: "flows_source",

@@ -81,6 +81,8 @@ pub struct Config {
     pub interfaces: Option<Vec<String>>,
     /// Interfaces that are left alone in any case.
     pub exclude_interfaces: Vec<String>,
+    /// Whether names of addresses are taken from what name servers answer to the LAN.
+    pub dns_names: bool,
     /// Where traffic is counted.
     pub flows_source: flows::collect::Source,
     /// Where export traffic is received.

@@ -60,7 +60,7 @@ fn in_toml(d: &Definition) -> String {
     let entries: Vec<String> =
         d.default.split(',').filter(|s| !s.is_empty()).map(|s| format!("\"{s}\"")).collect();
     match d.shape {
-        Shape::Number => d.default.to_owned(),
+        Shape::Number | Shape::Switch => d.default.to_owned(),
         Shape::Text => format!("\"{}\"", d.default),
         Shape::List => format!("[{}]", entries.join(", ")),
     }

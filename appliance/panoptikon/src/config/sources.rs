@@ -195,7 +195,7 @@ fn refused(definition: &Definition, refusal: &str) -> String {
 /// Text of a variable or flag as list entries.
 fn split(definition: &Definition, text: &str) -> Vec<String> {
     match definition.shape {
-        Shape::Text | Shape::Number => vec![text.trim().to_owned()],
+        Shape::Text | Shape::Number | Shape::Switch => vec![text.trim().to_owned()],
         Shape::List => {
             text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
         }
@@ -276,7 +276,8 @@ fn from_file(
 /// A TOML value as list entries, if it has the setting's shape.
 fn from_toml(definition: &Definition, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, String> {
     match (definition.shape, value.get_ref()) {
-        (Shape::Text | Shape::List, DeValue::String(text)) => Ok(split(definition, text)),
+        (Shape::Switch, DeValue::Boolean(on)) => Ok(vec![on.to_string()]),
+        (Shape::Text | Shape::List | Shape::Switch, DeValue::String(text)) => Ok(split(definition, text)),
         (Shape::Number, DeValue::Integer(n)) => Ok(i64::from_str_radix(n.as_str(), n.radix())
             .map_or_else(|_| vec![n.as_str().to_owned()], |n| vec![n.to_string()])),
         (Shape::List, DeValue::Array(entries)) => entries
@@ -287,6 +288,7 @@ fn from_toml(definition: &Definition, value: &Spanned<DeValue<'_>>) -> Result<Ve
             })
             .collect(),
         (Shape::Text, other) => Err(format!("is {}, not a string in quotes", kind(other))),
+        (Shape::Switch, other) => Err(format!("is {}, not true or false", kind(other))),
         (Shape::Number, other) => Err(format!("is {}, not a number", kind(other))),
         (Shape::List, other) => Err(format!("is {}, not a list of strings", kind(other))),
     }

@@ -151,6 +151,7 @@ fn merged(old: &Resolved, new: &Resolved) -> Resolved {
         trusted_proxies: new.config.trusted_proxies.clone(),
         interfaces: new.config.interfaces.clone(),
         exclude_interfaces: new.config.exclude_interfaces.clone(),
+        dns_names: new.config.dns_names,
         flows_source: new.config.flows_source,
         flows_listen: new.config.flows_listen.clone(),
         flows_exporters: new.config.flows_exporters.clone(),
@@ -179,6 +180,7 @@ pub(super) fn lan_options(config: &Config) -> LanOptions {
     LanOptions {
         interfaces: config.interfaces.clone().unwrap_or_default(),
         exclude: config.exclude_interfaces.clone(),
+        dns_names: config.dns_names,
     }
 }
 
@@ -224,6 +226,7 @@ mod tests {
                 "database_max_mb" | "backup_keep" | "threads" | "flows_keep_days"
                 | "flows_max_mb" | "log_max_mb" => "33",
                 "flows_source" => "off",
+                "dns_names" => "false",
                 "flows_listen" => "127.0.0.1:2056",
                 "hostname" => "other.example",
                 _ => "/other",

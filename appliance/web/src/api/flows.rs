@@ -1,6 +1,8 @@
 //! Traffic for programs: single flows, groups of them, sums over time, files.
 
 mod files;
+mod locations;
+mod summary;
 mod traffic;
 
 use std::net::IpAddr;
@@ -20,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::{Listed, MOST_ROWS, Params, answer, one_of, page_query};
 use crate::http::{Failure, Route, Routes, Schema};
-use crate::pages::flows::asked::{By, DIMENSIONS, MEASURES};
+use crate::pages::flows::asked::{By, DIMENSIONS, MEASURES, MOST_OF_NAME};
 use crate::pages::flows::{LOOK, names::Names};
 use crate::site::Site;
 
@@ -31,13 +33,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(super) fn routes() -> Routes<Site> {
     let get = || Method::GET;
     let number = |about: &str| Schema::value("integer", about);
-    let sums = || {
-        Schema::object(&[
-            ("bytes", number("Octets of layer 3.")),
-            ("packets", number("Packets.")),
-            ("flows", number("Flows.")),
-        ])
-    };
+    let sums = sums_schema;
     let found = Schema::object(&[
         ("found", Schema::value("boolean", "Whether they were seen.")),
         (
@@ -103,7 +99,18 @@ pub(super) fn routes() -> Routes<Site> {
                 .query("format", "string", "csv (usual), json or ndjson.")
                 .patient(),
         )
+        .merge(locations::routes())
+        .merge(summary::routes())
         .merge(traffic::routes())
+}
+
+fn sums_schema() -> Schema {
+    let number = |about: &str| Schema::value("integer", about);
+    Schema::object(&[
+        ("bytes", number("Octets of layer 3.")),
+        ("packets", number("Packets.")),
+        ("flows", number("Flows.")),
+    ])
 }
 
 fn timed(route: Route<Site>) -> Route<Site> {
@@ -221,7 +228,8 @@ impl Asked {
         let by_name = |name: &str| {
             interfaces.iter().find(|i| i.name.eq_ignore_ascii_case(name)).map(|i| i.index)
         };
-        filter::parse(self.filter.as_deref().unwrap_or_default(), &by_name)
+        let hosts = |name: &str| site.discovery.addresses_of_name(name, MOST_OF_NAME);
+        filter::parse_named(self.filter.as_deref().unwrap_or_default(), &by_name, &hosts)
             .map_err(|error| Failure::invalid(format!("filter: {error}.")))
     }
 }

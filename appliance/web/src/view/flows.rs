@@ -296,12 +296,18 @@ pub struct FilterWordsPage {
 pub struct PairLine {
     /// Who sent.
     pub from: Who,
+    /// The class of its colour; empty for none.
+    pub from_colour: &'static str,
     /// Who received.
     pub to: Who,
+    /// The class of its colour; empty for none.
+    pub to_colour: &'static str,
     /// Octets.
     pub bytes: String,
     /// Packets.
     pub packets: String,
+    /// Networks of both that were seen.
+    pub networks: String,
     /// First seen.
     pub first: Moment,
     /// Last seen.
@@ -362,6 +368,8 @@ pub struct LocationLine {
     pub at: String,
     /// What it is.
     pub description: String,
+    /// The class of its colour; empty for none.
+    pub colour: &'static str,
 }
 
 /// `GET /flows/locations`
@@ -384,4 +392,6 @@ pub struct LocationsPage {
     pub longitude: Field,
     /// What it is.
     pub description: Field,
+    /// Colours to choose from.
+    pub colours: Vec<Choice>,
 }

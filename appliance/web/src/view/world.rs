@@ -54,6 +54,8 @@ pub struct MapSpot {
     pub weight: f64,
     /// Whether people have named it.
     pub named: bool,
+    /// The class of its colour; empty for none.
+    pub colour: &'static str,
 }
 
 /// The map.
@@ -74,6 +76,7 @@ struct Spot {
     r: String,
     label: String,
     named: bool,
+    colour: &'static str,
 }
 
 impl askama::filters::HtmlSafe for WorldMap {}
@@ -91,7 +94,14 @@ impl WorldMap {
             // The area is the amount.
             let r = (spot.weight.max(0.0) / highest).sqrt() * Self::LARGEST;
             let r = short(r.max(Self::SMALLEST));
-            Spot { x: short(x), y: short(y), r, label: spot.label.clone(), named: spot.named }
+            Spot {
+                x: short(x),
+                y: short(y),
+                r,
+                label: spot.label.clone(),
+                named: spot.named,
+                colour: spot.colour,
+            }
         });
         let arcs = home.into_iter().flat_map(|home| {
             let (x, y) = place(home);
@@ -150,7 +160,13 @@ mod tests {
             assert!(numbers.is_multiple_of(2) && numbers >= 6, "{shape}");
             assert_eq!(numbers, shape.split(' ').count(), "{shape}");
         }
-        let spot = |weight| MapSpot { label: String::new(), at: (0.0, 0.0), weight, named: false };
+        let spot = |weight| MapSpot {
+            label: String::new(),
+            at: (0.0, 0.0),
+            weight,
+            named: false,
+            colour: "",
+        };
         let map = WorldMap::new(&[spot(100.0), spot(25.0), spot(f64::NAN)], None, String::new());
         let sizes: Vec<&str> = map.spots.iter().map(|spot| spot.r.as_str()).collect();
         assert_eq!(sizes, ["9", "4.5", "1.2"]);

@@ -136,6 +136,8 @@ async fn what_is_answered_is_what_the_document_says() {
     key.post("/api/v1/mutes", json!({ "device": 1, "until": until })).await.expect(201);
     key.put("/api/v1/topology/positions/device-1", json!({ "x": 1, "y": 2 })).await.expect(204);
     key.post("/api/v1/backups", json!({})).await.expect(200);
+    let place = json!({ "name": "Office", "networks": ["203.0.113.0/24"], "at": [48.4, 10] });
+    key.post("/api/v1/flows/locations", place).await.expect(201);
 
     let now = Timestamp::now();
     bed.keep_flows([flows::Flow {

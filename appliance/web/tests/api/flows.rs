@@ -1,11 +1,14 @@
 //! Traffic over the API.
 
+use access::Role;
 use axum::http::Method;
 use flows::Flow;
 use model::Timestamp;
 use serde_json::json;
 
-use crate::client::{refused, site};
+use crate::client::{refused, script, site};
+
+const LOCATIONS: &str = "/api/v1/flows/locations";
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -136,4 +139,160 @@ async fn what_makes_no_sense_is_refused_with_what_would() {
     }
     let answer = key.send(Method::POST, "/api/v1/flows", None).await;
     refused(&answer, 405);
+}
+
+#[tokio::test]
+async fn locations_are_named_changed_and_forgotten_by_who_may() {
+    let (bed, mut ada, mut key) = site().await;
+    let wanted = json!({
+        "name": "Head office",
+        "networks": ["203.0.113.0/24"],
+        "at": [48.4, 10.0],
+        "description": "Third floor",
+        "colour": "amber",
+    });
+    let made = key.post(LOCATIONS, wanted.clone()).await.expect(201);
+    assert_eq!(made.header("location"), "/api/v1/flows/locations/1");
+    let mut kept = wanted.clone();
+    kept["id"] = json!(1);
+    assert_eq!(made.json(), kept);
+    assert_eq!(key.get(LOCATIONS).await.expect(200).json()["items"], json!([kept]));
+    // The page shows the same.
+    let page = ada.get("/flows/locations").await.expect(200);
+    page.says("<b class=\"place s2\"></b>Head office");
+
+    for (field, value, said) in [
+        ("name", json!(""), "name: Give it a name"),
+        ("name", json!("a\nb"), "name: Give one line"),
+        ("networks", json!([]), "networks: Give 1 to 64"),
+        ("networks", json!(["10.0.0.0/33"]), "10.0.0.0/33 is no network"),
+        ("at", json!([91, 0]), "latitude: Give degrees"),
+        ("at", json!([0, -181]), "longitude: Give degrees"),
+        ("colour", json!("url(x)"), "colour: Give one of blue"),
+    ] {
+        let mut wrong = wanted.clone();
+        wrong["name"] = json!("Another");
+        wrong[field] = value;
+        let answer = key.post(LOCATIONS, wrong).await;
+        refused(&answer, 422);
+        assert!(answer.body.contains(said), "{said}: {}", answer.body);
+    }
+    refused(&key.post(LOCATIONS, wanted.clone()).await, 422);
+    let one = "/api/v1/flows/locations/1";
+    let changed = json!({ "name": "Branch", "networks": ["198.51.100.0/24"] });
+    assert_eq!(key.put(one, changed.clone()).await.expect(200).json()["name"], "Branch");
+    assert_eq!(key.get(one).await.expect(200).json()["at"], json!(null));
+    for none in ["/api/v1/flows/locations/0", "/api/v1/flows/locations/9"] {
+        refused(&key.put(none, json!({ "name": "x", "networks": ["10.0.0.0/8"] })).await, 404);
+        refused(&key.get(none).await, 404);
+        refused(&key.delete(none).await, 404);
+    }
+    let mut viewer = script(&bed, &mut ada, Role::Viewer).await;
+    viewer.get(LOCATIONS).await.expect(200);
+    refused(&viewer.post(LOCATIONS, wanted).await, 403);
+    refused(&viewer.put(one, changed).await, 403);
+    refused(&viewer.delete(one).await, 403);
+    key.delete(one).await.expect(204);
+    assert_eq!(key.get(LOCATIONS).await.expect(200).json()["items"], json!([]));
+    assert!(bed.audit().await.join("\n").contains("settings.change flows.locations"));
+}
+
+#[tokio::test]
+async fn connections_of_a_location_honour_every_filter() {
+    let (bed, _, mut key) = site().await;
+    bed.keep_flows(some());
+    let office = json!({ "name": "Office", "networks": ["203.0.113.0/24"] });
+    key.post(LOCATIONS, office).await.expect(201);
+    let mut ask = async |query: &str| {
+        let answer = key.get(&format!("/api/v1/flows/connections{query}")).await.expect(200).json();
+        let pair = |pair: &serde_json::Value| {
+            let text = |end: &str| pair[end]["name"].as_str().unwrap().to_owned();
+            (text("from"), text("to"), pair["sums"]["bytes"].as_u64().unwrap())
+        };
+        let items = answer["items"].as_array().unwrap();
+        assert_eq!(answer["pairs"], items.len());
+        items.iter().map(pair).collect::<Vec<_>>()
+    };
+    let owned = |pair: (&str, &str, u64)| (pair.0.to_owned(), pair.1.to_owned(), pair.2);
+    let down = owned(("Office", "10.0.0.0/24", 9_000));
+    let up = owned(("10.0.0.0/24", "Office", 1_500));
+    let away = owned(("10.0.0.0/24", "Elsewhere", 7));
+    assert_eq!(ask("").await, [down.clone(), up.clone(), away.clone()]);
+    assert_eq!(ask("?location=Office").await, [down.clone(), up.clone()]);
+    assert_eq!(ask("?location=1&other=10.0.0.0/24").await, [down.clone(), up.clone()]);
+    assert_eq!(ask("?other=elsewhere").await, [away]);
+    assert_eq!(ask("?location=Office&other=elsewhere").await, []);
+    assert_eq!(ask("?location=Office&min_packets=2").await, [up]);
+    let since = Timestamp::now().0 - 10 * MINUTE_MS;
+    let recent = ask(&format!("?location=Office&from={since}")).await;
+    assert_eq!(recent, [down, owned(("10.0.0.0/24", "Office", 1_000))]);
+    let pairs = key.get("/api/v1/flows/connections?location=1").await.expect(200).json();
+    let (down, up) = (&pairs["items"][0], &pairs["items"][1]);
+    assert_eq!((&down["networks"], &down["mappings"]), (&json!(2), &json!(1)));
+    assert!(up["first_seen"].as_i64().unwrap() < up["last_seen"].as_i64().unwrap());
+    for wrong in ["?location=nowhere", "?other=10.0.0.0/99", "?limit=0", "?min_packets=-1"] {
+        refused(&key.get(&format!("/api/v1/flows/connections{wrong}")).await, 422);
+    }
+}
+
+#[tokio::test]
+async fn the_summary_tells_protocols_networks_and_locations_of_the_hours_asked_for() {
+    let (bed, _, mut key) = site().await;
+    bed.keep_flows(some());
+    let office = json!({ "name": "Office", "networks": ["203.0.113.0/24"] });
+    key.post(LOCATIONS, office).await.expect(201);
+    let day = key.get("/api/v1/traffic/summary").await.expect(200).json();
+    assert_eq!((&day["total"]["sent"], &day["total"]["received"]), (&json!(1_507), &json!(9_000)));
+    assert_eq!(day["protocols"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&day["protocols"][0]["name"], &day["protocols"][0]["sent"]),
+        (&json!("TCP"), &json!(1_507))
+    );
+    assert_eq!(day["locations"][0]["from"]["location"], 1);
+    assert_eq!((&day["location_pairs"], &day["subnet_pairs"]), (&json!(3), &json!(3)));
+    let first = &day["subnets"][0];
+    assert_eq!((&first["from"], &first["to"]), (&json!("203.0.113.0/24"), &json!("10.0.0.0/24")));
+    assert_eq!(first["from_place"]["name"], "Office");
+    assert_eq!((&first["sums"]["bytes"], &first["sums"]["packets"]), (&json!(9_000), &json!(1)));
+    let hour = key.get("/api/v1/traffic/summary?hours=1").await.expect(200).json();
+    assert_eq!((&hour["total"]["sent"], &hour["subnet_pairs"]), (&json!(1_500), &json!(2)));
+    for hours in [0, 745, -3] {
+        refused(&key.get(&format!("/api/v1/traffic/summary?hours={hours}")).await, 422);
+    }
+}
+
+#[tokio::test]
+async fn the_sources_say_what_was_heard_lost_and_not_understood() {
+    let (bed, _, mut key) = site().await;
+    let off = key.get("/api/v1/flows/sources").await.expect(200).json();
+    assert_eq!((&off["running"], &off["source"]), (&json!(false), &json!("off")));
+    let options = flows::Options {
+        source: flows::collect::Source::Exporters,
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        exporters: flows::collect::Exporters::Any,
+        keep: flows::days::Retention { days: 30, bytes: 1 << 24 },
+        event_room: flows::EVENT_ROOM,
+        memory: None,
+    };
+    bed.site.collectors.start(&options).unwrap();
+    let at = bed.site.collectors.status().udp.unwrap().listening[0].0;
+    let exporter = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    // A set of version 9 whose template never came (RFC 3954, 5), and what is no export traffic.
+    let mut orphan = vec![0, 9, 0, 1];
+    orphan.extend([0; 12]);
+    orphan.extend([0, 0, 0, 7, 1, 4, 0, 8, 1, 2, 3, 4]);
+    exporter.send_to(&orphan, at).unwrap();
+    exporter.send_to(b"hello, is there anybody?", at).unwrap();
+    let told = loop {
+        let told = key.get("/api/v1/flows/sources").await.expect(200).json();
+        if told["udp"]["datagrams"] == 2 {
+            break told;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!((&told["running"], &told["udp"]["unknown"]), (&json!(true), &json!(1)));
+    let one = &told["udp"]["exporters"][0];
+    assert_eq!((&one["address"], &one["version"]), (&json!("127.0.0.1"), &json!("NetFlow v9")));
+    assert_eq!((&one["waiting"], &one["flows"]), (&json!(1), &json!(0)));
+    bed.site.collectors.stop();
 }

@@ -41,6 +41,71 @@ pub(super) fn printer() -> Vec<u8> {
     )
 }
 
+/// `WWW.Example` is an alias of `cdn.test`, which has two addresses; a third one is another name's.
+fn answered() -> Vec<u8> {
+    let question = [&name("WWW.Example")[..], &[0, 1, 0, 1]].concat();
+    let internet = |owner: &[u8], kind: u16, data: &[u8]| {
+        let mut record = record(owner, kind, 60, data);
+        record[owner.len() + 2] = 0; // no flag of mDNS
+        record
+    };
+    message(
+        0x8180,
+        [1, 4, 0, 0],
+        &[
+            question,
+            internet(&[0xc0, 12], 5, &name("cdn.test")),
+            internet(&name("CDN.test"), 1, &[192, 0, 2, 1]),
+            internet(&name("else.test"), 1, &[192, 0, 2, 9]),
+            internet(&name("cdn.test"), 28, &HOST_LINK_LOCAL.octets()),
+        ],
+    )
+}
+
+#[test]
+fn an_answer_gives_the_name_that_was_asked_for_to_the_addresses_at_the_end_of_its_aliases() {
+    let frame = udp4(53, 40_000, &answered());
+    let Fact::Answers(found) = fact(&frame) else { panic!("no answer") };
+    assert_eq!(found.name, "www.example");
+    assert_eq!(found.addresses, [IpAddr::from([192, 0, 2, 1]), HOST_LINK_LOCAL.into()]);
+    cut_anywhere(&frame);
+}
+
+#[test]
+fn what_tells_no_address_of_a_name_is_no_answer() {
+    // A query, a name that does not exist, one cut short, another kind of question, two questions.
+    for (at, octets) in
+        [(2, [0x01, 0x00]), (2, [0x81, 0x83]), (2, [0x83, 0x80]), (26, [0, 15]), (4, [0, 2])]
+    {
+        let mut message = answered();
+        message[at..at + 2].copy_from_slice(&octets);
+        assert_eq!(dns::answers(&message), Ok(None), "{at} {octets:?}");
+    }
+    let mut looping = answered();
+    let alias = looping.len() - answered().len() + 29;
+    looping[alias..alias + 2].copy_from_slice(&[0xc0, 29]);
+    assert_eq!(error(&udp4(53, 40_000, &looping)), (Protocol::Dns, Why::Loop));
+}
+
+proptest! {
+    #[test]
+    fn no_answer_however_mangled_gives_more_than_it_may(
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        length in any::<prop::sample::Index>(),
+    ) {
+        let mut message = answered();
+        for (at, octet) in changes {
+            let at = at.index(message.len());
+            message[at] = octet;
+        }
+        let length = length.index(message.len() + 1);
+        if let Ok(Some(found)) = dns::answers(&message[..length]) {
+            prop_assert!(!found.name.is_empty() && found.name.len() <= 1_020);
+            prop_assert!((1..=16).contains(&found.addresses.len()));
+        }
+    }
+}
+
 #[test]
 fn an_mdns_response_tells_services_hosts_and_properties() {
     let frame = udp4(5353, 5353, &printer());

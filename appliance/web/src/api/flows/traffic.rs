@@ -23,15 +23,7 @@ const MOST_ROWS: usize = 200;
 
 pub(super) fn routes() -> Routes<Site> {
     let number = |about: &str| Schema::value("integer", about);
-    let amounts = || {
-        vec![
-            ("sent", number("Octets sent.")),
-            ("received", number("Octets received.")),
-            ("sent_packets", number("Packets sent.")),
-            ("received_packets", number("Packets received.")),
-            ("flows", number("Flows that ended.")),
-        ]
-    };
+    let amounts = amounts_schema;
     let mut point = vec![("at", number("When the step began."))];
     point.extend(amounts());
     let mut row = vec![
@@ -67,6 +59,17 @@ pub(super) fn routes() -> Routes<Site> {
             Route::new(get(), "/api/v1/traffic/now", LOOK, now, "Who sends and receives just now; empty where nothing is collected")
                 .gives(Schema::page(talker)),
         )
+}
+
+pub(super) fn amounts_schema() -> Vec<(&'static str, Schema)> {
+    let number = |about: &str| Schema::value("integer", about);
+    vec![
+        ("sent", number("Octets sent.")),
+        ("received", number("Octets received.")),
+        ("sent_packets", number("Packets sent.")),
+        ("received_packets", number("Packets received.")),
+        ("flows", number("Flows that ended.")),
+    ]
 }
 
 fn windowed(route: Route<Site>) -> Route<Site> {
@@ -106,12 +109,18 @@ impl Asked {
 }
 
 #[derive(Serialize)]
-struct AmountsShown {
+pub(super) struct AmountsShown {
     sent: u64,
     received: u64,
     sent_packets: u64,
     received_packets: u64,
     flows: u64,
+}
+
+impl AmountsShown {
+    pub(super) fn octets(&self) -> u64 {
+        self.sent.saturating_add(self.received)
+    }
 }
 
 impl From<&Amounts> for AmountsShown {

@@ -15,6 +15,9 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
+/// Addresses of one name that are looked for.
+pub(crate) const MOST_OF_NAME: usize = 64;
+
 /// A usual stretch of time.
 struct Usual {
     word: &'static str,
@@ -121,7 +124,8 @@ pub(super) fn filter(query: &Query, discovery: &Discovery) -> (Filter, FilterFie
     let interfaces = discovery.interfaces();
     let by_name =
         |name: &str| interfaces.iter().find(|i| i.name.eq_ignore_ascii_case(name)).map(|i| i.index);
-    match filter::parse(text, &by_name) {
+    let hosts = |name: &str| discovery.addresses_of_name(name, MOST_OF_NAME);
+    match filter::parse_named(text, &by_name, &hosts) {
         Ok(filter) => (filter, FilterField { field: Field::new(text), ..FilterField::default() }),
         Err(error) => {
             // One line, as the column counts it.

@@ -1,42 +1,19 @@
-//! Places that people name by their networks: a floor, a branch, a partner. Kept as one setting.
+//! The page of places that people name by their networks: a floor, a branch, a partner.
 
-use ::flows::answers::{Site as Place_, Sites};
-use ::flows::world::Prefix;
 use access::Permission as P;
 use axum::extract::Path;
 use axum::http::Method;
 use axum::response::Response;
-use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
-use store::{StoreError, read_setting};
 
 use super::LOOK;
+use super::located::{self, COLOURS, Kept, Location, Wrong, all, forget, keep};
 use crate::http::{Entry, Failure, Route, Routes};
-use crate::pages::router::keep_setting;
 use crate::pages::{Ask, Form, done};
 use crate::site::Site;
 use crate::view::flows::{LocationLine, LocationsPage};
-use crate::view::{ConfirmPage, Field, Place, Tone};
+use crate::view::{Choice, ConfirmPage, Field, Place, Tone};
 
 const HERE: &str = "/flows/locations";
-const KEY: &str = "flows.locations";
-/// Locations, networks of one, and characters of a text at most.
-const MOST: usize = 200;
-const MOST_NETWORKS: usize = 64;
-const LONGEST: usize = 200;
-
-/// A named place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Location {
-    /// Its number, which stays.
-    pub(crate) id: u32,
-    pub(crate) name: String,
-    /// Networks as text, as [`Prefix`] reads them.
-    pub(crate) networks: Vec<String>,
-    /// Latitude and longitude in degrees.
-    pub(crate) at: Option<(f64, f64)>,
-    pub(crate) description: String,
-}
 
 pub(super) fn routes() -> Routes<Site> {
     let edit = Entry::Needs(P::SettingsEdit);
@@ -59,23 +36,6 @@ pub(super) fn routes() -> Routes<Site> {
         ))
 }
 
-fn load(conn: &Connection) -> Result<Vec<Location>, StoreError> {
-    Ok(read_setting(conn, KEY)?.unwrap_or_default())
-}
-
-/// All locations, by name.
-pub(crate) async fn all(site: &Site) -> Result<Vec<Location>, Failure> {
-    let mut all = site.store.read(|r| load(r.main())).await?;
-    all.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    Ok(all)
-}
-
-/// The same as questions take them.
-pub(super) fn sites(all: &[Location]) -> Sites {
-    let networks = |l: &Location| l.networks.iter().filter_map(|text| text.parse().ok()).collect();
-    all.iter().map(|l| Place_ { number: l.id, networks: networks(l) }).collect()
-}
-
 async fn show(ask: Ask) -> Result<Response, Failure> {
     let locations = all(&ask.site).await?;
     let wanted = ask.query.get("edit").and_then(|id| id.parse::<u32>().ok());
@@ -88,6 +48,7 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         page.id = chosen.id.to_string();
         (page.latitude, page.longitude) = (degrees(|at| at.0), degrees(|at| at.1));
         page.name = Field::new(chosen.name);
+        page.colours = colours(&chosen.colour);
         page.networks = Field::new(chosen.networks.join("\n"));
         page.description = Field::new(chosen.description);
     }
@@ -101,6 +62,7 @@ async fn blank(ask: &Ask, all: &[Location]) -> LocationsPage {
         networks: l.networks.join(", "),
         at: l.at.map(|(lat, long)| format!("{lat}°, {long}°")).unwrap_or_default(),
         description: l.description.clone(),
+        colour: located::class(&l.colour),
     };
     LocationsPage {
         locations: all.iter().map(line).collect(),
@@ -110,99 +72,70 @@ async fn blank(ask: &Ask, all: &[Location]) -> LocationsPage {
         latitude: Field::default(),
         longitude: Field::default(),
         description: Field::default(),
+        colours: colours(""),
         shell: ask.flows_shell("Locations").await,
     }
 }
 
 /// What was filled in, or which field cannot be and why.
-fn read(form: &Form) -> Result<Location, (&'static str, String)> {
-    let short = |name: &'static str| {
-        let text = form.get(name);
-        let fits = text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
-        let why = || (name, format!("Give one line of at most {LONGEST} characters."));
-        fits.then(|| text.to_owned()).ok_or_else(why)
-    };
-    let name = short("name")?;
-    if name.is_empty() {
-        return Err(("name", "Give it a name.".to_owned()));
-    }
-    let mut networks = Vec::new();
+fn read(form: &Form) -> Result<Location, Wrong> {
     let words = form.raw("networks").split([',', ' ', '\r', '\n', '\t', ';']);
-    for word in words.filter(|word| !word.is_empty()) {
-        let shown: String = word.chars().take(60).collect();
-        let network: Prefix = word
-            .parse()
-            .map_err(|_| ("networks", format!("{shown} is no network, such as 192.168.7.0/24.")))?;
-        networks.push(network.to_string());
-    }
-    networks.dedup();
-    if networks.is_empty() || networks.len() > MOST_NETWORKS {
-        return Err(("networks", format!("Give 1 to {MOST_NETWORKS} networks.")));
-    }
-    let degrees = |name: &'static str, most: f64| match form.get(name) {
+    let degrees = |name: &'static str| match form.get(name) {
         "" => Ok(None),
-        text => {
-            let number = text.parse::<f64>().ok().filter(|n| n.abs() <= most);
-            let why = || (name, format!("Give degrees from -{most} to {most}."));
-            number.map(Some).ok_or_else(why)
-        }
+        text => text.parse::<f64>().map(Some).map_err(|_| Wrong(name, located::DEGREES.to_owned())),
     };
-    let at = match (degrees("latitude", 90.0)?, degrees("longitude", 180.0)?) {
-        (Some(latitude), Some(longitude)) => Some((latitude, longitude)),
-        (None, None) => None,
-        (None, _) => return Err(("latitude", "Give both, or neither.".to_owned())),
-        (_, None) => return Err(("longitude", "Give both, or neither.".to_owned())),
-    };
-    let id = form.get("id").parse().unwrap_or(0);
-    Ok(Location { id, name, networks, at, description: short("description")? })
+    Ok(Location {
+        id: form.get("id").parse().unwrap_or(0),
+        name: form.get("name").to_owned(),
+        networks: words.filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        at: match (degrees("latitude")?, degrees("longitude")?) {
+            (Some(latitude), Some(longitude)) => Some((latitude, longitude)),
+            (None, None) => None,
+            (None, _) => return Err(Wrong("latitude", "Give both, or neither.".to_owned())),
+            (_, None) => return Err(Wrong("longitude", "Give both, or neither.".to_owned())),
+        },
+        description: form.get("description").to_owned(),
+        colour: form.get("colour").to_owned(),
+    })
 }
 
 async fn set(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let mut locations = all(&ask.site).await?;
-    let read = read(&form).and_then(|new| {
-        let taken = locations.iter().any(|l| l.id != new.id && l.name == new.name);
-        let full = new.id == 0 && locations.len() >= MOST;
-        match (taken, full) {
-            (true, _) => Err(("name", "Another location has this name.".to_owned())),
-            (_, true) => Err(("name", format!("There are {MOST} locations already."))),
-            _ => Ok(new),
-        }
-    });
-    let mut new = match read {
-        Ok(new) => new,
-        Err((wrong, why)) => {
-            let mut page = blank(&ask, &locations).await;
-            let field = |name: &str| {
-                let value: String = form.raw(name).chars().take(4_000).collect();
-                if name == wrong { Field::refused(value, why.clone()) } else { Field::new(value) }
-            };
-            page.id = form.get("id").parse::<u32>().map(|id| id.to_string()).unwrap_or_default();
-            page.name = field("name");
-            page.networks = field("networks");
-            (page.latitude, page.longitude) = (field("latitude"), field("longitude"));
-            page.description = field("description");
-            return ask.refused(&page);
-        }
+    let kept = match read(&form) {
+        Ok(new) => keep(&ask.site, &ask.visitor.caller, new, ask.now).await,
+        Err(wrong) => Err(wrong.into()),
     };
-    if let Some(old) = locations.iter_mut().find(|location| location.id == new.id) {
-        *old = new;
-    } else {
-        new.id = locations.iter().map(|location| location.id).max().unwrap_or(0) + 1;
-        locations.push(new);
-    }
-    keep_setting(&ask, KEY, load, locations).await?;
-    Ok(done(HERE, Tone::Ok, "Saved."))
+    let Wrong(wrong, why) = match kept {
+        Ok(_) => return Ok(done(HERE, Tone::Ok, "Saved.")),
+        // The page offers no other colours.
+        Err(Kept::Wrong(wrong)) if wrong.0 != "colour" => wrong,
+        Err(other) => return Err(other.into()),
+    };
+    let mut page = blank(&ask, &all(&ask.site).await?).await;
+    let field = |name: &str| {
+        let value: String = form.raw(name).chars().take(4_000).collect();
+        if name == wrong { Field::refused(value, why.clone()) } else { Field::new(value) }
+    };
+    page.id = form.get("id").parse::<u32>().map(|id| id.to_string()).unwrap_or_default();
+    page.name = field("name");
+    page.networks = field("networks");
+    (page.latitude, page.longitude) = (field("latitude"), field("longitude"));
+    page.description = field("description");
+    page.colours = colours(form.get("colour"));
+    ask.refused(&page)
 }
 
-async fn find(site: &Site, id: &str) -> Result<(Vec<Location>, Location), Failure> {
-    let locations = all(site).await?;
-    let found = locations.iter().find(|location| location.id.to_string() == id).cloned();
-    let found = found.ok_or_else(|| Failure::not_found("There is no such location."))?;
-    Ok((locations, found))
+/// The colours to choose from.
+fn colours(chosen: &str) -> Vec<Choice> {
+    Choice::list(COLOURS.map(|(word, label, _)| (word, label)), chosen)
+}
+
+async fn find(site: &Site, id: &str) -> Result<Location, Failure> {
+    let found = all(site).await?.into_iter().find(|location| location.id.to_string() == id);
+    found.ok_or_else(|| Failure::not_found("There is no such location."))
 }
 
 async fn ask_delete(ask: Ask, Path(id): Path<String>) -> Result<Response, Failure> {
-    let (_, found) = find(&ask.site, &id).await?;
+    let found = find(&ask.site, &id).await?;
     ask.page(&ConfirmPage {
         shell: ask.shell("Delete a location", Some(Place::Flows)).await,
         question: format!("Delete \u{201c}{}\u{201d}?", found.name),
@@ -216,8 +149,7 @@ async fn ask_delete(ask: Ask, Path(id): Path<String>) -> Result<Response, Failur
 }
 
 async fn delete(ask: Ask, Path(id): Path<String>) -> Result<Response, Failure> {
-    let (mut locations, found) = find(&ask.site, &id).await?;
-    locations.retain(|location| location.id != found.id);
-    keep_setting(&ask, KEY, load, locations).await?;
+    let found = find(&ask.site, &id).await?;
+    forget(&ask.site, &ask.visitor.caller, found.id, ask.now).await?;
     Ok(done(HERE, Tone::Ok, &format!("{} was deleted.", found.name)))
 }

@@ -7,7 +7,7 @@ use axum::http::Method;
 use axum::response::Response;
 
 use super::asked::time;
-use super::locations::{self, Location};
+use super::located::{self, Location};
 use super::names::{Names, country};
 use super::{LOOK, nothing_then, told};
 use crate::http::{Failure, Route, Routes};
@@ -31,8 +31,8 @@ pub(super) fn routes() -> Routes<Site> {
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
     let time = time(&ask.query, ask.now);
-    let sites = locations::all(&ask.site).await?;
-    let (range, asked) = (time.range, locations::sites(&sites));
+    let sites = located::all(&ask.site).await?;
+    let (range, asked) = (time.range, located::sites(&sites));
     let answer = ask.site.flows.ask(ask.now, move |desk| desk.places(range, &asked)).await;
     let mut page = MapPage {
         note: String::new(),
@@ -58,9 +58,12 @@ fn fill(ask: &Ask, page: &mut MapPage, sites: &[Location], places: &Places) {
     let names = Names::new(&ask.site);
     let line = |pair: &PlacePair| PairLine {
         from: end(pair.from, sites),
+        from_colour: colour(pair.from, sites),
         to: end(pair.to, sites),
+        to_colour: colour(pair.to, sites),
         bytes: bytes(pair.sums.bytes),
         packets: count(pair.sums.packets),
+        networks: format!("{}{}", count(pair.networks), if places.is_bounded { "+" } else { "" }),
         first: Moment::ago(pair.seen.0, ask.now),
         last: Moment::ago(pair.seen.1, ask.now),
     };
@@ -84,7 +87,8 @@ fn fill(ask: &Ask, page: &mut MapPage, sites: &[Location], places: &Places) {
         for its in [pair.from, pair.to] {
             let Some((at, is_named)) = spot(its, sites) else { continue };
             let who = end(its, sites).label;
-            let fresh = MapSpot { label: who.clone(), at, weight: 0.0, named: is_named };
+            let colour = colour(its, sites);
+            let fresh = MapSpot { label: who.clone(), at, weight: 0.0, named: is_named, colour };
             let (spot, octets) = spots.entry(who).or_insert((fresh, 0));
             *octets = octets.saturating_add(pair.sums.bytes);
             spot.weight = *octets as f64;
@@ -147,4 +151,10 @@ fn spot(end: End, sites: &[Location]) -> Option<((f64, f64), bool)> {
         End::Country(code) => Some((world::country(code)?.1, false)),
         _ => None,
     }
+}
+
+/// The class of the colour that people gave an end; empty without one.
+fn colour(end: End, sites: &[Location]) -> &'static str {
+    let End::Site(id) = end else { return "" };
+    sites.iter().find(|location| location.id == id).map_or("", |l| located::class(&l.colour))
 }

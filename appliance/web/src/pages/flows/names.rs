@@ -33,7 +33,11 @@ impl<'a> Names<'a> {
                 Who { label: "This router".to_owned(), note, ..Who::default() }
             }
             _ => {
-                Who { label: note, href: format!("/flows/search?one={address}"), ..Who::default() }
+                let href = format!("/flows/search?one={address}");
+                match self.site.discovery.name_of_address(address) {
+                    Some(name) => Who { label: name.to_string(), note, href },
+                    None => Who { label: note, href, ..Who::default() },
+                }
             }
         }
     }

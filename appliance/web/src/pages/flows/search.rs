@@ -7,7 +7,7 @@ use ::flows::query::{Confidence, SearchQuery};
 use axum::http::Method;
 use axum::response::Response;
 
-use super::asked::time;
+use super::asked::{MOST_OF_NAME, time};
 use super::explore::kept;
 use super::names::{Names, service};
 use super::overview::plain;
@@ -24,7 +24,7 @@ const ROWS: usize = 25;
 pub(super) fn routes() -> Routes<Site> {
     Routes::new().add(
         Route::new(Method::GET, "/flows/search", LOOK, show, "Who talked to an address")
-            .query("one", "string", "An address.")
+            .query("one", "string", "An address, or a name that was asked for lately.")
             .query("other", "string", "Another one.")
             .query("range", "string", "A usual time.")
             .query("from", "string", "A chosen time.")
@@ -36,14 +36,23 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
     let time = time(&ask.query, ask.now);
     let read = |name: &str| {
         let text: String =
-            ask.query.get(name).unwrap_or_default().trim().chars().take(64).collect();
+            ask.query.get(name).unwrap_or_default().trim().chars().take(253).collect();
         match text.parse::<IpAddr>() {
             _ if text.is_empty() => (None, Field::default()),
             Ok(address) => (Some(address), Field::new(text)),
-            Err(_) => {
-                let why = "Give an IP address, such as 10.0.0.5 or 2001:db8::7.";
-                (None, Field::refused(text, why))
-            }
+            Err(_) => match *ask.site.discovery.addresses_of_name(&text, MOST_OF_NAME) {
+                [] => {
+                    let why = "Give an IP address, such as 10.0.0.5 or 2001:db8::7, or a name that \
+                               was asked for lately.";
+                    (None, Field::refused(text, why))
+                }
+                [address] => (Some(address), Field::new(text)),
+                _ => {
+                    let why = "This name has several addresses: list the flows with the filter \
+                               \u{201c}host\u{201d} and the name.";
+                    (None, Field::refused(text, why))
+                }
+            },
         }
     };
     let ((one, one_field), (other, other_field)) = (read("one"), read("other"));

@@ -11,7 +11,7 @@ use crate::http::Failure;
 use crate::pages::Ask;
 
 /// Keeps what is kept as one setting, and notes who changed it; whether anything changed.
-pub(in crate::pages) async fn keep_setting<T>(
+pub(super) async fn keep_setting<T>(
     ask: &Ask,
     key: &'static str,
     load: fn(&Connection) -> Result<T, StoreError>,

@@ -31,7 +31,6 @@ mod snapshots;
 mod tools;
 mod vpn;
 
-pub(super) use keep::keep_setting;
 pub(super) use overview::figures;
 
 use std::sync::Arc;
