@@ -181,7 +181,9 @@ impl Role {
             | P::AgentsScan => {
                 matches!(self, Self::Administrator | Self::Analyst | Self::Responder)
             }
-            P::DevicesWake | P::AgentsThroughput => matches!(self, Self::Administrator | Self::Responder),
+            P::DevicesWake | P::AgentsThroughput => {
+                matches!(self, Self::Administrator | Self::Responder)
+            }
             P::PeopleRead | P::AuditRead | P::AuditExport => {
                 matches!(self, Self::Administrator | Self::Auditor)
             }

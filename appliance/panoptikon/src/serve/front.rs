@@ -57,6 +57,7 @@ pub(super) fn open(
         discovery: house.discovery.clone(),
         flows: super::traffic::answers(&house.flows),
         collectors: house.flows.clone(),
+        agents: house.agents.clone(),
         alerts: house.alerts.clone(),
         router: house.router.clone(),
         system: house.system.clone(),
