@@ -6,6 +6,7 @@
 
 mod about;
 mod account;
+pub(crate) mod agents;
 pub(crate) mod alerts;
 mod answer;
 mod audit;
@@ -53,6 +54,7 @@ pub fn routes() -> Routes<Site> {
         .merge(about::routes())
         .merge(devices::routes())
         .merge(device::routes())
+        .merge(agents::routes())
         .merge(topology::routes())
         .merge(search::routes())
         .merge(overview::routes())

@@ -31,6 +31,7 @@ mod vpn;
 
 pub(super) use keep::keep_setting;
 pub(super) use overview::figures;
+pub(super) use tools::plain;
 
 use std::sync::Arc;
 
