@@ -228,12 +228,23 @@ impl Outbox {
         segment.append(file, held.kind, &held.body)
     }
 
+    /// Whether something in memory waits for its acknowledgement.
+    pub(crate) fn impatient(&self) -> bool {
+        !self.memory.is_empty()
+    }
+
+    /// The highest number that the appliance has.
+    pub(crate) fn acked(&self) -> u64 {
+        self.acked
+    }
+
     /// Octets on disk.
     pub(crate) fn octets(&self) -> u64 {
         self.segments.iter().map(|segment| segment.octets).sum()
     }
 
     /// Messages that are not acknowledged.
+    #[cfg(test)]
     pub(crate) fn waiting(&self) -> u64 {
         self.segments.iter().map(|segment| segment.count).sum::<u64>() + self.memory.len() as u64
     }
