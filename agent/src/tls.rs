@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::{
+    CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms, ring,
+};
+use rustls::sign::SigningKey;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use wire::text;
 
 use crate::identity::{Credentials, IdentityError};
@@ -19,8 +22,42 @@ pub(crate) fn server_name() -> Option<ServerName<'static>> {
     ServerName::try_from(wire::SERVER_NAME).ok()
 }
 
+/// Only what the appliance's certificates are made with, P-256: everything else would be in the
+/// program for nothing.
+static VERIFIES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[webpki::ring::ECDSA_P256_SHA256],
+    mapping: &[(SignatureScheme::ECDSA_NISTP256_SHA256, &[webpki::ring::ECDSA_P256_SHA256])],
+};
+
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+    Arc::new(CryptoProvider {
+        cipher_suites: vec![
+            ring::cipher_suite::TLS13_AES_128_GCM_SHA256,
+            ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        ],
+        kx_groups: vec![ring::kx_group::X25519, ring::kx_group::SECP256R1],
+        signature_verification_algorithms: VERIFIES,
+        secure_random: &Random,
+        key_provider: &Keys,
+    })
+}
+
+#[derive(Debug)]
+struct Random;
+
+impl SecureRandom for Random {
+    fn fill(&self, octets: &mut [u8]) -> Result<(), GetRandomFailed> {
+        getrandom::fill(octets).map_err(|_| GetRandomFailed)
+    }
+}
+
+#[derive(Debug)]
+struct Keys;
+
+impl KeyProvider for Keys {
+    fn load_private_key(&self, key: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        ring::sign::any_ecdsa_type(&key)
+    }
 }
 
 /// For the link: the enrolled CA and this host's certificate.
