@@ -140,19 +140,26 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// base64 (RFC 4648) with padding.
+pub(crate) fn base64(octets: &[u8]) -> String {
+    let mut text = String::new();
+    for three in octets.chunks(3) {
+        let mut held = 0_usize;
+        for at in 0..3 {
+            held = held << 8 | usize::from(three.get(at).copied().unwrap_or(0));
+        }
+        for letter in 0..4 {
+            let digit = BASE64.get(held >> (18 - 6 * letter) & 63).copied().unwrap_or(b'=');
+            text.push(if letter <= three.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
 fn pem(label: &str, octets: &[u8]) -> String {
     let mut text = format!("-----BEGIN {label}-----\n");
     for line in octets.chunks(48) {
-        for three in line.chunks(3) {
-            let mut held = 0_usize;
-            for at in 0..3 {
-                held = held << 8 | usize::from(three.get(at).copied().unwrap_or(0));
-            }
-            for letter in 0..4 {
-                let digit = BASE64.get(held >> (18 - 6 * letter) & 63).copied().unwrap_or(b'=');
-                text.push(if letter <= three.len() { char::from(digit) } else { '=' });
-            }
-        }
+        text.push_str(&base64(line));
         text.push('\n');
     }
     text.push_str("-----END ");

@@ -31,11 +31,9 @@ static VERIFIES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
-        cipher_suites: vec![
-            ring::cipher_suite::TLS13_AES_128_GCM_SHA256,
-            ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        ],
-        kx_groups: vec![ring::kx_group::X25519, ring::kx_group::SECP256R1],
+        // The suite that every TLS 1.3 has (RFC 8446, 9.1), and the curve of the certificates.
+        cipher_suites: vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256],
+        kx_groups: vec![ring::kx_group::SECP256R1],
         signature_verification_algorithms: VERIFIES,
         secure_random: &Random,
         key_provider: &Keys,

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::ClientConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use wire::limits;
 
 use super::session::Out;
+use crate::der::base64;
 use crate::http::{self, HttpError};
 
 /// A peer that takes nothing for so long is gone.
@@ -29,16 +29,13 @@ pub(crate) enum DialError {
     #[error(transparent)]
     Connect(#[from] HttpError),
     /// No WebSocket.
-    #[error("{server} makes no link: {source}")]
+    #[error("{server} makes no link: {why}")]
     Upgrade {
         /// Address and port.
         server: String,
         /// Why.
-        source: Box<Error>,
+        why: String,
     },
-    /// No answer.
-    #[error("{0} does not answer the request for a link")]
-    Late(String),
 }
 
 /// What came.
@@ -58,24 +55,20 @@ impl Socket {
     /// Dials one address.
     pub(crate) async fn dial(server: String, tls: Arc<ClientConfig>) -> Result<Self, DialError> {
         let stream = http::connect(&server, tls).await?;
-        let failed =
-            |source: Error| DialError::Upgrade { server: server.clone(), source: Box::new(source) };
-        let mut request =
-            format!("wss://{}/link", wire::SERVER_NAME).into_client_request().map_err(failed)?;
-        request
-            .headers_mut()
-            .insert("Sec-WebSocket-Protocol", HeaderValue::from_static(wire::SUBPROTOCOL));
+        let failed = |why: &str| DialError::Upgrade { server: server.clone(), why: why.to_owned() };
         let config = WebSocketConfig::default()
             .read_buffer_size(4096)
             .write_buffer_size(0)
             .max_write_buffer_size(4 << 20)
             .max_message_size(Some(limits::TEXT))
             .max_frame_size(Some(limits::TEXT));
-        let upgrade = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-        match timeout(http::CONNECT, upgrade).await {
-            Ok(Ok((socket, _))) => Ok(Self(socket)),
-            Ok(Err(source)) => Err(failed(source)),
-            Err(_) => Err(DialError::Late(server)),
+        match timeout(http::CONNECT, upgrade(stream)).await {
+            Ok(Ok((stream, rest))) => {
+                let (role, config) = (Role::Client, Some(config));
+                Ok(Self(WebSocketStream::from_partially_read(stream, rest, role, config).await))
+            }
+            Ok(Err(why)) => Err(failed(&why)),
+            Err(_) => Err(failed("no answer within 10 s")),
         }
     }
 
@@ -112,5 +105,87 @@ impl Socket {
         let reason: String = why.chars().filter(char::is_ascii).take(100).collect();
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         let _ = timeout(Duration::from_secs(2), self.0.close(Some(frame))).await;
+    }
+}
+
+/// What is hashed behind the key (RFC 6455, 1.3).
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+const HEAD: usize = 8 * 1024;
+
+/// Asks for a WebSocket and checks the answer (RFC 6455, 4.1); gives what came behind it, too.
+async fn upgrade(
+    mut stream: TlsStream<TcpStream>,
+) -> Result<(TlsStream<TcpStream>, Vec<u8>), String> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
+    let key = base64(&nonce);
+    let request = format!(
+        "GET /link HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\
+         Sec-WebSocket-Protocol: {}\r\n\r\n",
+        wire::SERVER_NAME,
+        wire::SUBPROTOCOL
+    );
+    let talk = async {
+        stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
+        let mut answer = Vec::new();
+        loop {
+            if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+                let rest = answer.split_off(end + 4);
+                return Ok((answer, rest));
+            }
+            if answer.len() > HEAD || stream.read_buf(&mut answer).await? == 0 {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+            }
+        }
+    };
+    let (head, rest) = talk.await.map_err(|error: std::io::Error| error.to_string())?;
+    accepted(&String::from_utf8_lossy(&head), &key)?;
+    Ok((stream, rest))
+}
+
+fn accepted(head: &str, key: &str) -> Result<(), String> {
+    let mut lines = head.split("\r\n");
+    let status = lines.next().unwrap_or_default();
+    if status.split(' ').nth(1) != Some("101") {
+        let status: String = status.chars().filter(|c| !c.is_control()).take(100).collect();
+        return Err(format!("it answers {status:?}"));
+    }
+    let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
+    let field = |name: &str| {
+        let found = fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim()).unwrap_or_default()
+    };
+    let sum = aead::digest::digest(
+        &aead::digest::SHA1_FOR_LEGACY_USE_ONLY,
+        format!("{key}{GUID}").as_bytes(),
+    );
+    if !field("upgrade").eq_ignore_ascii_case("websocket")
+        || !field("connection").to_ascii_lowercase().contains("upgrade")
+        || field("sec-websocket-accept") != base64(sum.as_ref())
+        || field("sec-websocket-protocol") != wire::SUBPROTOCOL
+    {
+        return Err("its answer is no handshake of this protocol".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_right_answer_to_the_key_makes_a_link() {
+        // The example of RFC 6455, 1.3.
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                    Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+                    Sec-WebSocket-Protocol: panoptikon.agent.1\r\n\r\n";
+        assert_eq!(accepted(good, key), Ok(()));
+        assert!(accepted(good, "AAAAAAAAAAAAAAAAAAAAAA==").is_err());
+        assert!(accepted(&good.replace("agent.1", "agent.2"), key).is_err());
+        let other = good.replace("101 Switching Protocols", "403 Forbidden");
+        assert_eq!(accepted(&other, key), Err("it answers \"HTTP/1.1 403 Forbidden\"".into()));
     }
 }
