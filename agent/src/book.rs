@@ -10,7 +10,8 @@ use crate::files::{self, FileError};
 /// A run of the agent and the numbers of its messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
-    pub(crate) run: u64,
+    #[serde(rename = "run")]
+    pub(crate) id: u64,
     /// The number of its first message; [`None`] until a welcome tells how far the appliance is.
     pub(crate) base: Option<u64>,
     /// Messages that are known to have been made.
@@ -36,7 +37,7 @@ impl Book {
             Some(content) => serde_json::from_slice(&content)
                 .map_err(|error| FileError::new("understanding", path, error.into()))?,
         };
-        book.path = path.to_owned();
+        path.clone_into(&mut book.path);
         Ok(book)
     }
 

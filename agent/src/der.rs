@@ -72,7 +72,9 @@ fn node(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         0x80..=0xff => out.extend([0x81, length as u8]),
         _ => out.extend([0x82, (length >> 8) as u8, length as u8]),
     }
-    parts.iter().for_each(|part| out.extend_from_slice(part));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
     out
 }
 

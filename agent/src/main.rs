@@ -77,7 +77,7 @@ fn main() -> ExitCode {
         ["report"] => report(&places),
         ["rotate"] => rotate(&places),
         ["install"] => install(&places),
-        ["uninstall"] => uninstall(&places),
+        ["uninstall"] => Ok(uninstall(&places)),
         ["verify", file, signature] => verify(Path::new(file), Path::new(signature)),
         ["version" | "--version" | "-V"] => {
             println!("panoptikon-agent {VERSION} ({})", run::BUILD);
@@ -227,7 +227,9 @@ fn report(places: &Places) -> Outcome {
     let mut collector = Collector::new(Path::new("/"), config.containers, config.programs, 0);
     let asked = collector.question(0, false).map(|question| question.ask());
     std::thread::sleep(std::time::Duration::from_millis(500));
-    asked.into_iter().for_each(|asked| collector.answered(asked));
+    if let Some(asked) = asked {
+        collector.answered(asked);
+    }
     let at = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as i64);
     let report = collector.report(500, at, true);
     println!("{}", serde_json::to_string_pretty(&report)?);
@@ -249,15 +251,21 @@ fn install(places: &Places) -> Outcome {
     } else {
         done.push("not started: enrol this host, then install once more".into());
     }
-    done.iter().for_each(|line| println!("{line}"));
+    for line in done {
+        println!("{line}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn uninstall(places: &Places) -> Outcome {
+fn uninstall(places: &Places) -> ExitCode {
     let (done, failed) = setup::uninstall(places);
-    done.iter().for_each(|line| println!("removed: {line}"));
-    failed.iter().for_each(|line| log::warn(line));
-    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    for line in &done {
+        println!("removed: {line}");
+    }
+    for line in &failed {
+        log::warn(line);
+    }
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn verify(file: &Path, signature: &Path) -> Outcome {

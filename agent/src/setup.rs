@@ -1,5 +1,5 @@
 //! Puts the agent in place and takes it away again: its own user, folders and the unit of systemd or
-//! OpenRC; for a person who is not root a unit of their own.
+//! `OpenRC`; for a person who is not root a unit of their own.
 //!
 //! Everything that is run here has fixed arguments.
 

@@ -1,6 +1,6 @@
 //! The agent as it is shipped against an appliance in this process, over loopback.
+#![allow(clippy::unwrap_used)] // these are tests
 
-#[allow(dead_code, unreachable_pub)]
 mod stand;
 
 use std::io::Write as _;

@@ -108,39 +108,39 @@ impl Outbox {
     /// Adds this run to those that left something.
     fn begin_run(&mut self) {
         let last_run =
-            self.segments.iter().map(|s| s.run).chain(self.book.runs.iter().map(|r| r.run));
+            self.segments.iter().map(|s| s.run).chain(self.book.runs.iter().map(|r| r.id));
         let run = last_run.max().unwrap_or(0) + 1;
         let mut runs: Vec<Run> = Vec::new();
         for known in &self.book.runs {
-            let on_disk = self.segments.iter().any(|segment| segment.run == known.run);
+            let on_disk = self.segments.iter().any(|segment| segment.run == known.id);
             // What was dropped before it had numbers is to be told as lost.
             if on_disk || known.base.is_none() && known.count > 0 {
                 runs.push(known.clone());
             }
         }
         for segment in &self.segments {
-            if !runs.iter().any(|known| known.run == segment.run) {
-                runs.push(Run { run: segment.run, base: None, count: 0 });
+            if !runs.iter().any(|known| known.id == segment.run) {
+                runs.push(Run { id: segment.run, base: None, count: 0 });
             }
         }
-        runs.sort_by_key(|known| known.run);
+        runs.sort_by_key(|known| known.id);
         for known in &mut runs {
-            let of_run = self.segments.iter().filter(|segment| segment.run == known.run);
+            let of_run = self.segments.iter().filter(|segment| segment.run == known.id);
             let ends = of_run.map(|segment| segment.first + segment.count);
             known.count = known.count.max(ends.max().unwrap_or(0));
         }
-        runs.push(Run { run, base: None, count: 0 });
+        runs.push(Run { id: run, base: None, count: 0 });
         self.book.runs = runs;
         self.numbered = false;
         self.memory_first = 0;
     }
 
     fn run(&self) -> u64 {
-        self.book.runs.last().map_or(0, |run| run.run)
+        self.book.runs.last().map_or(0, |run| run.id)
     }
 
     fn base(&self, run: u64) -> Option<u64> {
-        self.book.runs.iter().find(|known| known.run == run)?.base
+        self.book.runs.iter().find(|known| known.id == run)?.base
     }
 
     /// Messages of this run so far.
@@ -258,7 +258,7 @@ impl Outbox {
         self.forget(&oldest.path);
         let end = oldest.first + oldest.count;
         let gone = !self.segments.iter().any(|segment| segment.run == oldest.run);
-        if let Some(run) = self.book.runs.iter_mut().find(|run| run.run == oldest.run)
+        if let Some(run) = self.book.runs.iter_mut().find(|run| run.id == oldest.run)
             && gone
             && run.base.is_none()
         {
@@ -284,9 +284,9 @@ impl Outbox {
         let mut first = None;
         for run in &self.book.runs {
             let Some(base) = run.base else { continue };
-            let made = if run.run == self.run() { self.made() } else { run.count };
+            let made = if run.id == self.run() { self.made() } else { run.count };
             next = next.max(base + made);
-            let on_disk = self.segments.iter().find(|s| s.run == run.run).map(|s| base + s.first);
+            let on_disk = self.segments.iter().find(|s| s.run == run.id).map(|s| base + s.first);
             first = first.or(on_disk);
         }
         (first.unwrap_or(next).min(next), next)
@@ -307,7 +307,7 @@ impl Outbox {
             let current = self.run();
             for run in &mut self.book.runs {
                 let base = *run.base.get_or_insert(next);
-                let count = if run.run == current { made } else { run.count };
+                let count = if run.id == current { made } else { run.count };
                 next = next.max(base + count);
             }
             self.book.save()?;

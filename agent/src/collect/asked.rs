@@ -39,8 +39,9 @@ fn ask_units(restarts: bool) -> io::Result<Units> {
         })?;
         dbus::units(&body).ok_or_else(|| io::Error::other("the list of units is cut"))
     };
-    let mut units = Units::default();
-    units.failed = list(&["failed"], &[])?.iter().take(64).map(|unit| short(&unit.name)).collect();
+    let failed = list(&["failed"], &[])?;
+    let failed = failed.iter().take(64).map(|unit| short(&unit.name)).collect();
+    let mut units = Units { failed, restarted: Vec::new() };
     if !restarts {
         return Ok(units);
     }

@@ -49,7 +49,9 @@ impl Out {
     fn strings(&mut self, texts: &[&str]) {
         self.number(0);
         let at = self.0.len();
-        texts.iter().for_each(|text| self.string(text));
+        for text in texts {
+            self.string(text);
+        }
         self.set(at - 4, (self.0.len() - at) as u32);
     }
 }
@@ -242,7 +244,7 @@ impl<S: Read + Write> Bus<S> {
     }
 }
 
-/// The field REPLY_SERIAL.
+/// The field `REPLY_SERIAL`.
 fn reply_to(fields: &[u8]) -> Option<u32> {
     let mut fields = In::new(fields);
     loop {

@@ -46,15 +46,12 @@ fn unescape(text: &str) -> String {
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let code = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code.filter(u8::is_ascii) {
-            Some(code) => {
-                out.push(char::from(code));
-                out.push_str(part.get(3..).unwrap_or_default());
-            }
-            None => {
-                out.push('\\');
-                out.push_str(part);
-            }
+        if let Some(code) = code.filter(u8::is_ascii) {
+            out.push(char::from(code));
+            out.push_str(part.get(3..).unwrap_or_default());
+        } else {
+            out.push('\\');
+            out.push_str(part);
         }
     }
     short(&out)
@@ -129,7 +126,7 @@ pub(crate) fn arrays(text: &str) -> Vec<Array> {
         let Some(array) = arrays.last_mut() else { continue };
         let doing = ["resync", "recovery", "reshape", "check"];
         if let Some(word) = doing.iter().find(|word| line.contains(&format!("{word} ="))) {
-            array.state = (*word).to_owned();
+            (*word).clone_into(&mut array.state);
         } else if line.rsplit('[').next().is_some_and(|disks| {
             disks.contains('_')
                 && disks.trim_end().trim_end_matches(']').chars().all(|c| "U_".contains(c))

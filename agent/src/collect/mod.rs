@@ -346,7 +346,8 @@ impl Collector {
     fn signed_in(&mut self) -> Vec<wire::report::User> {
         let sessions = self.tree.names("run/systemd/sessions", 256);
         if self.tree.path("run/systemd/sessions").is_dir() {
-            let files = sessions.iter().filter(|name| !name.ends_with(".ref"));
+            // Beside a session lies its `.ref`.
+            let files = sessions.iter().filter(|name| !name.contains('.'));
             let mut read = |name: &String| {
                 self.tree.read(&format!("run/systemd/sessions/{name}")).and_then(users::session)
             };
@@ -412,9 +413,9 @@ impl Collector {
         let space = |mount: disks::Mount| {
             let figures = statvfs(mount.at.as_str()).ok()?;
             let unit = figures.fragment_size();
-            let total = u64::from(figures.blocks()).saturating_mul(unit);
-            let free = u64::from(figures.blocks_free()).saturating_mul(unit);
-            let (all, left) = (u64::from(figures.files()), u64::from(figures.files_free()));
+            let total = figures.blocks().saturating_mul(unit);
+            let free = figures.blocks_free().saturating_mul(unit);
+            let (all, left) = (figures.files(), figures.files_free());
             (total > 0).then(|| Disk {
                 mount: mount.at,
                 fs: mount.kind,

@@ -1,4 +1,4 @@
-//! Ports that wait for peers: `/proc/net/tcp`, `tcp6`, `udp` and `udp6` (proc_net(5)).
+//! Ports that wait for peers: `/proc/net/tcp`, `tcp6`, `udp` and `udp6` (`proc_net(5)`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

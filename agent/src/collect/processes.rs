@@ -7,7 +7,7 @@ use super::tree::{rounded, short};
 /// More are not looked at.
 pub(crate) const MOST: usize = 32_768;
 
-/// Reads `/proc/<pid>/stat` (proc_pid_stat(5)): the name is in parentheses and may hold any
+/// Reads `/proc/<pid>/stat` (`proc_pid_stat(5)`): the name is in parentheses and may hold any
 /// character, parentheses too.
 /// Gives the name, the processor time in ticks, when it began in ticks since the start of the host
 /// (the same number and another time is another process), and resident pages.

@@ -10,7 +10,7 @@ pub(crate) fn session(text: &str) -> Option<User> {
         let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         found.filter(|value| !value.is_empty())
     };
-    if value("STATE") == Some("closing") || !value("CLASS").is_none_or(|class| class == "user") {
+    if value("STATE") == Some("closing") || value("CLASS").is_some_and(|class| class != "user") {
         return None;
     }
     let since = value("REALTIME").and_then(|micros| micros.parse::<i64>().ok());

@@ -184,7 +184,10 @@ fn file(
     }
     let surplus = last.len().saturating_sub(lines as usize);
     send(job, last.split_off(surplus))?;
-    while follow {
+    if !follow {
+        return Ok(json!({}));
+    }
+    loop {
         job.pause(Duration::from_millis(400))?;
         let mut octets = Vec::new();
         (&file).take(64 * 1024).read_to_end(&mut octets).map_err(failed)?;
@@ -202,7 +205,6 @@ fn file(
             file = open(path, config)?;
         }
     }
-    Ok(json!({}))
 }
 
 /// Sends lines in parts that fit into a frame.

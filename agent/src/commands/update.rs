@@ -272,7 +272,8 @@ pub(super) fn update(job: &Job, around: &Surroundings) -> Result<Value, Failure>
 }
 
 // The signatures are for programs of this architecture.
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
+#[cfg(target_arch = "x86_64")]
 mod tests {
     use super::*;
 

@@ -1,5 +1,6 @@
 //! A small appliance for tests and measurements: a CA, a port with TLS 1.3, enrolment, links, tables
 //! in memory. It commits and acknowledges as the protocol says, and can be cut at any moment.
+#![allow(clippy::unwrap_used, unreachable_pub, dead_code)] // each who shares it uses a part
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

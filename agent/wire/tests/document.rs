@@ -1,4 +1,5 @@
 //! The page about the protocol holds what this crate reads.
+#![allow(clippy::unwrap_used)] // these are tests
 
 use panoptikon_wire::enrol::{Enrolled, Refused, Request};
 use panoptikon_wire::{FromAgent, FromAppliance, Token, batch_messages, text};
