@@ -24,9 +24,6 @@ use crate::enrol::Refusal;
 
 pub(super) type Body = Full<Bytes>;
 
-/// What is run on a host to install an agent. It holds no secret.
-const INSTALL: &str = include_str!("../install.sh");
-
 /// Answers a request.
 pub(super) async fn answer(
     agents: &Agents,
@@ -38,7 +35,13 @@ pub(super) async fn answer(
     let path = request.uri().path().to_owned();
     match (request.method(), path.as_str()) {
         (&Method::GET, "/install.sh") => {
-            plain(StatusCode::OK, "text/x-shellscript; charset=utf-8", INSTALL.into())
+            let shelf = agents.shelf().clone();
+            match tokio::task::spawn_blocking(move || shelf.script()).await {
+                Ok(text) => plain(StatusCode::OK, "text/x-shellscript; charset=utf-8", text.into()),
+                Err(_) => {
+                    refused(StatusCode::INTERNAL_SERVER_ERROR, "The script is not to be had.")
+                }
+            }
         }
         (&Method::POST, "/enrol") => enrol(agents, request, address).await,
         (&Method::GET, "/link") => upgrade(request, who, link),
