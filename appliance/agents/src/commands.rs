@@ -72,6 +72,29 @@ pub enum Command {
 }
 
 impl Command {
+    /// The command of a word and what it is about, as people choose them.
+    pub fn of_words(word: &str, about: &str) -> Option<Self> {
+        let is_file = about.starts_with('/');
+        let to = about.to_owned();
+        let tail = |follow, lines| Self::Tail {
+            unit: (!is_file).then(|| to.clone()),
+            file: is_file.then(|| to.clone()),
+            lines,
+            follow,
+        };
+        Some(match word {
+            "processes" => Self::Processes { n: 30 },
+            "tail" => tail(false, 200),
+            "follow" => tail(true, 20),
+            "ping" => Self::Ping { to, count: 4 },
+            "trace" => Self::Trace { to },
+            "scan" => Self::Scan { network: to },
+            "update" => Self::Update,
+            "restart" => Self::Restart,
+            _ => return None,
+        })
+    }
+
     /// The word on the wire.
     pub const fn word(&self) -> &'static str {
         match self {

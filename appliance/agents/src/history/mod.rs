@@ -151,8 +151,12 @@ pub(crate) fn query(
     }
     let parts = points.clamp(1, MOST_POINTS) as i64;
     gather.width = ((to.0 - from.0) / parts).max(1);
-    let oldest = MINUTES.oldest(conn, agent)?.unwrap_or(i64::MAX);
-    let is_coarse = gather.width >= COARSE_MS || from.0 < oldest.saturating_sub(HOUR_MS);
+    // What is older than all minutes has hours only, where there are any.
+    let beyond = match (MINUTES.oldest(conn, agent)?, HOURS.oldest(conn, agent)?) {
+        (Some(minutes), Some(hours)) => from.0 < minutes && hours < minutes - DAY_MS,
+        _ => false,
+    };
+    let is_coarse = gather.width >= COARSE_MS || beyond;
     let shelf = if is_coarse { HOURS } else { MINUTES };
     gather.width = gather.width.max(shelf.slot_ms);
     let first = from.0.div_euclid(shelf.block_ms) * shelf.block_ms;

@@ -248,3 +248,21 @@ async fn history_has_what_was_rolled_up_and_what_has_just_come_also_after_a_rest
     assert_eq!(bed.host(&host).recent.len(), 60);
     bed.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_chart_of_a_young_host_is_as_fine_as_any() {
+    let dir = tempfile::tempdir().unwrap();
+    let bed = Bed::open(dir.path()).await;
+    let mut host = bed.enrol("nas").await;
+    let (mut link, _) = host.link(bed.address).await.unwrap();
+    link.report(1, 5.0).await;
+    link.acked(1).await.unwrap();
+    let now = Timestamp::now();
+    let span = (now.minus(Duration::from_secs(3_600)), now.plus(Duration::from_secs(1)));
+    let id = host.id.parse().unwrap();
+    let names = vec!["cpu".to_owned()];
+    let series = bed.agents.history(id, names, false, span, 180).await.unwrap();
+    let at = series["cpu"][0].at;
+    assert!(now.since(at) < Duration::from_secs(120), "{at:?} is not the last minute");
+    bed.close().await;
+}

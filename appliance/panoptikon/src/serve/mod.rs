@@ -8,6 +8,7 @@ mod alive;
 mod answers;
 mod data;
 mod front;
+mod hosts;
 mod log;
 mod process;
 mod questions;

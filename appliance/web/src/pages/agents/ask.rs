@@ -1,6 +1,6 @@
 //! Asking a host: lines as they come for the script, or a page when all have come.
 
-use agents::{AgentsError, Answers, Piece};
+use agents::{AgentsError, Answers, Command, Piece};
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -24,7 +24,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 pub(super) async fn ask(ask: Ask, Path(id): Path<String>, sent: Form) -> Result<Response, Failure> {
     let host = find(&ask, &id)?;
     let (word, target) = (sent.get("command"), sent.get("target"));
-    let command = show::command(word, target);
+    let command = Command::of_words(word, target);
     let command = command.ok_or_else(|| Failure::invalid("There is no such command."))?;
     let flow = ask.wants_text();
     let asked = ask.site.agents.ask(&ask.visitor.caller, host.id, command, ask.now).await;

@@ -20,6 +20,7 @@ use crate::http::{Entry, Failure, Route, Routes};
 use crate::site::Site;
 use crate::view::{ConfirmPage, Place, Tone};
 
+pub use add::agent_line;
 pub(crate) use add::{line, server};
 pub(super) use show::panel;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use access::Permission as P;
 use agents::history::{Point, Series};
-use agents::{Command, Host, State};
+use agents::{Host, State};
 use discovery::Device;
 use model::{DeviceId, Timestamp};
 use wire::Report;
@@ -212,29 +212,6 @@ fn commands(ask: &Ask, host: &Host) -> Vec<Choice> {
         host.state == State::Active && can(word) && ask.may(*needed)
     });
     Choice::list(offered.map(|(key, _, label, _)| (key, label)), "processes")
-}
-
-/// The command that a form asks for.
-pub(super) fn command(word: &str, target: &str) -> Option<Command> {
-    let is_file = target.starts_with('/');
-    let to = target.to_owned();
-    let tail = |follow, lines| Command::Tail {
-        unit: (!is_file).then(|| to.clone()),
-        file: is_file.then(|| to.clone()),
-        lines,
-        follow,
-    };
-    Some(match word {
-        "processes" => Command::Processes { n: 30 },
-        "tail" => tail(false, 200),
-        "follow" => tail(true, 20),
-        "ping" => Command::Ping { to, count: 4 },
-        "trace" => Command::Trace { to },
-        "scan" => Command::Scan { network: to },
-        "update" => Command::Update,
-        "restart" => Command::Restart,
-        _ => return None,
-    })
 }
 
 type Time = (Timestamp, Timestamp);
