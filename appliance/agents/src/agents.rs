@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use access::audit::{Entry, record};
@@ -36,6 +36,8 @@ const ATTENDED: Duration = Duration::from_secs(90);
 const START_GRACE: Duration = Duration::from_secs(60);
 /// Octets of messages that wait for their commit.
 pub(crate) const WAITING: usize = 16 << 20;
+/// Files that are on their way to hosts at a time.
+const DOWNLOADS: usize = 4;
 /// Parcels that wait for their commit.
 const PARCELS: usize = 1_024;
 
@@ -50,6 +52,9 @@ pub struct Options {
 
 /// Tells which device has one of these addresses.
 pub type Finder = Box<dyn Fn(&[Mac], &[IpAddr]) -> Option<DeviceId> + Send + Sync>;
+
+/// Whose connections are taken.
+pub type Admits = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// All agents. Cheap to clone.
 #[derive(Clone)]
@@ -68,9 +73,15 @@ pub(crate) struct Inner {
     /// Taken by the task that commits.
     pub(crate) inbox: Mutex<Option<mpsc::Receiver<Parcel>>>,
     pub(crate) room: Arc<Semaphore>,
+    /// Turns to fetch a file.
+    pub(crate) downloads: Arc<Semaphore>,
+    /// Hosts of which events may be there that are not yet noted as seen: this program, or the one
+    /// before it, may have been killed between two commits.
+    pub(crate) doubtful: Mutex<HashSet<AgentId>>,
     pub(crate) links: AtomicU64,
     pub(crate) tls: TlsCell,
     pub(crate) listening: Mutex<Vec<SocketAddr>>,
+    admits: OnceLock<Admits>,
 }
 
 /// A token that was just made: the only time that it is seen.
@@ -117,8 +128,11 @@ impl Agents {
             parcels,
             inbox: Mutex::new(Some(inbox)),
             room: Arc::new(Semaphore::new(WAITING)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS)),
+            doubtful: Mutex::default(),
             links: AtomicU64::new(0),
             listening: Mutex::default(),
+            admits: OnceLock::new(),
             store,
             events,
         };
@@ -139,7 +153,9 @@ impl Agents {
             Ok::<_, StoreError>(all)
         })?;
         let mut members = self.0.members.lock();
+        let mut doubtful = self.0.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
         for (row, latest, mut behind) in read {
+            doubtful.insert(row.id);
             let mut member = Member::new(row, now.plus(START_GRACE));
             // The newest ones are in both.
             let first = latest.last().map_or(u64::MAX, |report| report.seq);
@@ -150,6 +166,15 @@ impl Agents {
             members.insert(member.row.id, member);
         }
         Ok(())
+    }
+
+    /// Takes connections of these addresses only. What is said first holds.
+    pub fn admit_only(&self, admits: Admits) {
+        let _ = self.0.admits.set(admits);
+    }
+
+    pub(crate) fn admits(&self, address: IpAddr) -> bool {
+        self.0.admits.get().is_none_or(|admits| admits(address))
     }
 
     /// What tells this appliance to hosts.

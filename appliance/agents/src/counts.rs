@@ -62,7 +62,11 @@ impl Counts {
                 "Connections that did not become TLS",
                 of(&self.handshakes_failed),
             ),
-            ("panoptikon_agents_refused_total", "Connections too many", of(&self.refused)),
+            (
+                "panoptikon_agents_refused_total",
+                "Connections too many, or from outside",
+                of(&self.refused),
+            ),
             ("panoptikon_agents_enrolled_total", "Hosts enrolled", of(&self.enrolled)),
             (
                 "panoptikon_agents_enrolments_refused_total",

@@ -3,9 +3,9 @@
 //! Parcels come from the links; for each transaction out go the highest numbers that are in the
 //! tables, which is what links acknowledge. Rows and that number are committed together.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::PoisonError;
+use std::collections::{HashMap, HashSet};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::{DeviceId, NewEvent, Severity, Timestamp};
@@ -97,6 +97,8 @@ async fn commit_all(
             tracing::error!(%error, "what hosts reported could not be stored");
             let now = Timestamp::now();
             let all: Vec<AgentId> = agents.0.members.lock().keys().copied().collect();
+            // Of events the file of a day may have been written and nothing else.
+            doubtful(agents).extend(&all);
             for id in all {
                 // RFC 6455's registry: 1013, try again later.
                 agents.hang_up(id, 1013, "The appliance cannot store at this moment.", now);
@@ -205,6 +207,9 @@ fn store(
                 tables::insert_report(w.main(), id, (at, parcel.received), &report)?;
                 done.reports.push((at, *report));
             }
+            What::Events(list) if is_there(agents, w, id, &list, item.seq, &time)? => {
+                done.repeated += 1;
+            }
             What::Events(list) => {
                 for event in list {
                     let at = time(event.at);
@@ -223,6 +228,43 @@ fn store(
         done.acked = item.seq;
     }
     Ok(())
+}
+
+/// The most events that one commit may have left.
+const LEFT_BEHIND: u32 = 8_192;
+
+/// Whether these events were stored by a commit that was cut off, after a start.
+fn is_there(
+    agents: &Agents,
+    w: &mut Writing<'_>,
+    id: AgentId,
+    list: &[EventItem],
+    seq: u64,
+    time: &dyn Fn(i64) -> Timestamp,
+) -> Result<bool, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Mark {
+        agent: String,
+        seq: u64,
+    }
+    let Some(first) = list.first().filter(|_| doubtful(agents).contains(&id)) else {
+        return Ok(false);
+    };
+    let agent = id.to_string();
+    let is_it = |data: &str| {
+        data.contains(&agent)
+            && serde_json::from_str(data).is_ok_and(|m: Mark| m.agent == agent && m.seq == seq)
+    };
+    let is_there = agents.0.events.is_among_last(w, time(first.at).day(), LEFT_BEHIND, &is_it)?;
+    if !is_there {
+        // Whatever comes after it was not there either.
+        doubtful(agents).remove(&id);
+    }
+    Ok(is_there)
+}
+
+fn doubtful(agents: &Agents) -> MutexGuard<'_, HashSet<AgentId>> {
+    agents.0.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A time by this clock: the host's, put right where that is off, never after it came.

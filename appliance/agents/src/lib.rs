@@ -26,7 +26,7 @@ mod session;
 mod shelf;
 mod tables;
 
-pub use agents::{Agents, Finder, MOST_HOSTS, NewToken, Options, TokenWish};
+pub use agents::{Admits, Agents, Finder, MOST_HOSTS, NewToken, Options, TokenWish};
 pub use alarm::{CLOCK_OFF_MS, Change, Trouble, Watchman};
 pub use authority::{Authority, AuthorityError, SERVER_NAME};
 pub use commands::{Answers, Command, Piece};

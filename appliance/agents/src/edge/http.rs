@@ -1,7 +1,8 @@
 //! The few paths of the agents' door.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -14,6 +15,8 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use model::Timestamp;
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use wire::enrol::Refused;
 use wire::{SUBPROTOCOL, limits};
@@ -21,6 +24,9 @@ use wire::{SUBPROTOCOL, limits};
 use super::connection::Who;
 use crate::Agents;
 use crate::enrol::Refusal;
+
+/// How long a host waits for its turn to fetch a file.
+const TURN: Duration = Duration::from_secs(60);
 
 pub(super) type Body = Full<Bytes>;
 
@@ -89,14 +95,32 @@ async fn enrol(agents: &Agents, request: Request<Incoming>, address: IpAddr) -> 
     }
 }
 
+/// A file on its way out, of which there are only a few in memory at a time.
+struct Outgoing {
+    octets: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Outgoing {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
 async fn file(agents: &Agents, name: &str) -> Response<Body> {
+    let turn = timeout(TURN, Arc::clone(&agents.0.downloads).acquire_owned()).await;
+    let Ok(Ok(permit)) = turn else {
+        let what = "Many hosts fetch files at this moment; try again in a minute.";
+        return refused(StatusCode::SERVICE_UNAVAILABLE, what);
+    };
     let (shelf, wanted) = (agents.shelf().clone(), name.to_owned());
     let read = move || match wanted.strip_suffix(".minisig") {
         Some(arch) => shelf.signature(arch),
         None => shelf.program(&wanted),
     };
     if let Ok(Some(octets)) = tokio::task::spawn_blocking(read).await {
-        return plain(StatusCode::OK, "application/octet-stream", octets.into());
+        let body = Bytes::from_owner(Outgoing { octets, _permit: permit });
+        return plain(StatusCode::OK, "application/octet-stream", body);
     }
     let what = "This appliance does not have this file. Take the agent from the release.";
     refused(StatusCode::NOT_FOUND, what)

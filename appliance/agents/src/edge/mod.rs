@@ -246,6 +246,7 @@ async fn accept(
         };
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let permit = Arc::clone(&room).try_acquire_owned().ok();
+        let permit = permit.filter(|_| agents.admits(address.ip()));
         let place = Strangers::enter(&strangers, address.ip());
         let (Some(permit), Some(place)) = (permit, place) else {
             Counts::add(&agents.0.counts.refused, 1);

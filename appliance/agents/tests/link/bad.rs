@@ -186,3 +186,17 @@ async fn a_host_whose_clock_is_off_by_a_day_is_kept_with_both_times_and_flagged(
     assert!(told[0].summary.contains("ahead"), "{}", told[0].summary);
     bed.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_from_outside_is_not_even_greeted() {
+    let dir = tempfile::tempdir().unwrap();
+    let bed = Bed::open(dir.path()).await;
+    bed.agents.admit_only(std::sync::Arc::new(|address| !address.is_loopback()));
+    assert!(dial(bed.address, &crate::client::stranger()).await.is_err());
+    let refused = |bed: &Bed| {
+        let numbers = bed.agents.counts().numbers();
+        numbers.iter().find(|(name, ..)| name.contains("agents_refused")).map(|(.., n)| *n)
+    };
+    assert_eq!(refused(&bed), Some(1));
+    bed.close().await;
+}

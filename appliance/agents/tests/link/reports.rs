@@ -266,3 +266,40 @@ async fn the_chart_of_a_young_host_is_as_fine_as_any() {
     assert!(now.since(at) < Duration::from_secs(120), "{at:?} is not the last minute");
     bed.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_a_commit_that_was_cut_off_are_not_stored_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let bed = Bed::open(dir.path()).await;
+    let mut host = bed.enrol("nas").await;
+    let events = |seq: u64| {
+        let item =
+            EventItem { at: now_ms(), message: format!("event {seq}"), ..EventItem::default() };
+        FromAgent::Events(Events { seq, list: vec![item] })
+    };
+    let (mut link, _) = host.link(bed.address).await.unwrap();
+    for seq in 1..=3 {
+        link.say(&events(seq)).await;
+    }
+    link.acked(3).await.unwrap();
+    // The file of the day was committed, the main database was not.
+    bed.store
+        .write("a kill", |w| {
+            Ok::<_, store::StoreError>(w.main().execute("UPDATE agents SET acked = 1", [])?)
+        })
+        .await
+        .unwrap();
+    bed.kill().await;
+    let bed = Bed::open(dir.path()).await;
+    let (mut link, welcome) = host.link(bed.address).await.unwrap();
+    assert_eq!(welcome.acked, 1);
+    for seq in 2..=5 {
+        link.say(&events(seq)).await;
+    }
+    link.acked(5).await.unwrap();
+    let told = bed.told(&["host_log"]).await;
+    let told: Vec<&str> = told.iter().map(|event| event.summary.as_str()).collect();
+    let wanted: Vec<String> = (1..=5).map(|seq| format!("nas: event {seq}")).collect();
+    assert_eq!(told, wanted);
+    bed.close().await;
+}

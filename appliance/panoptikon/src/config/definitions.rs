@@ -340,7 +340,8 @@ pub static DEFINITIONS: &[Definition] = &[
         shape: Shape::List,
         default: "0.0.0.0:8444,[::]:8444",
         accepts: "ADDRESS:PORT, such as 192.168.1.1:8444 or [::]:8444, or nothing",
-        help: "The addresses at which agents on hosts are let in. Nothing lets none in.",
+        help: "The addresses at which agents on hosts are let in, from where allow_clients says. \
+               Nothing lets none in.",
         live: true,
         set: |config, v| values::flow_endpoints(v).map(|list| config.agents_listen = list),
     },

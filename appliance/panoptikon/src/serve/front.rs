@@ -68,6 +68,7 @@ pub(super) fn open(
         capabilities: capabilities(current.clone(), house.router.clone()),
     });
     let guests = Arc::new(RwLock::new(config.allow_clients.clone()));
+    house.agents.admit_only(admits(Arc::clone(&guests), &house.discovery));
     let door = Door {
         current: current.clone(),
         listening: Listening::default(),
