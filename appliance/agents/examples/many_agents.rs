@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use client::{Identity, Link, enrol, now_ms, report};
+use client::{Identity, Link, enrol, now_ms};
 use tokio::sync::Barrier;
 use wire::{EventItem, EventKind, Events, FromAgent};
 
