@@ -4,6 +4,7 @@
 mod stand;
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::Ordering;
@@ -153,7 +154,6 @@ async fn a_token_is_good_once_and_the_refusal_is_told() {
         assert!(host.enrol(&server, &token).status.success());
         let said = String::from_utf8(host.enrol(&server, &token).stderr).unwrap();
         assert!(said.contains("the appliance refuses: this token was used"), "{said}");
-        use std::os::unix::fs::PermissionsExt as _;
         let identity = host.folder.path().join("state/identity.json");
         assert_eq!(std::fs::metadata(identity).unwrap().permissions().mode() & 0o777, 0o600);
     })
