@@ -258,3 +258,45 @@ fn remove(path: &Path) -> Result<(), SetupError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_names_its_program_and_no_place_is_left_open() {
+        let program = Path::new("/x/panoptikon-agent");
+        for text in [SERVICE, USER_SERVICE, OPENRC] {
+            let unit = service(text, program);
+            assert!(
+                unit.contains("/x/panoptikon-agent run") || unit.contains("=\"/x/pan"),
+                "{unit}"
+            );
+            assert!(!unit.contains("@PROGRAM@"), "{unit}");
+        }
+    }
+
+    #[test]
+    fn the_service_runs_as_its_own_user_without_any_right() {
+        let unit = service(SERVICE, Path::new(PROGRAM));
+        for line in ["User=panoptikon-agent", "CapabilityBoundingSet=", "NoNewPrivileges=yes"] {
+            assert!(unit.lines().any(|other| other == line), "{line}");
+        }
+        // Groups are named only where they exist: systemd starts nothing otherwise.
+        let groups = unit.lines().find_map(|line| line.strip_prefix("SupplementaryGroups="));
+        for group in groups.iter().flat_map(|groups| groups.split(' ')) {
+            assert!(matches!(Group::from_name(group), Ok(Some(_))), "{group}");
+        }
+    }
+
+    #[test]
+    fn taking_away_what_is_not_there_says_nothing_and_fails_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, state) = (folder.path().join("c/x"), folder.path().join("s/x"));
+        std::fs::create_dir_all(&state).unwrap();
+        let places = Places { config, state: state.clone(), whole_host: false };
+        let (done, failed) = uninstall(&places);
+        assert!(done.contains(&state.display().to_string()) && !state.exists());
+        assert_eq!(failed, Vec::<String>::new());
+    }
+}

@@ -60,8 +60,7 @@ pub(super) fn sign_in(speaker: &str, message: &str) -> Option<EventItem> {
     let (outcome, severity, user) = match speaker {
         "sshd" | "sshd-session" => match words.as_slice() {
             ["Accepted", ..] => ("success", "info", after("for")),
-            ["Failed", ..] => ("failure", "medium", before_from()),
-            ["Invalid", "user", ..] => ("failure", "medium", before_from()),
+            ["Failed", ..] | ["Invalid", "user", ..] => ("failure", "medium", before_from()),
             _ => return None,
         },
         "dropbear" if message.contains("auth succeeded for") => {

@@ -190,7 +190,9 @@ pub(super) fn lines(
             Ok(0) => {}
             Ok(count) => {
                 let new = said.take(octets.get(..count).unwrap_or_default(), false);
-                new.iter().for_each(|text| take(text));
+                for text in &new {
+                    take(text);
+                }
                 continue;
             }
             Err(_) => current = None,

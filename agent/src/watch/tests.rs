@@ -14,8 +14,8 @@ fn fields(speaker: &str, message: &str) -> Option<(String, String, String)> {
     Some((field("outcome"), field("user"), field("ip")))
 }
 
-fn three(one: &str, two: &str, three: &str) -> Option<(String, String, String)> {
-    Some((one.into(), two.into(), three.into()))
+fn three(one: &str, two: &str, three: &str) -> (String, String, String) {
+    (one.into(), two.into(), three.into())
 }
 
 #[test]
@@ -23,37 +23,37 @@ fn sign_ins_are_told_with_who_and_from_where() {
     let ssh = |message| fields("sshd", message);
     assert_eq!(
         ssh("Accepted publickey for ann from 192.0.2.9 port 50000 ssh2: ED25519 SHA256:x"),
-        three("success", "ann", "192.0.2.9")
+        Some(three("success", "ann", "192.0.2.9"))
     );
     assert_eq!(
         ssh("Failed password for invalid user admin from 2001:db8::7 port 4242 ssh2"),
-        three("failure", "admin", "2001:db8::7")
+        Some(three("failure", "admin", "2001:db8::7"))
     );
     assert_eq!(
         ssh("Failed password for root from 192.0.2.66 port 1 ssh2"),
-        three("failure", "root", "192.0.2.66")
+        Some(three("failure", "root", "192.0.2.66"))
     );
     assert_eq!(
         ssh("Invalid user oracle from 192.0.2.66 port 2"),
-        three("failure", "oracle", "192.0.2.66")
+        Some(three("failure", "oracle", "192.0.2.66"))
     );
     assert_eq!(ssh("Connection closed by 192.0.2.66 port 2 [preauth]"), None);
     let sudo = |message| fields("sudo", message);
     assert_eq!(
         sudo("ann : TTY=pts/0 ; PWD=/home/ann ; USER=root ; COMMAND=/usr/bin/id"),
-        three("success", "ann", "")
+        Some(three("success", "ann", ""))
     );
     assert_eq!(
         sudo("ann : 3 incorrect password attempts ; TTY=pts/0 ; USER=root ; COMMAND=/bin/sh"),
-        three("failure", "ann", "")
+        Some(three("failure", "ann", ""))
     );
     assert_eq!(
         fields("su", "pam_unix(su:session): session opened for user root(uid=0) by ann(uid=1000)"),
-        three("success", "root", "")
+        Some(three("success", "root", ""))
     );
     assert_eq!(
         fields("dropbear", "Bad password attempt for 'root' from 192.0.2.66:4242"),
-        three("failure", "root", "")
+        Some(three("failure", "root", ""))
     );
     assert_eq!(fields("cron", "Accepted nothing for nobody from 1.1.1.1"), None);
 }
@@ -137,13 +137,13 @@ fn heard(out: &mut tokio::sync::mpsc::Receiver<String>, text: &str) -> bool {
 #[test]
 fn changes_below_a_folder_and_new_lines_of_a_log_become_messages() {
     let folder = tempfile::tempdir().unwrap();
-    let watched = folder.path().join("etc");
+    let etc = folder.path().join("etc");
     let log = folder.path().join("app.log");
-    fs::create_dir(&watched).unwrap();
-    fs::write(watched.join("old"), "x").unwrap();
+    fs::create_dir(&etc).unwrap();
+    fs::write(etc.join("old"), "x").unwrap();
     fs::write(&log, "before the start\n").unwrap();
     let config = Config {
-        watch_files: vec![watched.clone()],
+        watch_files: vec![etc.clone()],
         folders: vec![folder.path().to_owned()],
         ..Config::default()
     };
@@ -152,7 +152,7 @@ fn changes_below_a_folder_and_new_lines_of_a_log_become_messages() {
     let logs = vec![log.to_string_lossy().into_owned()];
     watcher.wish(Wish::of(&wire::Watch { logs, ..wire::Watch::default() }));
     // It must be watching before something happens: what happens is done until it is heard.
-    let below = watched.join("new/deep");
+    let below = etc.join("new/deep");
     fs::create_dir_all(&below).unwrap();
     let again = |text: &str, act: &dyn Fn(u32), out: &mut _| {
         (0..20).any(|round| {
@@ -162,7 +162,7 @@ fn changes_below_a_folder_and_new_lines_of_a_log_become_messages() {
     };
     let write = |round: u32| fs::write(below.join("file"), format!("{round}")).unwrap();
     assert!(again("/new/deep/file was modified", &write, &mut out));
-    fs::remove_dir_all(watched.join("new")).unwrap();
+    fs::remove_dir_all(etc.join("new")).unwrap();
     assert!(heard(&mut out, "/new/deep/file was deleted"));
     let append = |round: u32| {
         use std::io::Write as _;
