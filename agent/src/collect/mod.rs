@@ -33,8 +33,9 @@ use tree::{rate, rounded, share};
 const HALF_MINUTE: u64 = 30_000;
 const MINUTE: u64 = 60_000;
 const TEN_MINUTES: u64 = 600_000;
-/// Processes in a report.
-const TOP: usize = 10;
+/// Processes in a report, and in one that somebody looks at.
+const TOP: usize = 5;
+const TOP_ATTENDED: usize = 20;
 
 /// What others were asked for on their own thread.
 #[derive(Debug, Default)]
@@ -107,6 +108,8 @@ pub(crate) struct Collector {
     spent: HashMap<String, (u64, u64)>,
     asked: Option<Asked>,
     restarted: Vec<wire::report::Restarted>,
+    told_ports: Option<Vec<Port>>,
+    told_users: Option<Vec<wire::report::User>>,
     asking: bool,
     half: Clock,
     minute: Clock,
@@ -142,6 +145,8 @@ impl Collector {
             spent: HashMap::new(),
             asked: None,
             restarted: Vec::new(),
+            told_ports: None,
+            told_users: None,
             asking: false,
             half: Clock::default(),
             minute: Clock::default(),
@@ -198,15 +203,20 @@ impl Collector {
         let mut report = Report { at, ..Report::default() };
         let half = attended || self.half.due(now, HALF_MINUTE);
         self.fast(&mut report, now, half);
-        if half {
-            self.half(&mut report, now);
+        // A list that is as before stays out, but for once in ten minutes.
+        let ten = self.ten.due(now, TEN_MINUTES);
+        if ten || attended {
+            (self.told_ports, self.told_users) = (None, None);
+        }
+        if half || ten {
+            self.half(&mut report, now, if attended { TOP_ATTENDED } else { TOP });
         }
         if attended || self.minute.due(now, MINUTE) {
             report.disks = Some(self.disks());
             let arrays = self.tree.read("proc/mdstat").map(disks::arrays);
             report.md = arrays.filter(|list| !list.is_empty());
         }
-        if self.ten.due(now, TEN_MINUTES) {
+        if ten {
             report.sys = Some(host::system(&mut self.tree));
             report.zfs = self.pools();
         }
@@ -282,13 +292,15 @@ impl Collector {
                 told.mac = known.map(|known| known.mac.clone()).filter(|mac| !mac.is_empty());
                 told.ips = Some(known.map(|known| known.ips.clone()).unwrap_or_default());
             }
-            list.push(told);
+            if nets::is_told(&told) {
+                list.push(told);
+            }
         }
         self.nets = counters;
         report.nets = Some(list);
     }
 
-    fn half(&mut self, report: &mut Report, now: u64) {
+    fn half(&mut self, report: &mut Report, now: u64, top: usize) {
         let (temperatures, fans) = sensors::read(&mut self.tree);
         report.temps = Some(temperatures);
         report.fans = (!fans.is_empty()).then_some(fans);
@@ -296,9 +308,10 @@ impl Collector {
         report.power = (!power.is_empty()).then_some(power);
         let gpus = sensors::graphics(&mut self.tree);
         report.gpus = (!gpus.is_empty()).then_some(gpus);
-        report.procs = Some(self.walk(now, TOP));
-        report.users = Some(self.signed_in());
-        report.ports = Some(self.open_ports());
+        report.procs = Some(self.walk(now, top));
+        let (users, ports) = (self.signed_in(), self.open_ports());
+        report.users = changed(&mut self.told_users, users);
+        report.ports = changed(&mut self.told_ports, ports);
     }
 
     /// Looks at every process.
@@ -498,6 +511,15 @@ impl Collector {
         }
         (None, None)
     }
+}
+
+/// The list, unless it is what was told before.
+fn changed<T: PartialEq + Clone>(told: &mut Option<Vec<T>>, list: Vec<T>) -> Option<Vec<T>> {
+    if told.as_ref() == Some(&list) {
+        return None;
+    }
+    *told = Some(list.clone());
+    Some(list)
 }
 
 /// The report as the buffer takes it: without its number, which it gets when it is sent.

@@ -2,19 +2,18 @@
 //! is another file now.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aead::digest::{Context, SHA256};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use wire::EventKind;
 
 use super::{Source, event, shown};
+use crate::files::sha256_of;
 use crate::log;
 
 /// Folders that are watched and files that are remembered, at most.
@@ -87,20 +86,8 @@ fn known(path: &Path, before: Option<Known>) -> Option<Known> {
     {
         return Some(before);
     }
-    let hash = if about.len() > HASHED { None } else { hash(path) };
+    let hash = if about.len() > HASHED { None } else { sha256_of(path, HASHED) };
     Some((about.len(), changed, hash))
-}
-
-fn hash(path: &Path) -> Option<[u8; 32]> {
-    let mut file = File::open(path).ok()?.take(HASHED);
-    let mut context = Context::new(&SHA256);
-    let mut octets = vec![0; 16 * 1024];
-    loop {
-        match file.read(&mut octets).ok()? {
-            0 => return context.finish().as_ref().try_into().ok(),
-            count => context.update(octets.get(..count)?),
-        }
-    }
 }
 
 /// Follows until the end.
