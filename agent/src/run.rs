@@ -270,6 +270,9 @@ impl Agent {
             Dial::Rest(rest) => self.rest_until = now + rest,
             Dial::Now(at) => {
                 let Some(server) = self.config.servers.get(at).cloned() else { return };
+                if self.identity.validity().is_some_and(|(_, until)| until * 1000 < wall_ms()) {
+                    self.complain("this host's certificate has run out: enrol it again".into());
+                }
                 match self.identity.credentials().and_then(tls::enrolled) {
                     Ok(tls) => {
                         self.dialling = Some(Box::pin(async move {

@@ -23,8 +23,9 @@ use crate::commands::{is_unit, may_show};
 use crate::config::Config;
 use crate::log;
 
-/// Events in one message, and how long the first of them waits for others.
+/// Events and octets in one message, and how long the first event waits for others.
 const MESSAGE: usize = 200;
+const OCTETS: usize = 64 * 1024;
 const GATHER: Duration = Duration::from_secs(1);
 /// Events a second, in the long run; what is more is counted and left out.
 const RATE: u32 = 500;
@@ -196,7 +197,7 @@ impl Bucket {
 /// Makes messages of events until all sources are gone.
 fn gather(events: &Receiver<EventItem>, out: &Sender<String>, stop: &AtomicBool) {
     let mut bucket = Bucket { left: f64::from(RATE), at: Instant::now() };
-    let (mut list, mut since, mut surplus) = (Vec::new(), Instant::now(), 0_u64);
+    let (mut list, mut octets, mut since, mut surplus) = (Vec::new(), 0, Instant::now(), 0_u64);
     loop {
         let outcome = events.recv_timeout(GATHER);
         let over = matches!(outcome, Err(RecvTimeoutError::Disconnected));
@@ -205,12 +206,13 @@ fn gather(events: &Receiver<EventItem>, out: &Sender<String>, stop: &AtomicBool)
                 since = Instant::now();
             }
             if bucket.takes(Instant::now()) {
+                octets += event.message.len() * 2 + 512;
                 list.push(event);
             } else {
                 surplus += 1;
             }
         }
-        let due = list.len() >= MESSAGE || since.elapsed() >= GATHER || over;
+        let due = list.len() >= MESSAGE || octets >= OCTETS || since.elapsed() >= GATHER || over;
         if due && surplus > 0 {
             let message = format!("{surplus} events came too fast and were left out");
             list.push(EventItem { severity: "low".into(), message, ..event(EventKind::Log) });
@@ -218,6 +220,7 @@ fn gather(events: &Receiver<EventItem>, out: &Sender<String>, stop: &AtomicBool)
         }
         if due && !list.is_empty() && out.blocking_send(body(&list)).is_ok() {
             list.clear();
+            octets = 0;
         }
         if over || out.is_closed() || stop.load(Ordering::Relaxed) && list.is_empty() {
             return;
