@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -111,7 +111,8 @@ pub(crate) fn give(places: &Places) -> Result<(), SetupError> {
     let (uid, gid) = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
     let files = [places.state.clone(), places.identity(), places.book(), places.buffer()];
     for path in files.iter().filter(|path| path.exists()) {
-        chown(path, uid, gid).map_err(|e| FileError::new("giving away", path, e))?;
+        // Never through a link, which the agent's user could have put there.
+        lchown(path, uid, gid).map_err(|e| FileError::new("giving away", path, e))?;
     }
     if places.config_file().exists() {
         mode(&places.config_file(), 0o644)?;
