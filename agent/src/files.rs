@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use aead::digest::{Context, SHA256};
+
 /// A file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing} {path}: {source}")]
@@ -61,4 +63,17 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError
         return Err(failed(io::Error::other(format!("it is larger than {limit} octets"))));
     }
     Ok(Some(content))
+}
+
+/// SHA-256 of a file's first `limit` octets, read in small pieces; [`None`] if it cannot be read.
+pub(crate) fn sha256_of(path: &Path, limit: u64) -> Option<[u8; 32]> {
+    let mut file = File::open(path).ok()?.take(limit);
+    let mut context = Context::new(&SHA256);
+    let mut octets = vec![0; 16 * 1024];
+    loop {
+        match file.read(&mut octets).ok()? {
+            0 => return context.finish().as_ref().try_into().ok(),
+            count => context.update(octets.get(..count)?),
+        }
+    }
 }

@@ -238,8 +238,8 @@ fn report(places: &Places) -> Outcome {
 
 fn rotate(places: &Places) -> Outcome {
     Identity::load(&places.identity())?;
-    std::fs::write(places.state.join("rotate"), b"")?;
-    setup::give(places)?;
+    // Renamed into place, so that root writes through no link of the agent's user.
+    files::replace(&places.state.join("rotate"), b"", 0o600)?;
     println!("a new key is made at the next link; restart the agent to have it now");
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,8 @@ pub(crate) struct Places {
     pub(crate) config: PathBuf,
     /// Identity, buffer and newer programs.
     pub(crate) state: PathBuf,
+    /// The installed program.
+    pub(crate) program: PathBuf,
     /// For the whole host.
     pub(crate) whole_host: bool,
 }
@@ -39,6 +41,11 @@ impl Places {
         Self {
             config: one_of("PANOPTIKON_AGENT_CONFIG", "/etc", "XDG_CONFIG_HOME", ".config"),
             state: one_of("PANOPTIKON_AGENT_STATE", "/var/lib", "XDG_STATE_HOME", ".local/state"),
+            program: if root {
+                Path::new("/usr/local/bin").join(NAME)
+            } else {
+                home().join(".local/bin").join(NAME)
+            },
             whole_host: root,
         }
     }
@@ -83,6 +90,7 @@ mod tests {
         let places = Places::from(home, false);
         assert_eq!(places.config, Path::new("/home/ann/.config/panoptikon-agent"));
         assert_eq!(places.state, Path::new("/home/ann/.local/state/panoptikon-agent"));
+        assert_eq!(places.program, Path::new("/home/ann/.local/bin/panoptikon-agent"));
         let named = |name: &str| (name != "HOME").then(|| PathBuf::from("/x"));
         assert_eq!(Places::from(named, false).config, Path::new("/x"));
     }

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,7 +17,6 @@ use crate::places::{NAME, Places};
 const SERVICE: &str = include_str!("../units/panoptikon-agent.service");
 const USER_SERVICE: &str = include_str!("../units/panoptikon-agent.user.service");
 const OPENRC: &str = include_str!("../units/panoptikon-agent.openrc");
-const PROGRAM: &str = "/usr/local/bin/panoptikon-agent";
 const SYSTEMD_UNIT: &str = "/etc/systemd/system/panoptikon-agent.service";
 const OPENRC_UNIT: &str = "/etc/init.d/panoptikon-agent";
 /// Groups whose members may read logs; taken where they exist.
@@ -73,15 +72,6 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), SetupError> {
     Err(failed(String::from_utf8_lossy(&done.stderr).trim().to_owned()))
 }
 
-/// Where the program of this installation lies.
-fn program(places: &Places) -> PathBuf {
-    if places.whole_host {
-        return PathBuf::from(PROGRAM);
-    }
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    home.join(".local/bin").join(NAME)
-}
-
 fn user_unit(places: &Places) -> PathBuf {
     let config = places.config.parent().map(Path::to_owned).unwrap_or_default();
     config.join("systemd/user/panoptikon-agent.service")
@@ -90,14 +80,14 @@ fn user_unit(places: &Places) -> PathBuf {
 /// Copies this program into place and makes user and folders. Says what it did.
 pub(crate) fn install(places: &Places) -> Result<Vec<String>, SetupError> {
     let mut done = Vec::new();
-    let program = program(places);
+    let program = &places.program;
     let own = fs::read("/proc/self/exe")
         .map_err(|e| FileError::new("reading", Path::new("/proc/self/exe"), e))?;
     if let Some(folder) = program.parent() {
         fs::create_dir_all(folder).map_err(|e| FileError::new("making the folder", folder, e))?;
     }
-    files::replace(&program, &own, 0o755)?;
-    mode(&program, 0o755)?;
+    files::replace(program, &own, 0o755)?;
+    mode(program, 0o755)?;
     done.push(format!("program {}", program.display()));
     for folder in [&places.config, &places.state] {
         files::private_folder(folder)?;
@@ -121,7 +111,8 @@ pub(crate) fn give(places: &Places) -> Result<(), SetupError> {
     let (uid, gid) = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
     let files = [places.state.clone(), places.identity(), places.book(), places.buffer()];
     for path in files.iter().filter(|path| path.exists()) {
-        chown(path, uid, gid).map_err(|e| FileError::new("giving away", path, e))?;
+        // Never through a link, which the agent's user could have put there.
+        lchown(path, uid, gid).map_err(|e| FileError::new("giving away", path, e))?;
     }
     if places.config_file().exists() {
         mode(&places.config_file(), 0o644)?;
@@ -167,11 +158,11 @@ fn service(text: &str, program: &Path) -> String {
 
 /// Writes the unit and starts it. Says what it did; nothing where no service manager is known.
 pub(crate) fn start(places: &Places) -> Result<Vec<String>, SetupError> {
-    let program = program(places);
+    let program = &places.program;
     match (places.whole_host, init()) {
         (true, Init::Systemd) => {
             let unit = Path::new(SYSTEMD_UNIT);
-            files::replace(unit, service(SERVICE, &program).as_bytes(), 0o644)?;
+            files::replace(unit, service(SERVICE, program).as_bytes(), 0o644)?;
             mode(unit, 0o644)?;
             run("systemctl", &["daemon-reload"])?;
             run("systemctl", &["enable", "--quiet", NAME])?;
@@ -180,7 +171,11 @@ pub(crate) fn start(places: &Places) -> Result<Vec<String>, SetupError> {
         }
         (true, Init::OpenRc) => {
             let unit = Path::new(OPENRC_UNIT);
-            files::replace(unit, OPENRC.replace("@PROGRAM@", PROGRAM).as_bytes(), 0o755)?;
+            files::replace(
+                unit,
+                OPENRC.replace("@PROGRAM@", &program.display().to_string()).as_bytes(),
+                0o755,
+            )?;
             mode(unit, 0o755)?;
             run("rc-update", &["add", NAME, "default"])?;
             run("rc-service", &[NAME, "restart"])?;
@@ -235,7 +230,7 @@ pub(crate) fn uninstall(places: &Places) -> (Vec<String>, Vec<String>) {
             note("units read again".into(), run("systemctl", reload));
         }
     }
-    for path in [places.state.clone(), places.config.clone(), program(places)] {
+    for path in [places.state.clone(), places.config.clone(), places.program.clone()] {
         if path.exists() {
             note(path.display().to_string(), remove(&path));
         }
@@ -256,5 +251,48 @@ fn remove(path: &Path) -> Result<(), SetupError> {
             Err(FileError::new("removing", path, error).into())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_names_its_program_and_no_place_is_left_open() {
+        let program = Path::new("/x/panoptikon-agent");
+        for text in [SERVICE, USER_SERVICE, OPENRC] {
+            let unit = service(text, program);
+            assert!(
+                unit.contains("/x/panoptikon-agent run") || unit.contains("=\"/x/pan"),
+                "{unit}"
+            );
+            assert!(!unit.contains("@PROGRAM@"), "{unit}");
+        }
+    }
+
+    #[test]
+    fn the_service_runs_as_its_own_user_without_any_right() {
+        let unit = service(SERVICE, Path::new("/x/panoptikon-agent"));
+        for line in ["User=panoptikon-agent", "CapabilityBoundingSet=", "NoNewPrivileges=yes"] {
+            assert!(unit.lines().any(|other| other == line), "{line}");
+        }
+        // Groups are named only where they exist: systemd starts nothing otherwise.
+        let groups = unit.lines().find_map(|line| line.strip_prefix("SupplementaryGroups="));
+        for group in groups.iter().flat_map(|groups| groups.split(' ')) {
+            assert!(matches!(Group::from_name(group), Ok(Some(_))), "{group}");
+        }
+    }
+
+    #[test]
+    fn taking_away_what_is_not_there_says_nothing_and_fails_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, state) = (folder.path().join("c/x"), folder.path().join("s/x"));
+        std::fs::create_dir_all(&state).unwrap();
+        let program = folder.path().join("bin/x");
+        let places = Places { config, state: state.clone(), program, whole_host: false };
+        let (done, failed) = uninstall(&places);
+        assert!(done.contains(&state.display().to_string()) && !state.exists());
+        assert_eq!(failed, Vec::<String>::new());
     }
 }

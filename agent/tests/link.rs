@@ -4,6 +4,7 @@
 mod stand;
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::Ordering;
@@ -153,7 +154,6 @@ async fn a_token_is_good_once_and_the_refusal_is_told() {
         assert!(host.enrol(&server, &token).status.success());
         let said = String::from_utf8(host.enrol(&server, &token).stderr).unwrap();
         assert!(said.contains("the appliance refuses: this token was used"), "{said}");
-        use std::os::unix::fs::PermissionsExt as _;
         let identity = host.folder.path().join("state/identity.json");
         assert_eq!(std::fs::metadata(identity).unwrap().permissions().mode() & 0o777, 0o600);
     })
@@ -303,6 +303,54 @@ async fn commands_are_answered_and_what_the_host_forbids_is_denied() {
     assert_eq!(error(3).as_deref(), Some("unknown"));
     assert_eq!(error(4).as_deref(), Some("denied"));
     assert_eq!(done(5).unwrap()["received"], json!(2));
+}
+
+/// A test build knows no release key: so far and no further.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_is_fetched_and_refused_unless_hash_and_signature_are_right() {
+    let stand = Stand::start("127.0.0.1:0").await;
+    let mut host = enrolled(&stand).await;
+    host.start();
+    stand.until("a link", |tables| !tables.reports.is_empty()).await;
+    stand.tables.lock().unwrap().program = b"a program".to_vec();
+    let right = wire::text::sha256_hex(b"a program");
+    for (id, sha256, part) in
+        [(1, "00".repeat(32), "is not the one that was named"), (2, right, "without a release key")]
+    {
+        let args = json!({ "version": "99.0.0", "sha256": sha256, "minisig": "x" });
+        stand.say(&FromAppliance::Ask(Ask { id, cmd: "update".into(), args, ..Ask::default() }));
+        let said = |tables: &stand::Tables| {
+            let mut errors =
+                tables.answers.iter().filter(|a| a.id == id).filter_map(|a| a.error.clone());
+            errors.any(|error| error.say.contains(part))
+        };
+        stand.until(part, said).await;
+    }
+    assert!(!host.folder.path().join("state/bin/panoptikon-agent").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_watched_comes_as_events_in_the_same_sequence() {
+    let stand = Stand::start("127.0.0.1:0").await;
+    let mut host = enrolled(&stand).await;
+    let folder = host.folder.path().join("watched");
+    std::fs::create_dir(&folder).unwrap();
+    host.append_config(&format!("watch_files = [{:?}]\n", folder.to_str().unwrap()));
+    host.start();
+    stand.until("a link", |tables| !tables.reports.is_empty()).await;
+    // It is written until it is watched.
+    let told =
+        |tables: &stand::Tables| tables.events.iter().any(|body| body.contains("watched/new was "));
+    for round in 0..200 {
+        std::fs::write(folder.join("new"), format!("{round}")).unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if told(&stand.tables.lock().unwrap()) {
+            break;
+        }
+    }
+    stand.until("the event", told).await;
+    let tables = stand.tables.lock().unwrap();
+    assert_eq!((tables.gaps.len(), tables.lost.len()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use tempfile::TempDir;
-use wire::Inbox;
 use wire::Taken;
+use wire::{FromAgent, Inbox};
 
 use super::*;
 

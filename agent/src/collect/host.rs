@@ -123,6 +123,6 @@ pub(crate) fn addresses(tree: &mut Tree) -> Vec<Address> {
 
 /// SHA-256 of the running program's own file.
 pub(crate) fn own_hash() -> String {
-    let file = std::fs::read(Path::new("/proc/self/exe")).unwrap_or_default();
-    wire::text::sha256_hex(&file)
+    let hash = crate::files::sha256_of(Path::new("/proc/self/exe"), u64::MAX);
+    hash.map(|hash| wire::text::hex(&hash)).unwrap_or_default()
 }

@@ -4,11 +4,13 @@
 //! minute or ten minutes, and all at once while somebody looks at the host's page.
 
 mod asked;
+mod containers;
 mod dbus;
 mod disks;
 pub(crate) mod host;
 mod memory;
 mod nets;
+mod people;
 mod ports;
 mod processes;
 mod processor;
@@ -18,23 +20,24 @@ mod tests;
 mod tree;
 mod users;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{SysconfVar, sysconf};
 use wire::Report;
-use wire::report::{Container, Disk, Net, Pool, Port, Pressure, Process, Processes};
+use wire::report::{Disk, Net, Pool, Port, Pressure, Process, Processes};
 
+use tree::share;
 pub(crate) use tree::{Tree, short};
-use tree::{rate, rounded, share};
 
 /// How often slow parts come, milliseconds.
 const HALF_MINUTE: u64 = 30_000;
 const MINUTE: u64 = 60_000;
 const TEN_MINUTES: u64 = 600_000;
-/// Processes in a report.
-const TOP: usize = 10;
+/// Processes in a report, and in one that somebody looks at.
+const TOP: usize = 5;
+const TOP_ATTENDED: usize = 20;
 
 /// What others were asked for on their own thread.
 #[derive(Debug, Default)]
@@ -107,6 +110,8 @@ pub(crate) struct Collector {
     spent: HashMap<String, (u64, u64)>,
     asked: Option<Asked>,
     restarted: Vec<wire::report::Restarted>,
+    told_ports: Option<Vec<Port>>,
+    told_users: Option<Vec<wire::report::User>>,
     asking: bool,
     half: Clock,
     minute: Clock,
@@ -142,6 +147,8 @@ impl Collector {
             spent: HashMap::new(),
             asked: None,
             restarted: Vec::new(),
+            told_ports: None,
+            told_users: None,
             asking: false,
             half: Clock::default(),
             minute: Clock::default(),
@@ -198,15 +205,20 @@ impl Collector {
         let mut report = Report { at, ..Report::default() };
         let half = attended || self.half.due(now, HALF_MINUTE);
         self.fast(&mut report, now, half);
-        if half {
-            self.half(&mut report, now);
+        // A list that is as before stays out, but for once in ten minutes.
+        let ten = self.ten.due(now, TEN_MINUTES);
+        if ten || attended {
+            (self.told_ports, self.told_users) = (None, None);
+        }
+        if half || ten {
+            self.half(&mut report, now, if attended { TOP_ATTENDED } else { TOP });
         }
         if attended || self.minute.due(now, MINUTE) {
             report.disks = Some(self.disks());
             let arrays = self.tree.read("proc/mdstat").map(disks::arrays);
             report.md = arrays.filter(|list| !list.is_empty());
         }
-        if self.ten.due(now, TEN_MINUTES) {
+        if ten {
             report.sys = Some(host::system(&mut self.tree));
             report.zfs = self.pools();
         }
@@ -282,13 +294,15 @@ impl Collector {
                 told.mac = known.map(|known| known.mac.clone()).filter(|mac| !mac.is_empty());
                 told.ips = Some(known.map(|known| known.ips.clone()).unwrap_or_default());
             }
-            list.push(told);
+            if nets::is_told(&told) {
+                list.push(told);
+            }
         }
         self.nets = counters;
         report.nets = Some(list);
     }
 
-    fn half(&mut self, report: &mut Report, now: u64) {
+    fn half(&mut self, report: &mut Report, now: u64, top: usize) {
         let (temperatures, fans) = sensors::read(&mut self.tree);
         report.temps = Some(temperatures);
         report.fans = (!fans.is_empty()).then_some(fans);
@@ -296,9 +310,10 @@ impl Collector {
         report.power = (!power.is_empty()).then_some(power);
         let gpus = sensors::graphics(&mut self.tree);
         report.gpus = (!gpus.is_empty()).then_some(gpus);
-        report.procs = Some(self.walk(now, TOP));
-        report.users = Some(self.signed_in());
-        report.ports = Some(self.open_ports());
+        report.procs = Some(self.walk(now, top));
+        let (users, ports) = (self.signed_in(), self.open_ports());
+        report.users = changed(&mut self.told_users, users);
+        report.ports = changed(&mut self.told_ports, ports);
     }
 
     /// Looks at every process.
@@ -343,71 +358,6 @@ impl Collector {
         self.users.get(&user).cloned()
     }
 
-    fn signed_in(&mut self) -> Vec<wire::report::User> {
-        let sessions = self.tree.names("run/systemd/sessions", 256);
-        if self.tree.path("run/systemd/sessions").is_dir() {
-            // Beside a session lies its `.ref`.
-            let files = sessions.iter().filter(|name| !name.contains('.'));
-            let mut read = |name: &String| {
-                self.tree.read(&format!("run/systemd/sessions/{name}")).and_then(users::session)
-            };
-            return files.filter_map(&mut read).take(64).collect();
-        }
-        let octets = std::fs::read(self.tree.path("run/utmp")).unwrap_or_default();
-        users::utmp(&octets, cfg!(target_arch = "aarch64"))
-    }
-
-    fn open_ports(&mut self) -> Vec<Port> {
-        let mut open = Vec::new();
-        for (file, proto) in [("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp")] {
-            if let Some(text) = self.tree.read(&format!("proc/net/{file}")) {
-                ports::parse(text, proto, &mut open);
-            }
-        }
-        open.sort();
-        open.dedup_by(|a, b| (a.proto, a.port, a.address) == (b.proto, b.port, b.address));
-        // Looking through the files of every process is dear: only for a port that is new.
-        let inodes: HashSet<u64> = open.iter().map(|port| port.inode).collect();
-        self.owners.retain(|inode, _| inodes.contains(inode));
-        if inodes.iter().any(|inode| !self.owners.contains_key(inode)) {
-            self.find_owners(&inodes);
-        }
-        let port = |open: ports::Open| {
-            let owner = self.owners.get(&open.inode).filter(|(pid, _)| *pid != 0);
-            Port {
-                proto: open.proto.to_owned(),
-                addr: open.address.to_string(),
-                port: open.port,
-                pid: owner.map(|(pid, _)| *pid),
-                name: owner.map(|(_, name)| name.clone()),
-            }
-        };
-        open.into_iter().map(port).collect()
-    }
-
-    /// Sockets of processes that this user may look into; the others are remembered as unknown.
-    fn find_owners(&mut self, inodes: &HashSet<u64>) {
-        for inode in inodes {
-            self.owners.entry(*inode).or_insert((0, String::new()));
-        }
-        for name in self.tree.names("proc", processes::MOST) {
-            let Ok(pid) = name.parse::<u32>() else { continue };
-            let Ok(files) = std::fs::read_dir(self.tree.path(&format!("proc/{pid}/fd"))) else {
-                continue;
-            };
-            for file in files.flatten().take(4096) {
-                let Ok(target) = std::fs::read_link(file.path()) else { continue };
-                let inode = target.to_str().and_then(|text| {
-                    text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-                });
-                if let Some(inode) = inode.filter(|inode: &u64| inodes.contains(inode)) {
-                    let name = self.tree.line(&format!("proc/{pid}/comm")).unwrap_or_default();
-                    self.owners.insert(inode, (pid, name));
-                }
-            }
-        }
-    }
-
     fn disks(&mut self) -> Vec<Disk> {
         let mounts = self.tree.read("proc/self/mounts").map(disks::mounts).unwrap_or_default();
         let space = |mount: disks::Mount| {
@@ -438,66 +388,15 @@ impl Collector {
         }
         (!list.is_empty()).then_some(list)
     }
+}
 
-    /// Containers with what their control groups tell.
-    fn contained(&mut self, list: Vec<asked::Listed>, now: u64) -> Vec<Container> {
-        let mut spent = HashMap::new();
-        let mut containers = Vec::new();
-        for listed in list {
-            let plain = listed.id.chars().all(|c| c.is_ascii_hexdigit());
-            if !plain || listed.id.len() < 12 {
-                continue;
-            }
-            let (used, mem) = self.control_group(&listed.id);
-            let mut cpu_pct = 0.0;
-            if let Some(used) = used {
-                if let Some((was, then)) = self.spent.get(&listed.id) {
-                    let us = rate(used.saturating_sub(*was), now.saturating_sub(*then));
-                    cpu_pct = rounded(us as f64 / 10_000.0);
-                }
-                spent.insert(listed.id.clone(), (used, now));
-            }
-            let name = listed.names.first().map(|name| short(name.trim_start_matches('/')));
-            containers.push(Container {
-                id: listed.id.chars().take(12).collect(),
-                name: name.unwrap_or_default(),
-                image: short(&listed.image),
-                state: short(&listed.state),
-                cpu_pct,
-                mem: mem.unwrap_or(0),
-            });
-        }
-        self.spent = spent;
-        containers
+/// The list, unless it is what was told before.
+fn changed<T: PartialEq + Clone>(told: &mut Option<Vec<T>>, list: Vec<T>) -> Option<Vec<T>> {
+    if told.as_ref() == Some(&list) {
+        return None;
     }
-
-    /// Processor time in microseconds and memory of a container.
-    fn control_group(&mut self, id: &str) -> (Option<u64>, Option<u64>) {
-        let folders = [
-            format!("system.slice/docker-{id}.scope"),
-            format!("docker/{id}"),
-            format!("machine.slice/libpod-{id}.scope"),
-            format!("libpod_parent/libpod-{id}"),
-        ];
-        for folder in &folders {
-            let stat = self.tree.read(&format!("sys/fs/cgroup/{folder}/cpu.stat"));
-            let used = stat.and_then(|text| {
-                text.lines().find_map(|line| line.strip_prefix("usage_usec ")?.trim().parse().ok())
-            });
-            if used.is_some() {
-                let mem = self.tree.value(&format!("sys/fs/cgroup/{folder}/memory.current"));
-                return (used, mem);
-            }
-            // Version 1 of control groups counts nanoseconds.
-            let used: Option<u64> =
-                self.tree.value(&format!("sys/fs/cgroup/cpuacct/{folder}/cpuacct.usage"));
-            if let Some(used) = used {
-                let path = format!("sys/fs/cgroup/memory/{folder}/memory.usage_in_bytes");
-                return (Some(used / 1000), self.tree.value(&path));
-            }
-        }
-        (None, None)
-    }
+    *told = Some(list.clone());
+    Some(list)
 }
 
 /// The report as the buffer takes it: without its number, which it gets when it is sent.

@@ -77,6 +77,11 @@ pub(crate) fn between(before: &[Counters], now: &Counters, ms: u64) -> Net {
     }
 }
 
+/// Whether an interface is worth a word: not one that is down and never carried anything.
+pub(crate) fn is_told(net: &Net) -> bool {
+    net.up || net.rx > 0 || net.tx > 0
+}
+
 /// Whether an interface carries traffic: `operstate` (RFC 2863), and `carrier` for those whose
 /// driver says "unknown".
 pub(crate) fn is_up(operstate: &str, carrier: Option<u8>) -> bool {

@@ -264,6 +264,18 @@ fn carry_out(mut job: Job, around: &Surroundings) {
     }
 }
 
+pub(crate) use tail::{Lines, is_unit};
+
+/// Opens a log that the host shows; [`None`] if it may not be shown or cannot be read.
+pub(crate) fn open_log(path: &std::path::Path, config: &Config) -> Option<std::fs::File> {
+    tail::open(path, config).ok()
+}
+
+/// Whether a path lies where logs may be shown; links are looked at when it is opened.
+pub(crate) fn may_show(path: &std::path::Path, config: &Config) -> bool {
+    tail::named_within(path, config)
+}
+
 /// The address of a host by name or number.
 fn resolve(to: &str) -> Result<IpAddr, Failure> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_' | '%');

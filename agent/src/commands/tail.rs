@@ -132,6 +132,14 @@ impl Lines {
     }
 }
 
+/// Whether a path lies, as it is named, below a folder that may be shown.
+pub(super) fn named_within(path: &Path, config: &Config) -> bool {
+    let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+    let mut folders =
+        std::iter::once(Path::new(LOGS)).chain(config.folders.iter().map(PathBuf::as_path));
+    path.components().all(plain) && folders.any(|folder| path.starts_with(folder))
+}
+
 /// Opens a file if it lies, links resolved, below a folder that may be shown.
 pub(crate) fn open(path: &Path, config: &Config) -> Result<File, Failure> {
     let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));

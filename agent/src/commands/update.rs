@@ -8,7 +8,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -205,6 +205,13 @@ impl Shelf {
             }
         }
         let path = self.program();
+        // Root who runs the agent by hand must not be handed over to what another user may swap.
+        let own = nix::unistd::geteuid().as_raw();
+        let mine = |path: &Path| fs::metadata(path).is_ok_and(|about| about.uid() == own);
+        if path.exists() && !(mine(&path) && mine(&self.folder)) {
+            log::warn(format!("{} belongs to somebody else and is not used", path.display()));
+            return None;
+        }
         let program = read_program(&path)?;
         let signature = files::read(&self.signature(), LARGEST_SIGNATURE as u64).ok()??;
         match verify(&program, &String::from_utf8_lossy(&signature), self.key) {

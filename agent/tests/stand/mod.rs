@@ -48,6 +48,8 @@ pub struct Tables {
     pub answers: Vec<Answer>,
     /// Octets of frames that came.
     pub octets: u64,
+    /// The program that is handed out.
+    pub program: Vec<u8>,
     /// SHA-256 of the client certificates of links.
     pub certificates: Vec<String>,
     acked: u64,
@@ -225,6 +227,11 @@ async fn connection(
         let (status, answer) = enrol(&shared, &body);
         let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", answer.len());
         let _ = stream.write_all(&[head.as_bytes(), &answer].concat()).await;
+        let _ = stream.shutdown().await;
+    } else if head.starts_with("GET /agent/") {
+        let program = shared.tables.lock().unwrap().program.clone();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", program.len());
+        let _ = stream.write_all(&[head.as_bytes(), &program].concat()).await;
         let _ = stream.shutdown().await;
     } else if head.starts_with("GET /link ") {
         let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
