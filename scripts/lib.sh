@@ -141,23 +141,25 @@ unpack_musl() {
     chmod 0755 "$tools/compiler.new" && mv "$tools/compiler.new" "$tools/compiler"
 }
 
-# build_release [PACKAGE [ARCH]]: builds a static program in release mode; prints its path.
+# build_release [PACKAGE [ARCH]]: builds a static program in release mode; prints its path. The agent
+# has a profile of its own, for size.
 build_release() {
-    local package=${1:-panoptikon} arch=${2:-$(uname -m)}
+    local package=${1:-panoptikon} arch=${2:-$(uname -m)} profile=release
     local target=$arch-unknown-linux-musl
+    [[ $package == panoptikon-agent ]] && profile=agent
     case $arch in
         x86_64 | aarch64)
             need_musl "$arch"
             (cd "$LIB_ROOT" &&
-                cargo build --release --locked -p "$package" --target "$target" >&2) ||
+                cargo build --profile "$profile" --locked -p "$package" --target "$target" >&2) ||
                 give_up "$package does not build for $arch"
-            echo "$LIB_TARGET/$target/release/$package"
+            echo "$LIB_TARGET/$target/$profile/$package"
             ;;
         *)
             need_rust
-            (cd "$LIB_ROOT" && cargo build --release --locked -p "$package" >&2) ||
+            (cd "$LIB_ROOT" && cargo build --profile "$profile" --locked -p "$package" >&2) ||
                 give_up "$package does not build"
-            echo "$LIB_TARGET/release/$package"
+            echo "$LIB_TARGET/$profile/$package"
             ;;
     esac
 }

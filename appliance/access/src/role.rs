@@ -138,6 +138,22 @@ words! {
         ServicesManage = "services:manage",
         /// Read the logs of the router and of the appliance, which may name anybody.
         LogsRead = "logs:read",
+        /// See the hosts that agents watch, and how they are.
+        AgentsRead = "agents:read",
+        /// Add and remove hosts, change what they report and when to warn.
+        AgentsManage = "agents:manage",
+        /// Read logs on a host.
+        AgentsLogs = "agents:logs",
+        /// List the processes of a host.
+        AgentsProcesses = "agents:processes",
+        /// Send pings and other probes from a host.
+        AgentsProbe = "agents:probe",
+        /// Measure throughput between hosts.
+        AgentsThroughput = "agents:throughput",
+        /// Scan networks from a host.
+        AgentsScan = "agents:scan",
+        /// Update and restart agents.
+        AgentsUpdate = "agents:update",
     }
 }
 
@@ -154,17 +170,24 @@ impl Role {
             | P::AccountOwn
             | P::MetricsRead
             | P::SystemRead
-            | P::RouterRead => true,
+            | P::RouterRead
+            | P::AgentsRead => true,
             P::SettingsRead | P::LogsRead => !matches!(self, Self::Viewer),
             P::DevicesEdit
             | P::DevicesScan
             | P::TopologyEdit
             | P::AlertsManage
             | P::ApiKeysOwn
-            | P::RouterTools => {
+            | P::RouterTools
+            | P::AgentsLogs
+            | P::AgentsProcesses
+            | P::AgentsProbe
+            | P::AgentsScan => {
                 matches!(self, Self::Administrator | Self::Analyst | Self::Responder)
             }
-            P::DevicesWake => matches!(self, Self::Administrator | Self::Responder),
+            P::DevicesWake | P::AgentsThroughput => {
+                matches!(self, Self::Administrator | Self::Responder)
+            }
             P::PeopleRead | P::AuditRead | P::AuditExport => {
                 matches!(self, Self::Administrator | Self::Auditor)
             }
@@ -175,7 +198,9 @@ impl Role {
             | P::BackupRestore
             | P::MaintenanceRun
             | P::RouterChange
-            | P::ServicesManage => matches!(self, Self::Administrator),
+            | P::ServicesManage
+            | P::AgentsManage
+            | P::AgentsUpdate => matches!(self, Self::Administrator),
         }
     }
 
@@ -219,7 +244,15 @@ mod tests {
         router:change     x . . . .
         router:tools      x x x . .
         services:manage   x . . . .
-        logs:read         x x x . x";
+        logs:read         x x x . x
+        agents:read       x x x x x
+        agents:manage     x . . . .
+        agents:logs       x x x . .
+        agents:processes  x x x . .
+        agents:probe      x x x . .
+        agents:throughput x . x . .
+        agents:scan       x x x . .
+        agents:update     x . . . .";
 
     #[test]
     fn every_role_may_exactly_what_the_table_says() {

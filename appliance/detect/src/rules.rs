@@ -267,7 +267,58 @@ pub const RULES: &[Rule] = &[
         title: "The exporter is heard again",
         recommendation: "",
     },
+        event: "host_offline",
+        alert: "host_offline",
+        effect: Effect::Tell(Severity::High),
+        cause: AGENT,
+        title: "Host offline",
+        recommendation: "Check its power and its network. If it answers, look at its agent: \
+                         systemctl status panoptikon-agent.",
+    },
+    over("host_online", "host_offline", AGENT, "The host is online again"),
+    Rule {
+        event: "host_copied",
+        alert: "host_copied",
+        effect: Effect::Tell(Severity::High),
+        cause: AGENT,
+        title: "A host's identity is used twice",
+        recommendation: "If the host was copied or put back from a backup, enrol the copy anew and \
+                         trust the original again on its page. If not, somebody has its key: \
+                         revoke it.",
+    },
+    over("host_copied_over", "host_copied", AGENT, "The host is trusted again"),
+    warning("host_cpu", "Processor busy", "Look at its processes: the busiest come first."),
+    over("host_cpu_over", "host_cpu", AGENT_WHAT, "The processor is less busy again"),
+    warning("host_memory", "Memory short", "Look at its processes, or give it more memory."),
+    over("host_memory_over", "host_memory", AGENT_WHAT, "There is memory again"),
+    warning("host_disk", "Disk nearly full", "Free some space, or make the file system larger."),
+    over("host_disk_over", "host_disk", AGENT_WHAT, "There is space again"),
+    warning("host_temperature", "Too hot", "Look at its fans and at the air around it."),
+    over("host_temperature_over", "host_temperature", AGENT_WHAT, "It is cooler again"),
+    warning("host_unit", "A service has failed", "Read its log on the page of the host."),
+    over("host_unit_over", "host_unit", AGENT_WHAT, "The service runs again"),
+    warning("host_clock", "Clock wrong", "Have it set its clock by NTP: timedatectl set-ntp true."),
+    over("host_clock_over", "host_clock", AGENT_WHAT, "The clock is right again"),
 ];
+
+/// A host by the id of its agent, which stays when it is renamed.
+const AGENT: &[&str] = &["agent"];
+/// One thing of a host.
+const AGENT_WHAT: &[&str] = &["agent", "what"];
+
+const fn warning(kind: &'static str, title: &'static str, recommendation: &'static str) -> Rule {
+    let effect = Effect::Tell(Severity::Medium);
+    Rule { event: kind, alert: kind, effect, cause: AGENT_WHAT, title, recommendation }
+}
+
+const fn over(
+    event: &'static str,
+    alert: &'static str,
+    cause: &'static [&'static str],
+    title: &'static str,
+) -> Rule {
+    Rule { event, alert, effect: Effect::Over, cause, title, recommendation: "" }
+}
 
 /// What an event is about: events with the same key have the same cause.
 #[derive(Debug, Clone)]
@@ -315,8 +366,16 @@ pub fn cause(event: &Event) -> Option<Cause> {
 
 /// The words by which people know what the event is about; may be empty.
 pub(crate) fn subject(rule: &Rule, event: &Event) -> String {
-    let named = rule.cause.iter().find_map(|f| word(&event.data, f));
-    named.unwrap_or_else(|| device_words(&event.data))
+    // Nobody knows a host by its agent's id.
+    let named = rule.cause.iter().filter(|f| **f != AGENT[0]).find_map(|f| word(&event.data, f));
+    let device = || device_words(&event.data);
+    match named {
+        Some(what) if rule.cause.len() > 1 && rule.cause.starts_with(AGENT) => {
+            format!("{} {what}", device())
+        }
+        Some(named) => named,
+        None => device(),
+    }
 }
 
 /// A device's name, or else whatever tells it apart.

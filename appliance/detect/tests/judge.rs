@@ -264,3 +264,34 @@ fn hostile_names_are_cut_and_lose_their_control_characters() {
     assert!(draft.title.chars().count() < 100);
     assert!(!draft.title.contains(char::is_control));
 }
+
+#[test]
+fn a_host_is_named_by_its_name_and_one_that_was_renamed_is_the_same_cause() {
+    let event = |kind: &str, name: &str, what: &str| {
+        let data = json!({"agent": "0123456789abcdef", "name": name, "what": what});
+        Event {
+            id: EventId::new(20_000, 1),
+            at: Timestamp::from_secs(1_728_000_000),
+            source: "agents".into(),
+            kind: kind.into(),
+            severity: Severity::Medium,
+            device: None,
+            summary: String::new(),
+            data,
+        }
+    };
+    let title =
+        |event: &Event| match judge(event, &Recent::default(), &Settings::default(), &[], event.at)
+        {
+            Decision::Raise(draft) => draft.title,
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(title(&event("host_offline", "nas", "")), "Host offline: nas");
+    assert_eq!(title(&event("host_disk", "nas", "/var")), "Disk nearly full: nas /var");
+    assert_eq!(title(&event("host_cpu", "nas", "")), "Processor busy: nas");
+    let key = |event: &Event| cause(event).expect("a cause").key;
+    assert_eq!(key(&event("host_offline", "nas", "")), key(&event("host_online", "store", "")));
+    let (disk, other) = (event("host_disk", "nas", "/var"), event("host_disk", "nas", "/"));
+    assert_ne!(key(&disk), key(&other));
+    assert_eq!(key(&disk), key(&event("host_disk_over", "nas", "/var")));
+}

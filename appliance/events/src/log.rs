@@ -81,6 +81,28 @@ impl Events {
         Ok(event)
     }
 
+    /// Whether one of the last `most` events of a day has data, a JSON text, that passes a test.
+    ///
+    /// For who is told things again after a crash: a day's file is committed before the main
+    /// database, so an event may be there whose cause is not yet noted as seen.
+    pub fn is_among_last(
+        &self,
+        w: &mut Writing<'_>,
+        day: i64,
+        most: u32,
+        test: &dyn Fn(&str) -> bool,
+    ) -> Result<bool, StoreError> {
+        let conn = w.day(EVENTS, day)?;
+        let mut last = conn.prepare_cached("SELECT data FROM events ORDER BY id DESC LIMIT ?1")?;
+        let mut rows = last.query([most])?;
+        while let Some(row) = rows.next()? {
+            if test(row.get_ref(0)?.as_str().unwrap_or_default()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Stores an event that nothing else has to be stored with.
     pub async fn publish(&self, new: NewEvent) -> Result<Event, StoreError> {
         let events = self.clone();

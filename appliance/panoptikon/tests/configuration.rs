@@ -35,6 +35,7 @@ fn good(key: &str) -> [&'static str; 3] {
         "dns_names" => ["false", "true", "false"],
         "flows_source" => ["conntrack", "exporters", "off"],
         "flows_listen" => ["127.0.0.1:2055", "[::1]:2,10.0.0.1:3", "[::]:4739"],
+        "agents_listen" => ["127.0.0.1:8444", "[::1]:2,10.0.0.1:3", "[::]:4444"],
         "flows_exporters" => ["any", "192.0.2.7,2001:db8::/32", "10.0.0.0/8"],
         "flows_keep_days" => ["1", "7", "3660"],
         "flows_max_mb" => ["16", "64", "1048576"],

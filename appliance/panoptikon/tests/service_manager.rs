@@ -37,6 +37,7 @@ impl Manager {
             .env("PANOPTIKON_CONFIG_DIR", self.path("config"))
             .env("PANOPTIKON_CONTROL_SOCKET", self.path("control.sock"))
             .env("PANOPTIKON_LISTEN", "127.0.0.1:0")
+            .env("PANOPTIKON_AGENTS_LISTEN", "127.0.0.1:0")
             .env("PANOPTIKON_INTERFACES", "lo")
             .stdin(Stdio::null())
             .stderr(Stdio::null())

@@ -21,6 +21,7 @@ impl RoomsMetrics {
     async fn all(&self) -> Vec<Family> {
         let mut all = self.devices();
         all.extend(self.discovery());
+        all.extend(self.agents());
         all.extend(self.alerts().await);
         all.extend(self.access());
         all.extend(self.store());
@@ -35,6 +36,24 @@ impl RoomsMetrics {
             all.extend(process);
         }
         all
+    }
+
+    fn agents(&self) -> Vec<Family> {
+        let agents = &self.0.agents;
+        let (all, online) = agents.online();
+        let mut families = vec![
+            gauge("panoptikon_agents_total", "Hosts enrolled.", all as f64),
+            gauge("panoptikon_agents_online_total", "Agents connected.", online as f64),
+        ];
+        let numbers = agents.counts().numbers().into_iter();
+        families.extend(numbers.map(|(name, help, value)| counter(name, help, value as f64)));
+        let what = "Links of agents that the appliance closed, by code.";
+        let mut closed = Family::new("panoptikon_agents_closed_total", Kind::Counter, what);
+        for (code, count) in agents.counts().closures() {
+            closed = closed.sample(&[("code", &code.to_string())], count as f64);
+        }
+        families.push(closed);
+        families
     }
 
     fn devices(&self) -> Vec<Family> {
@@ -58,8 +77,6 @@ impl RoomsMetrics {
                 "Events lost because the disk could not be written for long.",
                 tally.events_lost as f64,
             ),
-            // No agent can be enrolled yet.
-            gauge("panoptikon_agents_online_total", "Agents heard in the last 120 s.", 0.0),
         ]
     }
 

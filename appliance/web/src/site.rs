@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use access::Access;
+use agents::Agents;
 use detect::Alerts;
 use discovery::Discovery;
 use events::Events;
@@ -35,6 +36,8 @@ pub struct Rooms {
     pub flows: Answers,
     /// What collects flows.
     pub collectors: Flows,
+    /// Hosts with agents.
+    pub agents: Agents,
     /// What needs looking at.
     pub alerts: Alerts,
     /// The router that it runs on.

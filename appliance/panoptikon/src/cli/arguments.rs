@@ -101,6 +101,7 @@ pub(super) fn command() -> Command {
             Command::new("stop").about("End the running appliance"),
             update(),
             router(),
+            super::agents::command(),
             flows(),
             vyos(),
             Command::new("check-config").about(

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the appliance is not
 //! running, or not yet or no longer ready.
 
+mod agents;
 mod arguments;
 mod bundle;
 mod flows;
@@ -199,6 +200,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
             online::reset(config, force, json)
         }
         "audit" => ask(Request::Ask(Command::VerifyAudit)),
+        "agents" => ask(Request::Ask(Command::Agents(agents::deed(matches)))),
         "router" => ask(Request::Ask(router(matches))),
         "update" => update::run(config, matches, json),
         "restart" => ask(Request::Restart),

@@ -105,6 +105,7 @@ fn as_text(request: &Request, answer: &Value, now: Timestamp) -> String {
         Request::Ask(Command::Device { .. }) => report::device(answer, now),
         Request::Ask(Command::Alerts) => report::alerts(answer, now),
         Request::Ask(Command::Events { .. }) => report::events(answer),
+        Request::Ask(Command::Agents(deed)) => super::agents::as_text(deed, answer, now),
         Request::Ask(Command::SetupToken) => format!("{}\n", word(&answer["token"])),
         Request::Ask(Command::ResetAuth) => {
             format!("{}\n{}\n", word(&answer["message"]), word(&answer["token"]))

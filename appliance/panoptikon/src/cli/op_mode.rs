@@ -40,6 +40,7 @@ pub(super) fn meant(words: &[String]) -> Option<Meaning> {
     let mut command = match words {
         ["version"] => vec!["--version"],
         ["address"] => vec!["address"],
+        ["agents"] => vec!["agents"],
         ["alerts"] => vec!["alerts"],
         ["devices"] => vec!["devices"],
         ["doctor"] => vec!["doctor"],

@@ -148,7 +148,7 @@ pub(super) fn age(value: &Value, now: Timestamp) -> String {
     value.as_i64().map_or_else(|| "-".to_owned(), |ms| human_age(now.since(Timestamp(ms))))
 }
 
-fn time(value: &Value) -> String {
+pub(super) fn time(value: &Value) -> String {
     value.as_i64().map_or_else(|| word(&json!(null)), |ms| Timestamp(ms).local())
 }
 

@@ -377,6 +377,31 @@ pub static DEFINITIONS: &[Definition] = &[
         },
     },
     Definition {
+        key: "agents_listen",
+        variable: "PANOPTIKON_AGENTS_LISTEN",
+        flag: "agents-listen",
+        shape: Shape::List,
+        default: "0.0.0.0:8444,[::]:8444",
+        accepts: "ADDRESS:PORT, such as 192.168.1.1:8444 or [::]:8444, or nothing",
+        help: "The addresses at which agents on hosts are let in, from where allow_clients says. \
+               Nothing lets none in.",
+        live: true,
+        set: |config, v| values::flow_endpoints(v).map(|list| config.agents_listen = list),
+    },
+    Definition {
+        key: "agents_dir",
+        variable: "PANOPTIKON_AGENTS_DIR",
+        flag: "agents-dir",
+        shape: Shape::Text,
+        default: "/usr/share/panoptikon/agents",
+        accepts: "an absolute path",
+        help: "Folder of the agents that hosts can fetch here: x86_64 and aarch64, and the \
+               signature of each beside it (x86_64.minisig). A file that is put there or changed \
+               is taken up by itself.",
+        live: false,
+        set: |config, v| values::path(v).map(|path| config.agents_dir = path),
+    },
+    Definition {
         key: "router_api",
         variable: "PANOPTIKON_ROUTER_API",
         flag: "router-api",

@@ -93,6 +93,10 @@ pub struct Config {
     pub flows_keep_days: u32,
     /// The size of all flows at which the oldest day goes, in MiB.
     pub flows_max_mb: u64,
+    /// Where agents are let in.
+    pub agents_listen: Vec<SocketAddr>,
+    /// Folder of agents' files.
+    pub agents_dir: PathBuf,
     /// Where the router's API is.
     pub router_api: RouterApi,
     /// A file with the API's key; what the API server itself was started with if absent.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use model::Explained;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::update::Ended;
@@ -64,8 +65,61 @@ pub enum Command {
     },
     /// Make what the router runs what it starts with: `{message}`.
     SaveRouter,
+    /// Something about hosts with agents; answers differ, all that change something have `message`.
+    Agents(HostDeed),
     /// Write down how an update ended: `{message}`.
     Updated(Ended),
+}
+
+/// What is asked about hosts with agents. A `host` is its name or id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum HostDeed {
+    /// All of them: `{hosts: [..]}`.
+    List,
+    /// One with all that is known: `{host}`.
+    Show {
+        /// Which.
+        host: String,
+    },
+    /// A token for another: `{token, line, until}`.
+    Token {
+        /// Its name; empty for its own.
+        name: String,
+        /// How long the token is good.
+        minutes: u64,
+    },
+    /// Let its agent in no more.
+    Revoke {
+        /// Which.
+        host: String,
+    },
+    /// Let it in again though its identity was seen twice.
+    Trust {
+        /// Which.
+        host: String,
+    },
+    /// Delete it with all that it reported.
+    Delete {
+        /// Which.
+        host: String,
+    },
+    /// Call it otherwise.
+    Rename {
+        /// Which.
+        host: String,
+        /// How.
+        name: String,
+    },
+    /// Ask it for something: `{parts, done}`.
+    Ask {
+        /// Which.
+        host: String,
+        /// What.
+        what: String,
+        /// About what; may be empty.
+        about: String,
+    },
 }
 
 /// What words are wanted for.
@@ -101,6 +155,7 @@ impl Command {
     /// How long the answer may take.
     pub fn time_out(&self) -> Duration {
         Duration::from_secs(match self {
+            Self::Agents(HostDeed::Ask { .. }) => 240,
             Self::SetupToken
             | Self::Devices
             | Self::Device { .. }
@@ -108,6 +163,7 @@ impl Command {
             | Self::Events { .. }
             | Self::ResetAuth
             | Self::Router
+            | Self::Agents(_)
             | Self::Updated(_) => 10,
             // Somebody has pressed Tab and waits.
             Self::Words(_) => 2,
@@ -164,6 +220,7 @@ impl Request {
                 ("POST", path, json!({ "number": number.map(|n| n.to_string()) }))
             }
             Self::Ask(Command::SaveRouter) => ("POST", "/router/save", Value::Null),
+            Self::Ask(Command::Agents(deed)) => ("POST", "/agents", json!(deed)),
             Self::Ask(Command::Updated(ended)) => ("POST", "/updated", json!(ended)),
         }
     }
@@ -224,6 +281,12 @@ impl Request {
                 Self::Ask(Command::Settle { keep, number })
             }
             ("POST", "/router/save") => Self::Ask(Command::SaveRouter),
+            ("POST", "/agents") => {
+                let deed = serde_json::from_slice(body).map_err(|error| {
+                    Explained::new("bad_request", format!("the body of {path}: {error}"))
+                })?;
+                Self::Ask(Command::Agents(deed))
+            }
             ("POST", "/updated") => {
                 let ended = serde_json::from_slice(body).map_err(|error| {
                     Explained::new("bad_request", format!("the body of {path}: {error}"))
@@ -281,6 +344,10 @@ mod tests {
             (any::<bool>(), proptest::option::of(any::<i64>()))
                 .prop_map(|(keep, number)| Request::Ask(Command::Settle { keep, number })),
             Just(Request::Ask(Command::SaveRouter)),
+            Just(Request::Ask(Command::Agents(HostDeed::List))),
+            (".{0,30}", ".{0,30}").prop_map(|(host, name)| {
+                Request::Ask(Command::Agents(HostDeed::Rename { host, name }))
+            }),
             any_ended().prop_map(|ended| Request::Ask(Command::Updated(ended))),
         ]
     }

@@ -16,7 +16,7 @@ use model::Explained;
 use serde_json::Value;
 
 pub use client::{AskError, ask, ask_within};
-pub use command::{Command, LATEST_EVENTS, Request, Words};
+pub use command::{Command, HostDeed, LATEST_EVENTS, Request, Words};
 pub use desk::{Desk, Facts, Heartbeat};
 pub use socket::{Control, ControlError, Socket};
 

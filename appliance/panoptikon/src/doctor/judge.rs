@@ -238,6 +238,27 @@ pub(super) fn port(
     Check::short(NAME, State::Missing, found, "Pages cannot be served there.", remedy)
 }
 
+pub(super) fn agents_port(
+    endpoint: SocketAddr,
+    answer: Result<(), io::ErrorKind>,
+    running: bool,
+) -> Check {
+    const NAME: &str = "agents' port";
+    let kind = match answer {
+        Ok(()) => return Check::ok(NAME, format!("{endpoint} is free")),
+        Err(io::ErrorKind::AddrInUse) if running => {
+            return Check::ok(NAME, format!("{endpoint} is held by the running appliance"));
+        }
+        Err(kind) => kind,
+    };
+    let port = endpoint.port();
+    let remedy = format!(
+        "see who has it: ss -ltnp 'sport = :{port}'; or set `agents_listen` to another address"
+    );
+    let means = "Agents on hosts cannot come in there.";
+    Check::short(NAME, State::Degraded, format!("{endpoint}: {kind}"), means, remedy)
+}
+
 pub(super) fn open_files(answer: Result<(u64, u64), Errno>) -> Check {
     const NAME: &str = "open files";
     let remedy =

@@ -111,6 +111,9 @@ pub fn examine(config: &Config, router: &RouterApi) -> Vec<Check> {
     let endpoints = config.listen.iter().chain(&config.plain_listen);
     checks
         .extend(endpoints.map(|endpoint| judge::port(*endpoint, probe::port(*endpoint), running)));
+    checks.extend(
+        config.agents_listen.iter().map(|at| judge::agents_port(*at, probe::port(*at), running)),
+    );
     checks.extend(traffic::accounting(config.flows_source, flows::is_accounting()));
     if config.flows_source != Source::Off && !config.flows_listen.is_empty() {
         checks.push(traffic::queue(rights.may_exceed_queues(), probe::largest_queue()));

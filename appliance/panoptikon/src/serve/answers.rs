@@ -40,6 +40,7 @@ impl Appliance for Served {
                 Command::Router => Ok(house.router_state()),
                 Command::Settle { keep, number } => house.settle(keep, number).await,
                 Command::SaveRouter => house.save_router().await,
+                Command::Agents(deed) => house.about_hosts(deed).await,
                 Command::Updated(ended) => house.updated(ended).await,
             }
         })

@@ -57,6 +57,7 @@ pub(super) fn open(
         discovery: house.discovery.clone(),
         flows: super::traffic::answers(&house.flows),
         collectors: house.flows.clone(),
+        agents: house.agents.clone(),
         alerts: house.alerts.clone(),
         router: house.router.clone(),
         system: house.system.clone(),
@@ -67,6 +68,7 @@ pub(super) fn open(
         capabilities: capabilities(current.clone(), house.router.clone()),
     });
     let guests = Arc::new(RwLock::new(config.allow_clients.clone()));
+    house.agents.admit_only(admits(Arc::clone(&guests), &house.discovery));
     let door = Door {
         current: current.clone(),
         listening: Listening::default(),

@@ -8,6 +8,7 @@ mod alive;
 mod answers;
 mod data;
 mod front;
+mod hosts;
 mod log;
 mod log_file;
 mod process;
@@ -91,10 +92,20 @@ pub fn serve(resolved: &Resolved, reread: Reread) -> Result<Ended> {
 
     let outcome = runtime.block_on(async {
         let mut supervisor = Supervisor::new(health.clone(), lifecycle.clone());
-        let (house, door, (lan, flows)) = rooms::open(&current, &mut supervisor, &health).await?;
+        let (house, door, (lan, flows, agents)) =
+            rooms::open(&current, &mut supervisor, &health).await?;
         let (store, busy) = (house.store.clone(), tokio::sync::Mutex::default());
-        let reload =
-            Arc::new(Reload { reread, current, log, store: store.clone(), lan, flows, door, busy });
+        let reload = Arc::new(Reload {
+            reread,
+            current,
+            log,
+            store: store.clone(),
+            lan,
+            flows,
+            agents,
+            door,
+            busy,
+        });
         desk.open(Arc::new(Served { house, reload: Arc::clone(&reload) }));
         tracing::info!("all rooms are open");
         notifier.ready(&alive::status(&health));

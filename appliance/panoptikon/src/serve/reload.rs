@@ -3,6 +3,7 @@
 //! All sources are read again; what is wrong changes nothing. What can be applied at once is, and
 //! open connections stay; the rest is named, and takes a restart.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use discovery::LanOptions;
@@ -45,6 +46,7 @@ pub(super) struct Reload {
     pub(super) store: Store,
     pub(super) lan: watch::Sender<LanOptions>,
     pub(super) flows: watch::Sender<flows::Options>,
+    pub(super) agents: watch::Sender<Vec<SocketAddr>>,
     pub(super) door: Door,
     /// One at a time.
     pub(super) busy: Mutex<()>,
@@ -121,6 +123,11 @@ impl Reload {
             *now = flows;
             is_new
         });
+        self.agents.send_if_modified(|now| {
+            let is_new = *now != new.config.agents_listen;
+            now.clone_from(&new.config.agents_listen);
+            is_new
+        });
         *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = merged(&old, new);
         Ok((applied, restart))
     }
@@ -157,6 +164,7 @@ fn merged(old: &Resolved, new: &Resolved) -> Resolved {
         flows_exporters: new.config.flows_exporters.clone(),
         flows_keep_days: new.config.flows_keep_days,
         flows_max_mb: new.config.flows_max_mb,
+        agents_listen: new.config.agents_listen.clone(),
         ..old.config.clone()
     };
     Resolved { config, settings }
@@ -227,7 +235,7 @@ mod tests {
                 | "flows_max_mb" | "log_max_mb" => "33",
                 "flows_source" => "off",
                 "dns_names" => "false",
-                "flows_listen" => "127.0.0.1:2056",
+                "flows_listen" | "agents_listen" => "127.0.0.1:2056",
                 "hostname" => "other.example",
                 _ => "/other",
             };

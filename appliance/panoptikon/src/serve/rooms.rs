@@ -1,20 +1,22 @@
 //! Opens the rooms, lowest floor first, and hands each what it needs of the others.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::{Access, Caller};
+use agents::Agents;
 use anyhow::{Context as _, Result};
 use detect::Alerts;
-use discovery::{Discovery, LanOptions};
+use discovery::{Device, Discovery, LanOptions};
 use events::Events;
 use flows::Flows;
 use flows::book::Book;
 use flows::geo::Atlas;
-use model::{NewEvent, Severity, Timestamp};
+use model::{DeviceId, Mac, NewEvent, Severity, Timestamp};
 use serde_json::json;
 use store::{Options, Room, Store, Vault};
 use system::System;
@@ -55,7 +57,15 @@ const COMMIT_LOCK: &str = "/opt/vyatta/config/.lock";
 
 /// The tables of all rooms, lowest floor first.
 pub(super) fn tables() -> Vec<Room> {
-    vec![events::ROOM, access::ROOM, discovery::ROOM, system::ROOM, vyos::ROOM, detect::ROOM]
+    vec![
+        events::ROOM,
+        access::ROOM,
+        discovery::ROOM,
+        system::ROOM,
+        vyos::ROOM,
+        agents::ROOM,
+        detect::ROOM,
+    ]
 }
 
 /// The rooms once they are open. Cheap to clone.
@@ -69,6 +79,7 @@ pub(super) struct House {
     pub(super) router: Router,
     pub(super) system: System,
     pub(super) flows: Flows,
+    pub(super) agents: Agents,
     pub(super) book: Arc<Book>,
     pub(super) atlas: Atlas,
 }
@@ -85,7 +96,8 @@ pub(super) fn built() -> Timestamp {
 }
 
 /// What takes another configuration while a room runs.
-type Knobs = (watch::Sender<LanOptions>, watch::Sender<flows::Options>);
+type Knobs =
+    (watch::Sender<LanOptions>, watch::Sender<flows::Options>, watch::Sender<Vec<SocketAddr>>);
 
 /// Opens everything. Gives back what a reload reaches, besides the rooms.
 pub(super) async fn open(
@@ -122,18 +134,66 @@ pub(super) async fn open(
     let flows = Flows::new(&flows_dir(&config.data_dir), Arc::<Book>::clone(&book));
     let places = config.geoip_dir.clone().unwrap_or_else(|| config.config_dir.join("geoip"));
     let atlas = Atlas::new(&places);
-    let house =
-        House { store, access, events, discovery, alerts, router, system, flows, book, atlas };
+    let agents = open_agents(config, &store, &events, &discovery, now)?;
+    let house = House {
+        store,
+        access,
+        events,
+        discovery,
+        alerts,
+        router,
+        system,
+        flows,
+        agents,
+        book,
+        atlas,
+    };
     // The front door admits the LAN, and its first certificate has the LAN's addresses.
     if let Err(error) = house.discovery.look_at_interfaces(&lan_options(config)) {
         tracing::warn!(%error, "the interfaces are known a little later");
     }
     let (lan, options) = watch::channel(lan_options(config));
     let (flows, flows_options) = watch::channel(flows_options(config));
-    house.start((options, flows_options), supervisor, health);
+    let (agents, agents_listen) = watch::channel(config.agents_listen.clone());
+    house.start((options, flows_options, agents_listen), supervisor, health);
     let door =
         front::open(&house, current, supervisor, health).context("opening the front door")?;
-    Ok((house, door, (lan, flows)))
+    Ok((house, door, (lan, flows, agents)))
+}
+
+fn open_agents(
+    config: &Config,
+    store: &Store,
+    events: &Events,
+    discovery: &Discovery,
+    now: Timestamp,
+) -> Result<Agents> {
+    let options = agents::Options {
+        keys: config.config_dir.join("agents"),
+        files: config.agents_dir.clone(),
+    };
+    let devices = discovery.clone();
+    let finder = move |macs: &[Mac], ips: &[IpAddr]| device_of(&devices, macs, ips);
+    Agents::open(store.clone(), events.clone(), &options, Box::new(finder), now)
+        .context("opening the room agents")
+}
+
+/// The device with one of these MAC addresses, or else with one of these addresses.
+fn device_of(discovery: &Discovery, macs: &[Mac], ips: &[IpAddr]) -> Option<DeviceId> {
+    discovery.with_all(|all| {
+        let mut by_address = None;
+        for device in all {
+            if device.macs.iter().any(|mac| macs.contains(mac)) {
+                return Some(device.id);
+            }
+            let has =
+                |device: &Device| device.addresses.iter().any(|a| a.current && ips.contains(&a.ip));
+            if by_address.is_none() && has(device) {
+                by_address = Some(device.id);
+            }
+        }
+        by_address
+    })
 }
 
 /// How the router is reached.
@@ -155,7 +215,11 @@ pub fn router_settings(config: &Config) -> vyos::Settings {
 impl House {
     fn start(
         &self,
-        (lan, traffic): (watch::Receiver<LanOptions>, watch::Receiver<flows::Options>),
+        (lan, traffic, doors): (
+            watch::Receiver<LanOptions>,
+            watch::Receiver<flows::Options>,
+            watch::Receiver<Vec<SocketAddr>>,
+        ),
         supervisor: &mut Supervisor,
         health: &Health,
     ) {
@@ -187,6 +251,11 @@ impl House {
         supervisor.room("system", move |lifecycle| {
             let system = system.clone();
             async move { Ok(system.run(until_ended(&lifecycle)).await?) }
+        });
+        let agents = self.agents.clone();
+        supervisor.room("agents", move |lifecycle| {
+            let (agents, doors) = (agents.clone(), doors.clone());
+            async move { Ok(agents.run(doors, until_ended(&lifecycle)).await?) }
         });
         let (house, flows_health) = (self.clone(), health.clone());
         supervisor.room(traffic::NAME, move |lifecycle| {

@@ -45,6 +45,7 @@ impl Site {
             .env("PANOPTIKON_INTERFACES", "lo")
             .env("PANOPTIKON_FLOWS_SOURCE", "exporters")
             .env("PANOPTIKON_FLOWS_LISTEN", "127.0.0.1:0")
+            .env("PANOPTIKON_AGENTS_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null());
         command
     }

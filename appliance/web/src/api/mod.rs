@@ -6,6 +6,7 @@
 //! since the Unix epoch.
 
 mod account;
+mod agents;
 mod alerts;
 mod audit;
 mod devices;
@@ -45,6 +46,7 @@ const MOST_ROWS: u32 = 200;
 pub fn routes() -> Routes<Site> {
     [
         devices::routes(),
+        agents::routes(),
         events::routes(),
         flows::routes(),
         alerts::routes(),

@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use crate::http::{Routes, Schema};
 use crate::site::Site;
 
+mod agents;
 mod monitoring;
 mod rooms;
 mod router;
 
+pub(super) use agents::*;
 pub(super) use monitoring::*;
 pub(super) use rooms::*;
 pub(super) use router::*;
@@ -20,6 +22,9 @@ pub(super) fn named(table: Routes<Site>) -> Routes<Site> {
         .schema("PortScan", rooms::port_scan())
         .schema("Scanner", rooms::scanner())
         .schema("ScanReport", rooms::scan_report())
+        .schema("Agent", agents::agent())
+        .schema("AgentToken", agents::agent_token())
+        .schema("AgentReport", agents::agent_report())
         .schema("Event", rooms::event())
         .schema("Alert", rooms::alert())
         .schema("Mute", rooms::mute())

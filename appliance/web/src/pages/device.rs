@@ -93,12 +93,13 @@ async fn detail(ask: &Ask, device: &Device, form: DeviceForm) -> Result<DeviceDe
     let range = parts::Range::of(ask.query.get("range"));
     let one = std::slice::from_ref(device);
     let name = device.name();
-    let (shell, mut strips, presence, scan, story) = tokio::join!(
+    let (shell, mut strips, presence, scan, story, agent) = tokio::join!(
         ask.shell(&name, Some(Place::Devices)),
         site.recent().strips(&site.discovery, one, now),
         parts::presence(site, device, range, now),
         site.discovery.port_scan(id),
         site.discovery.timeline(id, discovery::TIMELINE),
+        super::agents::panel(ask, id),
     );
     let strip = strips.pop().unwrap_or_else(|| crate::view::Strip::new(&[], ""));
     Ok(DeviceDetailPage {
@@ -116,6 +117,7 @@ async fn detail(ask: &Ask, device: &Device, form: DeviceForm) -> Result<DeviceDe
         criticality: form::importance(device.person.criticality).to_owned(),
         story: parts::story(&story?, now),
         form,
+        agent,
         merge_choices: if ask.may(P::DevicesEdit) {
             merge::choices(site, device)
         } else {

@@ -1,6 +1,7 @@
 //! The rooms' refusals as answers, and the page that explains one.
 
 use access::AccessError;
+use agents::AgentsError;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -86,6 +87,29 @@ impl From<DiscoveryError> for Failure {
         let mut failure = Self::new(status, Explained::new(code, sentence(&message)));
         failure.retry_after = retry_after;
         failure
+    }
+}
+
+impl From<AgentsError> for Failure {
+    fn from(error: AgentsError) -> Self {
+        use AgentsError as E;
+        let status = match error {
+            E::Store(inner) => return inner.into(),
+            E::Access(inner) => return inner.into(),
+            // It begins with the name of a field.
+            E::Invalid(invalid) => return Self::invalid(format!("{invalid}.")),
+            E::Authority(_) | E::Random(_) | E::Tls(_) | E::Listen { .. } => {
+                return Self::internal("Working with agents", error);
+            }
+            E::NotFound(_) | E::NoToken(_) => StatusCode::NOT_FOUND,
+            E::Offline(_) | E::Revoked(_) | E::TooMany(_) | E::NotAllowed { .. } => {
+                StatusCode::CONFLICT
+            }
+            E::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            E::Failed { .. } => StatusCode::BAD_GATEWAY,
+        };
+        let Explained { code, message } = error.explain();
+        Self::new(status, Explained::new(code, sentence(&message)))
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod about;
 mod account;
+pub(crate) mod agents;
 pub(crate) mod alerts;
 mod answer;
 mod audit;
@@ -30,6 +31,7 @@ pub(crate) mod settings_view;
 mod shell;
 pub(crate) mod topology;
 
+pub use agents::agent_line;
 pub use answer::{back, done, local_path, page, refused, see_other};
 pub use errors::error_page;
 pub(crate) use errors::{explain, sentence};
@@ -54,6 +56,7 @@ pub fn routes() -> Routes<Site> {
         .merge(about::routes())
         .merge(devices::routes())
         .merge(device::routes())
+        .merge(agents::routes())
         .merge(topology::routes())
         .merge(search::routes())
         .merge(overview::routes())

@@ -26,7 +26,12 @@ impl Sparkline {
 
     /// From values at equal distances, oldest first.
     pub fn new(values: &[f64], label: impl Into<String>) -> Self {
-        let top = values.iter().copied().fold(1.0, f64::max);
+        Self::scaled(values, 1.0, label)
+    }
+
+    /// The same, with a top of at least this.
+    pub fn scaled(values: &[f64], least_top: f64, label: impl Into<String>) -> Self {
+        let top = values.iter().copied().fold(least_top, f64::max);
         let points = points(values, top, Self::WIDTH, Self::HEIGHT - 2.0, 1.0);
         Self { line: line(&points), area: area(&points, Self::HEIGHT), label: label.into() }
     }

@@ -204,6 +204,8 @@ pub struct DeviceDetailPage {
     pub story: Vec<StoryLine>,
     /// The form to correct it.
     pub form: DeviceForm,
+    /// What its agent says, if it has one.
+    pub agent: Option<crate::view::AgentPanel>,
     /// Other devices that it could be merged into; the likeliest first.
     pub merge_choices: Vec<Choice>,
 }

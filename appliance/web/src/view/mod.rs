@@ -53,6 +53,14 @@
 //! | `POST /audit/verify` | |
 //! | `POST /flows/locations` | `id` (empty: a new one), `name`, `networks`, `latitude`, `longitude`, `description` |
 //! | `GET`, `POST /flows/locations/{id}/delete` | |
+//! | `POST /agents/new` | `name`, `note`, `lasts` (minutes) |
+//! | `POST /agents/delete` | `id` (repeated), `sure` |
+//! | `POST /agents/tokens/revoke` | `id` |
+//! | `POST /agents/{id}/settings` | `name`, `note`, `interval`, `passive`, `auth`, `files`, `units`, `logs`, `cpu`, `memory`, `disk`, `temperature`, `duration`, `offline`, `failed_units` |
+//! | `POST /agents/{id}/ask` | `command`, `target`; to the script, lines as they come |
+//! | `POST /agents/{id}/mute` | `hours` (0: no longer) |
+//! | `POST /agents/{id}/trust`, `/rotate`, `/enrol` | |
+//! | `GET`, `POST /agents/{id}/revoke`, `/delete` | |
 //! | `POST /router/quality` | `enabled`, `targets`, `interval`, `pings`, `loss`, `rtt` |
 //! | `POST /router/vpn/interface` | `interface` (empty: a new one), `name`, `description`, `addresses`, `port`, `mtu`, `enabled`; of a new one also its first client's |
 //! | `POST /router/vpn/client` | `interface`, `client`, `client_addresses`, `client_key`, `client_endpoint`, `client_routes`, `client_dns`, `client_keepalive` |
@@ -64,6 +72,7 @@
 //! | `POST /router/tools/speed/settings` | `download_url`, `upload_url`, `latency_url`, `streams`, `seconds` |
 
 mod account;
+mod agents;
 mod alerts;
 mod chart;
 mod devices;
@@ -88,6 +97,10 @@ mod words;
 pub mod world;
 
 pub use account::{AccountPage, KeyLine, SessionLine};
+pub use agents::{
+    AgentPanel, HostForm, HostPage, HostRow, HostTable, HostsPage, NewHostPage, TokenLine,
+    TokenPage,
+};
 pub use alerts::{AlertPage, AlertRow, AlertRowFragment, AlertStatus, AlertsPage, MuteLine, Said};
 pub use chart::{Chart, PortionRing, RingPart, Sparkline, Strip};
 pub use devices::{

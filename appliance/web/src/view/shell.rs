@@ -176,6 +176,8 @@ pub enum Place {
     Devices,
     /// `/topology`
     Topology,
+    /// `/agents`
+    Hosts,
     /// `/flows`
     Flows,
     /// `/router`
@@ -192,10 +194,11 @@ pub enum Place {
 
 impl Place {
     /// All, in the order shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Overview,
         Self::Devices,
         Self::Topology,
+        Self::Hosts,
         Self::Flows,
         Self::Router,
         Self::Events,
@@ -210,6 +213,7 @@ impl Place {
             Self::Overview => "Overview",
             Self::Devices => "Devices",
             Self::Topology => "Topology",
+            Self::Hosts => "Hosts",
             Self::Flows => "Traffic",
             Self::Router => "Router",
             Self::Events => "Events",
@@ -225,6 +229,7 @@ impl Place {
             Self::Overview => "overview",
             Self::Devices => "devices",
             Self::Topology => "topology",
+            Self::Hosts => "server",
             Self::Flows => "traffic",
             Self::Router => "router",
             Self::Events => "events",
@@ -240,6 +245,7 @@ impl Place {
             Self::Overview => "/",
             Self::Devices => "/devices",
             Self::Topology => "/topology",
+            Self::Hosts => "/agents",
             Self::Flows => "/flows",
             Self::Router => "/router",
             Self::Events => "/events",

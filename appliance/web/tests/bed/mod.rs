@@ -70,6 +70,7 @@ impl Bed {
                 discovery::ROOM,
                 system::ROOM,
                 vyos::ROOM,
+                agents::ROOM,
                 detect::ROOM,
             ],
             built,
@@ -94,6 +95,7 @@ impl Bed {
         let talkers = Arc::<Mutex<Option<Vec<flows::answers::Talker>>>>::default();
         let discovery = Discovery::open(store.clone(), events.clone(), now).unwrap();
         let site = Site::new(Rooms {
+            agents: hosts(dir.path(), &store, &events, now),
             collectors: collectors(&dir.path().join("flows")),
             flows: traffic(&dir.path().join("flows"), &discovery, Arc::clone(&talkers)),
             discovery,
@@ -369,9 +371,17 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn says(&self, text: &str) {
+    pub fn says(&self, text: &str) -> &Self {
         let main = self.body.find("<main").unwrap_or(0);
         assert!(self.body.contains(text), "no {text:?} in {}", &self.body[main..]);
+        self
+    }
+
+    /// Checks that it does not say this.
+    #[track_caller]
+    pub fn lacks(&self, text: &str) -> &Self {
+        assert!(!self.body.contains(text), "{text:?} is in {}", self.body);
+        self
     }
 }
 
@@ -402,6 +412,13 @@ async fn manager(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> 
     };
     let vault = Vault::open(dir).unwrap();
     vyos::Router::open(settings, store.clone(), events.clone(), vault, now).await.unwrap()
+}
+
+/// The room of agents, with its keys and files in this folder; it listens nowhere yet.
+pub fn hosts(dir: &Path, store: &Store, events: &Events, now: Timestamp) -> agents::Agents {
+    let options = agents::Options { keys: dir.join("agents"), files: dir.join("files") };
+    let nobody = Box::new(|_: &[model::Mac], _: &[IpAddr]| None);
+    agents::Agents::open(store.clone(), events.clone(), &options, nobody, now).unwrap()
 }
 
 /// What would collect flows into this folder; nothing runs yet.

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { api, onPage, wellBehaved } from './bed.mjs';
 import { problems } from './looks.mjs';
-import { find, flowPlaces, places, rooms, routerPlaces } from './places.mjs';
+import { find, flowPlaces, hostPlaces, places, rooms, routerPlaces } from './places.mjs';
 
 for (const theme of ['dark', 'light']) {
-  for (const [name, place] of Object.entries({ ...places, ...routerPlaces, ...flowPlaces, 'sign-in': '/sign-in', missing: '/no-such-page' })) {
+  for (const [name, place] of Object.entries({ ...places, ...routerPlaces, ...flowPlaces, ...hostPlaces, 'sign-in': '/sign-in', missing: '/no-such-page' })) {
     test(`${name} in ${theme} is well behaved, accessible and never too wide`, () => onPage({
       who: name === 'sign-in' ? undefined : 'owner', theme, colorScheme: theme,
     }, async page => {
@@ -32,7 +32,7 @@ test('the navigation leads to every room, and marks where one is', () => onPage(
 
 test('no link of any page leads to nothing', () => onPage({ who: 'owner' }, async page => {
   const links = new Set();
-  for (const place of Object.values({ ...places, ...routerPlaces, ...flowPlaces })) {
+  for (const place of Object.values({ ...places, ...routerPlaces, ...flowPlaces, ...hostPlaces })) {
     await page.goto(await find(place, path => api(page, path)));
     for (const href of await page.locator('a[href^="/"]').evaluateAll(all => all.map(a => a.getAttribute('href')))) {
       // One of each kind: a table has many rows.

@@ -2,7 +2,7 @@
 // address that depends on what the lab has.
 
 /** The pages of the navigation, in its order. */
-export const rooms = ['Overview', 'Devices', 'Topology', 'Traffic', 'Events', 'Alerts', 'Audit', 'Settings'];
+export const rooms = ['Overview', 'Devices', 'Topology', 'Hosts', 'Traffic', 'Events', 'Alerts', 'Audit', 'Settings'];
 
 const firstOf = path => async api => {
   const { items } = await api(path);
@@ -102,6 +102,12 @@ export const flowPlaces = {
   'where flows come from': '/flows/sources',
   'words of the filter': '/flows/filters',
   "a device's traffic": async api => `/devices/${(await firstOf('/devices?q=a0:88:69:c3:7f:25')(api)).id}/traffic`,
+};
+
+/** Pages of hosts with agents; they have no pictures, for nobody has looked at these yet. */
+export const hostPlaces = {
+  hosts: '/agents',
+  'a new host': '/agents/new',
 };
 
 /** The address of a place. */

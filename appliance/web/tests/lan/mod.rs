@@ -78,6 +78,7 @@ pub(crate) fn reopen(bed: &mut Bed) {
         events: old.events.clone(),
         access: old.access.clone(),
         collectors: old.collectors.clone(),
+        agents: old.agents.clone(),
         flows: traffic(
             &bed.dir.path().join("flows"),
             &discovery,

@@ -264,6 +264,7 @@ pub(crate) fn detail(mood: Mood) -> DeviceDetailPage {
             known: true,
             favourite: false,
         },
+        agent: None,
         merge_choices: Choice::list(
             (0..n(3)).map(|i| (i.to_string(), mood.t("diskstation-lan2"))),
             "",

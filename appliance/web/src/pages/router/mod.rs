@@ -32,6 +32,7 @@ mod tools;
 mod vpn;
 
 pub(super) use overview::figures;
+pub(super) use tools::plain;
 
 use std::sync::Arc;
 

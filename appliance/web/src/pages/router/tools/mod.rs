@@ -7,6 +7,8 @@ mod say;
 mod speed;
 mod stream;
 
+pub(in crate::pages) use stream::plain;
+
 use access::Permission as P;
 use access::audit::Entry as Line;
 use serde_json::Value;

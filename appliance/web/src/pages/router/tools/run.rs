@@ -224,7 +224,7 @@ async fn page(
 
 impl Ask {
     /// Whether the script asks, which shows lines as they come.
-    pub(super) fn wants_text(&self) -> bool {
+    pub(in crate::pages) fn wants_text(&self) -> bool {
         let accept = self.header(&header::ACCEPT);
         accept.is_some_and(|accept| accept.starts_with("text/x-lines"))
     }

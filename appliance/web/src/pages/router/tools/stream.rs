@@ -33,7 +33,7 @@ pub(super) async fn gathered<T>(mut updates: Updates<T>, say: fn(&T) -> String) 
 }
 
 /// Text for the script. Its kind is one of our own: an error of plain text would be made a page.
-pub(super) fn plain(body: impl Into<Body>) -> Response {
+pub(in crate::pages) fn plain(body: impl Into<Body>) -> Response {
     let kind = HeaderValue::from_static("text/x-lines; charset=utf-8");
     ([(CONTENT_TYPE, kind)], body.into()).into_response()
 }
