@@ -285,8 +285,8 @@ impl System {
 
     /// The services as they were last looked at, which is done every half minute; None where that
     /// was not possible.
-    pub async fn last_services(&self) -> Option<Arc<Board>> {
-        self.inner.services.last().await
+    pub fn last_services(&self) -> Option<Arc<Board>> {
+        self.inner.services.last()
     }
 
     /// The router's tunnels, as they were within the last minute.

@@ -26,7 +26,7 @@ impl RoomsMetrics {
         all.extend(self.access());
         all.extend(self.store());
         all.extend(self.components());
-        all.extend(router::families(&self.0).await);
+        all.extend(router::families(&self.0));
         all.extend(router::traffic(&self.0));
         let site = self.0.clone();
         let slow = move || (sizes(&site), process::families());

@@ -68,6 +68,8 @@ impl Board {
 #[derive(Default)]
 pub(crate) struct Services {
     asked: tokio::sync::Mutex<Option<(Instant, Arc<Board>)>>,
+    /// The last answer, for who does not wait for another.
+    last: Mutex<Option<Arc<Board>>>,
     spent: Mutex<HashMap<u32, Spent>>,
 }
 
@@ -95,12 +97,13 @@ impl Services {
         let board = Board { at: Timestamp::now(), units: show::units(&text, booted) };
         let board = Arc::new(board);
         *asked = Some((Instant::now(), Arc::clone(&board)));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&board));
         Ok(board)
     }
 
     /// The last answer, however old, without asking.
-    pub(crate) async fn last(&self) -> Option<Arc<Board>> {
-        self.asked.lock().await.as_ref().map(|(_, board)| Arc::clone(board))
+    pub(crate) fn last(&self) -> Option<Arc<Board>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Forgets the last answer, since something was done.

@@ -11,7 +11,7 @@ use crate::metrics::{Family, Kind};
 use crate::site::Site;
 
 /// Load, disks, interfaces, services, tunnels.
-pub(super) async fn families(site: &Site) -> Vec<Family> {
+pub(super) fn families(site: &Site) -> Vec<Family> {
     let snapshot = site.system.snapshot();
     if snapshot.at == model::Timestamp::default() {
         return Vec::new(); // not read yet
@@ -61,7 +61,7 @@ pub(super) async fn families(site: &Site) -> Vec<Family> {
         heat = heat.sample(&[("sensor", &sensor.name)], sensor.celsius);
     }
     all.push(heat);
-    all.extend(services(site).await);
+    all.extend(services(site));
     all
 }
 
@@ -106,7 +106,7 @@ fn interfaces(all: &[system::interfaces::Interface]) -> Vec<Family> {
 }
 
 /// As they were last looked at: a scrape starts no program.
-async fn services(site: &Site) -> [Family; 3] {
+fn services(site: &Site) -> [Family; 3] {
     let mut up = Family::new(
         "panoptikon_service_failed",
         Kind::Gauge,
@@ -117,7 +117,7 @@ async fn services(site: &Site) -> [Family; 3] {
         Kind::Counter,
         "Restarts of a service by itself.",
     );
-    for unit in site.system.last_services().await.iter().flat_map(|board| &board.units) {
+    for unit in site.system.last_services().iter().flat_map(|board| &board.units) {
         let labels = [("service", unit.name.as_str())];
         up = up.sample(&labels, flag(unit.has_failed()));
         restarts = restarts.sample(&labels, f64::from(unit.restarts));

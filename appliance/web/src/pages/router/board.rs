@@ -63,10 +63,14 @@ pub(super) async fn board(ask: &Ask) -> BoardView {
                 format!("Which services run is not known: {}", sentence(&error.to_string()));
         }
     }
-    if let Ok(sockets) = ask.site.system.sockets().await {
-        let config = ask.site.router.last_config();
-        view.ports = monitor::named(&sockets, config.as_deref()).into_iter().map(port).collect();
-        view.connections = connections(&sockets);
+    match ask.site.system.sockets().await {
+        Ok(sockets) => {
+            let config = ask.site.router.last_config();
+            let ports = monitor::named(&sockets, config.as_deref());
+            view.ports = ports.into_iter().map(port).collect();
+            view.connections = connections(&sockets);
+        }
+        Err(error) => view.connections = sentence(&error.to_string()),
     }
     view.tunnels = ask.site.system.tunnels().iter().map(tunnel).collect();
     view
