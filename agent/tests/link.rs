@@ -203,6 +203,27 @@ async fn cuts_and_kills_of_either_side_lose_and_repeat_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_not_wanted_says_why_and_comes_back_seldom() {
+    let stand = Stand::start("127.0.0.1:0").await;
+    let mut host = enrolled(&stand).await;
+    host.start();
+    stand.until("a report", |tables| !tables.reports.is_empty()).await;
+    stand.say(&FromAppliance::Close("revoked by an administrator".into()));
+    // The code comes after the word.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stand.cut(Some(wire::close::REVOKED));
+    let mut said = String::new();
+    for _ in 0..100 {
+        said = host.says(&["status"]).1;
+        if said.contains("no link") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(said.contains("revoked by an administrator (4403)"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_made_while_the_appliance_was_away_comes_later() {
     let stand = Stand::start("127.0.0.1:0").await;
     let mut host = enrolled(&stand).await;
