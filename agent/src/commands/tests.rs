@@ -211,10 +211,10 @@ fn latency_and_throughput_are_measured_between_two_agents() {
     let token = "0123456789abcdef";
     let (heard, said) = measured("latency", token, token);
     let said = said.unwrap();
-    assert!(said["received"].as_u64().unwrap() > 3 && heard["octets"] == said["received"]);
+    assert!(said["received"].as_u64().unwrap() > 0 && heard["octets"] == said["received"]);
     let (heard, said) = measured("throughput", token, token);
     let said = said.unwrap();
-    assert!(said["octets"].as_u64().unwrap() > 100_000 && heard["octets"] == said["octets"]);
+    assert!(said["octets"].as_u64().unwrap() > 0 && heard["octets"] == said["octets"]);
     assert_eq!(heard["from"], json!("127.0.0.1"));
 }
 
