@@ -59,7 +59,7 @@ main() {
         [ "$code" -eq 0 ] || [ "$code" -eq 3 ] || give_up 'the signature is not good'
     fi
 
-    "$program" install >/dev/null || give_up 'nothing was enrolled'
+    "$program" install >/dev/null || give_up 'it could not be put in place; nothing was enrolled'
     PANOPTIKON_TOKEN=$token "$program" enrol --server "$servers" ||
         give_up 'this host was not enrolled; make another token and try again'
     "$program" install

@@ -126,3 +126,63 @@ impl Identity {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Key and certificate of a client, and its CA.
+    fn pair() -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 1, 31);
+        (key.serialize_pem(), params.self_signed(&key).unwrap().pem())
+    }
+
+    fn identity() -> Identity {
+        let (key, certificate) = pair();
+        Identity::new("0123456789abcdef".into(), certificate.clone(), key, certificate).unwrap()
+    }
+
+    #[test]
+    fn the_key_before_a_rotation_is_kept_until_the_new_one_is_welcome() {
+        let first = identity();
+        let (key, certificate) = pair();
+        let mut second = first.rotated(key.clone(), certificate.clone()).unwrap();
+        assert!(second.current.key == key && second.clone().fall_back());
+        let mut back = second.clone();
+        back.fall_back();
+        assert!(back.current.key == first.current.key && !back.fall_back());
+        assert!(second.settle() && !second.settle() && !second.fall_back());
+    }
+
+    #[test]
+    fn a_certificate_wants_renewal_after_two_thirds_of_its_life() {
+        let identity = identity();
+        let day = |day: i64| 1_767_225_600 + day * 86_400;
+        assert!(!identity.wants_renewal(day(20) - 1) && identity.wants_renewal(day(20)));
+    }
+
+    #[test]
+    fn an_identity_survives_the_disk_and_a_damaged_one_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.json");
+        assert!(matches!(Identity::load(&path), Err(IdentityError::Missing)));
+        identity().save(&path).unwrap();
+        assert_eq!(Identity::load(&path).unwrap().agent, "0123456789abcdef");
+        std::fs::write(&path, "{").unwrap();
+        assert!(matches!(Identity::load(&path), Err(IdentityError::Damaged(_))));
+    }
+
+    #[test]
+    fn what_is_no_certificate_or_no_id_makes_no_identity() {
+        let (key, certificate) = pair();
+        let make = |id: &str, certificate: &str| {
+            Identity::new(id.into(), certificate.into(), key.clone(), certificate.into()).is_ok()
+        };
+        assert!(make("0123456789abcdef", &certificate));
+        assert!(!make("../../etc/passwd", &certificate) && !make("0123", &certificate));
+        assert!(!make("0123456789abcdef", "-----BEGIN"));
+    }
+}

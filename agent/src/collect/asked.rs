@@ -85,8 +85,13 @@ pub(crate) fn containers() -> Option<Vec<Listed>> {
         path.push("podman/podman.sock");
         path
     });
+    containers_of(SOCKETS.iter().map(PathBuf::from).chain(own))
+}
+
+/// Containers of the engines at these sockets.
+pub(super) fn containers_of(sockets: impl Iterator<Item = PathBuf>) -> Option<Vec<Listed>> {
     let mut found: Option<Vec<Listed>> = None;
-    for socket in SOCKETS.iter().map(PathBuf::from).chain(own) {
+    for socket in sockets {
         if let Ok(body) = get(&socket)
             && let Ok(list) = serde_json::from_slice::<Vec<Listed>>(&body)
         {

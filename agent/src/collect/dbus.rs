@@ -3,6 +3,9 @@
 //!
 //! Asking over the bus costs a hundredth of starting `systemctl`, and any user may.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -297,65 +300,4 @@ pub(crate) fn variant_number(body: &[u8]) -> Option<u32> {
     let mut input = In::new(body);
     (input.signature()? == "u").then_some(())?;
     input.number()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An answer with two units, built as the specification lays it out.
-    fn answer() -> Vec<u8> {
-        let mut out = Out::default();
-        out.number(0);
-        out.align(8);
-        for unit in ["a.service", "b.mount"] {
-            out.align(8);
-            for text in [unit, "about", "loaded", "failed", "failed", "", "/org/u"] {
-                out.string(text);
-            }
-            out.number(0);
-            out.string("");
-            out.string("/");
-        }
-        let length = out.0.len() as u32 - 8;
-        out.set(0, length);
-        out.0
-    }
-
-    #[test]
-    fn units_are_read_and_a_cut_answer_is_none() {
-        let answer = answer();
-        let names: Vec<String> =
-            units(&answer).unwrap().into_iter().map(|unit| unit.name).collect();
-        assert_eq!(names, ["a.service", "b.mount"]);
-        for cut in 0..answer.len() {
-            assert_eq!(units(&answer[..cut]), None, "{cut}");
-        }
-    }
-
-    #[test]
-    fn a_call_is_laid_out_as_the_specification_says() {
-        let arguments = [Argument::Text("x"), Argument::Texts(&["yy"])];
-        let call = Call {
-            destination: "d",
-            path: "/p",
-            interface: "i",
-            member: "m",
-            arguments: &arguments,
-        };
-        let message = call_message(7, &call);
-        // Endian, call, no flags, version; length of the body; serial.
-        assert_eq!(&message[..12], [b'l', 1, 0, 1, 19, 0, 0, 0, 7, 0, 0, 0]);
-        let fields = u32::from_le_bytes(message[12..16].try_into().unwrap()) as usize;
-        let body = &message[(16 + fields).next_multiple_of(8)..];
-        assert_eq!(body, [1, 0, 0, 0, b'x', 0, 0, 0, 7, 0, 0, 0, 2, 0, 0, 0, b'y', b'y', 0]);
-        // The first field: the path, as an object.
-        assert_eq!(&message[16..28], [1, 1, b'o', 0, 2, 0, 0, 0, b'/', b'p', 0, 0]);
-    }
-
-    #[test]
-    fn a_number_in_a_variant_is_read() {
-        assert_eq!(variant_number(&[1, b'u', 0, 0, 5, 0, 0, 0]), Some(5));
-        assert_eq!(variant_number(&[1, b's', 0, 0, 5, 0, 0, 0]), None);
-    }
 }

@@ -258,6 +258,34 @@ fn containers_are_listed_with_what_their_groups_use() {
 }
 
 #[test]
+fn engines_are_asked_over_their_sockets_and_a_broken_one_does_no_harm() {
+    use std::io::{Read as _, Write as _};
+    let folder = tempfile::tempdir().unwrap();
+    let body = r#"[{"Id":"abc","Names":["/web"],"Image":"nginx","State":"running","New":{}}]"#;
+    let answers = [
+        format!("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{body}"),
+        "HTTP/1.0 500 Oops\r\n\r\n[]".to_owned(),
+        "nonsense".to_owned(),
+    ];
+    let mut sockets = vec![folder.path().join("none")];
+    for (at, answer) in answers.into_iter().enumerate() {
+        let path = folder.path().join(at.to_string());
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        sockets.push(path);
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 1024];
+            let count = stream.read(&mut asked).unwrap();
+            assert!(asked[..count].starts_with(b"GET /containers/json?all=1 HTTP/1.0\r\n"));
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+    }
+    let list = asked::containers_of(sockets.into_iter()).unwrap();
+    assert_eq!((list.len(), list[0].id.as_str(), list[0].state.as_str()), (1, "abc", "running"));
+    assert_eq!(asked::containers_of(std::iter::once(folder.path().join("none"))), None);
+}
+
+#[test]
 fn what_programs_say_is_read() {
     let said = br#"{"smart_status":{"passed":true},"temperature":{"current":38},
         "power_on_time":{"hours":1234},"nvme_smart_health_information_log":{"percentage_used":3}}"#;

@@ -65,8 +65,8 @@ impl Failure {
 /// What comes from the threads.
 #[derive(Debug)]
 pub(crate) enum Said {
-    /// For the appliance.
-    Answer(Answer),
+    /// For the appliance, as it was linked when the command began.
+    Answer(u64, Answer),
     /// The agent is to begin anew.
     Restart,
 }
@@ -91,6 +91,7 @@ pub(crate) struct Job {
     cancelled: Arc<AtomicBool>,
     until: Instant,
     left: u64,
+    link: u64,
     out: Sender<Said>,
 }
 
@@ -142,19 +143,21 @@ impl Job {
         self.left -= octets;
         let answer = Answer { id: self.ask.id, part: Some(value), ..Answer::default() };
         let gone = |_| Failure::new("cancelled", "the link is gone");
-        self.out.blocking_send(Said::Answer(answer)).map_err(gone)
+        self.out.blocking_send(Said::Answer(self.link, answer)).map_err(gone)
     }
 }
 
 /// Commands that are under way.
 pub(crate) struct Desk {
     running: HashMap<u64, Arc<AtomicBool>>,
+    /// Which link: numbers of commands mean nothing on another one.
+    link: u64,
     out: Sender<Said>,
 }
 
 impl Desk {
     pub(crate) fn new(out: Sender<Said>) -> Self {
-        Self { running: HashMap::new(), out }
+        Self { running: HashMap::new(), link: 0, out }
     }
 
     /// Begins a command, or says at once why not.
@@ -179,7 +182,7 @@ impl Desk {
         let cancelled = Arc::new(AtomicBool::new(false));
         let until = Instant::now() + Duration::from_secs(ask.limit_s.into());
         let (out, flag) = (self.out.clone(), Arc::clone(&cancelled));
-        let job = Job { ask, cancelled: flag, until, left, out };
+        let job = Job { ask, cancelled: flag, until, left, link: self.link, out };
         let thread = std::thread::Builder::new().name("command".into()).stack_size(STACK);
         match thread.spawn(move || carry_out(job, &around)) {
             Ok(_) => {
@@ -202,13 +205,16 @@ impl Desk {
         for cancelled in self.running.values() {
             cancelled.store(true, Ordering::Relaxed);
         }
+        self.running.clear();
+        self.link += 1;
     }
 
-    /// An answer goes out: the last one ends the command.
-    pub(crate) fn answered(&mut self, answer: &Answer) {
-        if answer.done.is_some() || answer.error.is_some() {
+    /// Whether an answer is for the link that stands; the last one ends the command.
+    pub(crate) fn answered(&mut self, link: u64, answer: &Answer) -> bool {
+        if link == self.link && (answer.done.is_some() || answer.error.is_some()) {
             self.running.remove(&answer.id);
         }
+        link == self.link
     }
 }
 
@@ -258,7 +264,7 @@ fn carry_out(mut job: Job, around: &Surroundings) {
         Err(failure) => error(job.ask.id, failure),
     };
     // Nobody is there any more when this fails.
-    let _ = job.out.blocking_send(Said::Answer(answer));
+    let _ = job.out.blocking_send(Said::Answer(job.link, answer));
     if begin_anew {
         let _ = job.out.blocking_send(Said::Restart);
     }

@@ -8,6 +8,8 @@ use crate::files::FileError;
 
 /// How long the appliance may take for its welcome, milliseconds.
 const WELCOME_MS: u64 = 10_000;
+/// How long the end of the WebSocket may take after it was announced, milliseconds.
+const CLOSING_MS: u64 = 5000;
 /// Messages and octets of a packed batch: small, so that packing takes little memory.
 const BATCH: (usize, usize) = (1000, 256 * 1024);
 /// Octets that are sent before the appliance has to acknowledge some of them.
@@ -70,6 +72,8 @@ pub(crate) struct Session {
     answers: usize,
     flight: std::collections::VecDeque<(u64, usize)>,
     ignored: u64,
+    /// What the appliance said before it closes, and when.
+    told: Option<(String, u64)>,
 }
 
 impl Session {
@@ -87,12 +91,18 @@ impl Session {
             answers: 0,
             flight: std::collections::VecDeque::new(),
             ignored: 0,
+            told: None,
         }
     }
 
     /// Whether the welcome came.
     pub(crate) fn live(&self) -> bool {
         self.live
+    }
+
+    /// Why the appliance closes, if it said so.
+    pub(crate) fn told(&self) -> Option<&str> {
+        self.told.as_ref().map(|(why, _)| why.as_str())
     }
 
     /// Messages of a kind that this agent does not know.
@@ -123,8 +133,9 @@ impl Session {
                 self.out.push(Out::Welcomed(welcome));
             }
             FromAppliance::Close(why) => {
+                // The code comes with the end of the WebSocket.
                 let plain = why.chars().filter(|c| !c.is_control()).take(300).collect();
-                return Err(Over::Told(plain));
+                self.told = Some((plain, now));
             }
             _ if !self.live => return Err(Over::NoWelcome),
             // Said twice: nothing new.
@@ -192,6 +203,9 @@ impl Session {
 
     /// When [`Session::poll`] has something to do even if nothing happens, milliseconds.
     pub(crate) fn deadline(&self) -> u64 {
+        if let Some((_, at)) = &self.told {
+            return at + CLOSING_MS;
+        }
         if !self.live {
             return self.began + WELCOME_MS;
         }
@@ -200,6 +214,10 @@ impl Session {
 
     /// What there is to do now, in order.
     pub(crate) fn poll(&mut self, now: u64, outbox: &mut Outbox) -> Result<Vec<Out>, Over> {
+        if let Some((why, at)) = &self.told {
+            let over = now.saturating_sub(*at) >= CLOSING_MS;
+            return if over { Err(Over::Told(why.clone())) } else { Ok(Vec::new()) };
+        }
         let silent = now.saturating_sub(self.heard);
         if !self.live && now.saturating_sub(self.began) >= WELCOME_MS {
             return Err(Over::NoWelcome);

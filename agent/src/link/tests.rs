@@ -103,8 +103,13 @@ fn commands_settings_and_certificates_are_handed_on() {
     }
     let out = session.poll(0, &mut outbox).unwrap();
     assert_eq!(out, [Out::Ask(ask), Out::Cancel(5), Out::Certificate("pem".into())]);
+    // After the word that it closes nothing is sent, and its end is waited for.
     let close = FromAppliance::Close("bye\n".into()).encode();
-    assert!(matches!(session.text(&close, 0, &mut outbox), Err(Over::Told(why)) if why == "bye"));
+    session.text(&close, 100, &mut outbox).unwrap();
+    outbox.push(Kind::Report, "{}".into(), 100);
+    assert_eq!((session.told(), session.deadline()), (Some("bye"), 5100));
+    assert_eq!(session.poll(5099, &mut outbox).unwrap(), []);
+    assert!(matches!(session.poll(5100, &mut outbox), Err(Over::Told(why)) if why == "bye"));
 }
 
 #[test]

@@ -115,18 +115,22 @@ impl Agent {
                 }
             }
             Came::End(code, why) => {
-                let unwanted =
+                let link_told = link.session.told().map(str::to_owned);
+                let mut unwanted =
                     [close::REVOKED, close::COPIED, close::NO_PROTOCOL].map(Some).contains(&code);
                 if code == Some(close::REVOKED) && self.identity.fall_back() {
                     log::warn("the appliance does not know the new key: back to the one before");
                     if let Err(error) = self.identity.save(&self.places.identity()) {
                         log::warn(error);
                     }
-                } else if unwanted {
+                    unwanted = false;
+                }
+                let told = link_told.unwrap_or(why);
+                let why = code.map_or(told.clone(), |code| format!("{told} ({code})"));
+                self.hang_up(1000, &why).await;
+                if unwanted {
                     self.backoff.unwanted();
                 }
-                let why = code.map_or(why.clone(), |code| format!("{why} ({code})"));
-                self.hang_up(1000, &why).await;
             }
         }
     }
@@ -227,9 +231,10 @@ impl Agent {
 
     pub(super) async fn said(&mut self, said: Said) {
         match said {
-            Said::Answer(answer) => {
-                self.desk.answered(&answer);
-                if let Some(link) = &mut self.link {
+            Said::Answer(link, answer) => {
+                if self.desk.answered(link, &answer)
+                    && let Some(link) = &mut self.link
+                {
                     link.session.answer(answer);
                 }
             }
