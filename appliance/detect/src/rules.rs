@@ -267,6 +267,7 @@ pub const RULES: &[Rule] = &[
         title: "The exporter is heard again",
         recommendation: "",
     },
+    Rule {
         event: "host_offline",
         alert: "host_offline",
         effect: Effect::Tell(Severity::High),
