@@ -12,7 +12,9 @@ use proptest::prelude::*;
 fn good(key: &str) -> [&'static str; 3] {
     match key {
         "data_dir" | "config_dir" | "control_socket" | "tls_certificate" | "tls_key"
-        | "router_key_file" | "router_boot_file" | "geoip_dir" | "log_dir" => ["/a", "/b/c", "/d"],
+        | "router_key_file" | "router_boot_file" | "geoip_dir" | "log_dir" | "agents_dir" => {
+            ["/a", "/b/c", "/d"]
+        }
         "router_api" => ["/run/a.sock", "https://127.0.0.1", "https://[::1]:8443"],
         "router_fingerprint" => [
             "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",

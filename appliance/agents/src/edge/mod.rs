@@ -157,6 +157,8 @@ impl Agents {
                         std::future::pending::<()>().await;
                     },
                 }
+                // Ports are free when whoever had them is gone.
+                tasks.shutdown().await;
             }
         };
         let mut over = ended.clone();

@@ -85,6 +85,18 @@ impl Bed {
         self.store.close();
     }
 
+    /// Listens elsewhere, as a reload with another `agents_listen` does; where.
+    pub(crate) async fn move_door(&self) -> SocketAddr {
+        let before = self.agents.listening();
+        self.listen.send_replace(vec!["127.0.0.1:0".parse().expect("address")]);
+        until("it listens elsewhere", || {
+            let now = self.agents.listening();
+            !now.is_empty() && now != before
+        })
+        .await;
+        self.agents.listening()[0]
+    }
+
     /// A token in clear.
     pub(crate) async fn token(&self, name: &str) -> String {
         let lasts = panoptikon_agents::USUAL_LIFE;

@@ -303,3 +303,21 @@ async fn events_of_a_commit_that_was_cut_off_are_not_stored_again() {
     assert_eq!(told, wanted);
     bed.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_door_that_is_moved_lets_in_elsewhere_and_links_that_are_up_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let bed = Bed::open(dir.path()).await;
+    let mut host = bed.enrol("nas").await;
+    let (mut link, _) = host.link(bed.address).await.unwrap();
+    let elsewhere = bed.move_door().await;
+    assert_eq!(
+        host.open(bed.address).await.err().map(|e| e.kind()),
+        Some(std::io::ErrorKind::ConnectionRefused)
+    );
+    link.report(1, 5.0).await;
+    link.acked(1).await.unwrap();
+    drop(link);
+    assert_eq!(host.link(elsewhere).await.unwrap().1.acked, 1);
+    bed.close().await;
+}

@@ -113,6 +113,9 @@ pub struct Places {
     pub evidence: Evidence,
 }
 
+/// The numbers of two ends, and the networks there.
+type Between = (u32, u32, Prefix, Prefix);
+
 #[derive(Default)]
 struct Seen {
     ends: Vec<End>,
@@ -120,8 +123,7 @@ struct Seen {
     pairs: FastMap<(u32, u32), PlacePair>,
     networks: FastMap<Prefix, SeenNetwork>,
     hosts: HashSet<IpAddr, Seeded>,
-    /// By the numbers of the ends and the networks.
-    mappings: FastMap<(u32, u32, Prefix, Prefix), (Sums, (Timestamp, Timestamp))>,
+    mappings: FastMap<Between, (Sums, (Timestamp, Timestamp))>,
     is_bounded: bool,
 }
 
