@@ -11,6 +11,7 @@ mod alarm;
 mod authority;
 mod commands;
 mod counts;
+mod deeds;
 mod der;
 mod edge;
 mod encode;
