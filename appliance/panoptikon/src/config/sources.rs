@@ -277,7 +277,9 @@ fn from_file(
 fn from_toml(definition: &Definition, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, String> {
     match (definition.shape, value.get_ref()) {
         (Shape::Switch, DeValue::Boolean(on)) => Ok(vec![on.to_string()]),
-        (Shape::Text | Shape::List | Shape::Switch, DeValue::String(text)) => Ok(split(definition, text)),
+        (Shape::Text | Shape::List | Shape::Switch, DeValue::String(text)) => {
+            Ok(split(definition, text))
+        }
         (Shape::Number, DeValue::Integer(n)) => Ok(i64::from_str_radix(n.as_str(), n.radix())
             .map_or_else(|_| vec![n.as_str().to_owned()], |n| vec![n.to_string()])),
         (Shape::List, DeValue::Array(entries)) => entries
