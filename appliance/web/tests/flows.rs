@@ -444,3 +444,27 @@ async fn remote_addresses_go_by_the_names_that_were_asked_for() {
     bed.site.discovery.hear_answers(&given("two.example", &["192.0.2.1", "192.0.2.2"]), now);
     ada.get("/flows/search?one=two.example").await.expect(422).says("several addresses");
 }
+
+#[tokio::test]
+async fn a_peer_of_a_vpn_goes_by_its_name_and_has_a_history_of_its_own() {
+    let (bed, mut ada) = site().await;
+    bed.keep_flows([
+        flow(10, "10.200.0.7", "203.0.113.9", (50_000, 443), 3_145_728),
+        flow(10, "203.0.113.9", "10.200.0.7", (443, 50_000), 5_242_880),
+    ]);
+    let number = bed::laptop().number();
+    let href = format!("href=\"/flows/peers/{number}\"");
+    let page = ada.get("/flows?range=1h").await.expect(200);
+    page.says("annas-laptop");
+    page.says(&href);
+    ada.get("/flows/explore?by=device").await.expect(200).says("annas-laptop");
+    let page = ada.get(&format!("/flows/peers/{number}")).await.expect(200);
+    page.says("<h1>annas-laptop</h1>");
+    page.says("<dt>Down</dt><dd>5.0 MiB</dd>");
+    page.says("<dt>Up</dt><dd>3.0 MiB</dd>");
+    page.says("203.0.113.9");
+    ada.get("/flows/list?range=1h").await.expect(200).says("annas-laptop");
+    ada.get("/flows/peers/-1").await.expect(404);
+    ada.get("/flows/peers/anna").await.expect(404);
+    ada.get("/flows/peers/7").await.expect(200).says("No traffic in this time");
+}

@@ -4,12 +4,15 @@ use std::path::Path;
 
 use super::{DayFile, DaysError, file};
 
+/// The file of sums beside the days.
+const SUMS: &str = "rollups.db";
+
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Days before today.
     pub days: u32,
-    /// Octets of all days together.
+    /// Octets of all days together, and of the sums beside them, which take up to half of it.
     pub bytes: u64,
 }
 
@@ -24,7 +27,8 @@ pub struct Forgotten {
     pub bytes: u64,
 }
 
-/// Deletes what is too old, then the oldest days until all have room. Today always stays.
+/// Deletes what is too old, then the oldest days until all have room. Today always stays, and sums
+/// drive out no more than half of what days may take: they have ages of their own.
 pub fn forget(dir: &Path, today: i64, keep: Retention) -> Result<Forgotten, DaysError> {
     let mut forgotten = Forgotten::default();
     let mut days: Vec<DayFile> = Vec::new();
@@ -37,7 +41,9 @@ pub fn forget(dir: &Path, today: i64, keep: Retention) -> Result<Forgotten, Days
             days.push(day);
         }
     }
+    let sums = std::fs::metadata(dir.join(SUMS)).map_or(0, |its| its.len());
     let mut all: u64 = days.iter().map(|day| day.bytes).sum();
+    all = all.saturating_add(sums.min(keep.bytes / 2));
     for day in days.iter().filter(|day| day.day < today) {
         if all <= keep.bytes {
             break;

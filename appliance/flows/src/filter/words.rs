@@ -135,6 +135,7 @@ A filter is one or more conditions. Together they are joined by `and`, `or`, `no
 - Numbers may have a multiple: {multiples}.
 - Durations may have a unit: {units}. Without one they are seconds.
 - Names of protocols: {protocols}. Any other by its number.
+- A `host` also goes by a name that somebody on the LAN asked for within a day (setting `dns_names`): `host example.com` means the addresses that were given for it and for names below it, at most 64.
 - Interfaces go by name where names are known, else by their index.
 - Sampled flows are compared after scaling: `bytes` is what passed, not what was looked at.
 "

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use model::Timestamp;
 
+use crate::book::Peer;
 use crate::{Direction, Flow};
 
 /// Whose an address is.
@@ -49,6 +50,11 @@ impl Whose {
 pub trait AddressBook {
     /// Whose an address was at that time: leases change hands.
     fn whose(&self, address: IpAddr, at: Timestamp) -> Whose;
+
+    /// A peer of a VPN by its number, where it has a name.
+    fn peer(&self, _number: i64) -> Option<Peer> {
+        None
+    }
 
     /// Whose it was all the time between two moments, both included; None where that changed, or
     /// is not known without asking for each moment.

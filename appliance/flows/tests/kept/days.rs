@@ -158,6 +158,25 @@ fn days_are_forgotten_by_age_and_by_size_but_never_today() {
 }
 
 #[test]
+fn sums_take_room_of_the_days_but_no_more_than_half_of_it() {
+    let today = MORNING.day();
+    // Four days; how many have to go for sums that are as large as so many days.
+    for (sums, gone) in [(0, 0), (1, 1), (2, 2), (40, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut keeper = Keeper::open(folder.path(), MORNING).unwrap();
+        for day in 0..4 {
+            let start = Timestamp(MORNING.0 - day * 86_400_000);
+            keeper.import(Traffic::new(1, start).take(2_000), MORNING).unwrap();
+        }
+        let all: u64 = list(folder.path()).unwrap().iter().map(|day| day.bytes).sum();
+        std::fs::write(folder.path().join("rollups.db"), vec![0; (all / 4 * sums) as usize])
+            .unwrap();
+        let keep = Retention { days: 30, bytes: all };
+        assert_eq!(forget(folder.path(), today, keep).unwrap().too_much, gone, "{sums}");
+    }
+}
+
+#[test]
 fn the_writer_keeps_what_is_offered_and_counts_what_has_no_room() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Retention { days: 30, bytes: u64::MAX };

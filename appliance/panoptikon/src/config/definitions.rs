@@ -369,8 +369,9 @@ pub static DEFINITIONS: &[Definition] = &[
         shape: Shape::Number,
         default: "512",
         accepts: "a whole number of MiB from 16 to 1048576",
-        help: "The size of all files of single flows together at which the oldest day is removed. \
-               Their sums come on top, and so does what database_max_mb bounds.",
+        help: "The size of all files of flows together at which the oldest day of single flows is \
+               removed. Their sums count too, for up to half of it; what database_max_mb bounds \
+               comes on top.",
         live: true,
         set: |config, v| {
             values::number(v, 16, 1_048_576).map(|megabytes| config.flows_max_mb = megabytes)

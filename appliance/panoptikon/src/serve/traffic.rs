@@ -8,14 +8,14 @@ use anyhow::Result;
 use discovery::Discovery;
 use discovery::edge::InterfaceKind;
 use flows::answers::{Talker, World};
-use flows::book::{Book, Known, Lease};
+use flows::book::{Book, Known, Lease, Peer};
 use flows::collect::Surroundings;
 use flows::world::Prefix;
 use flows::{Answers, Flows};
 use model::Timestamp;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::rooms::House;
 use crate::health::Health;
@@ -25,6 +25,8 @@ use crate::lifecycle::Lifecycle;
 pub(super) const NAME: &str = "flows";
 /// How often flows are summed and addresses looked up anew.
 const EVERY: Duration = Duration::from_secs(60);
+/// How long the router may take to tell its configuration.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Collects until the end, and begins again when the settings have changed.
 pub(super) async fn run(
@@ -36,8 +38,9 @@ pub(super) async fn run(
     loop {
         let wanted = options.borrow_and_update().clone();
         let here = house.clone();
+        let peers = peers(&house).await;
         spawn_blocking(move || {
-            look_around(&here);
+            look_around(&here, peers);
             here.flows.start(&wanted)
         })
         .await??;
@@ -69,8 +72,9 @@ async fn keep(house: &House, health: &Health) -> Result<()> {
     loop {
         minute.tick().await;
         let here = house.clone();
+        let peers = peers(house).await;
         let status = spawn_blocking(move || {
-            look_around(&here);
+            look_around(&here, peers);
             if let Err(error) = here.flows.upkeep(Timestamp::now()) {
                 tracing::warn!(%error, "flows are not summed up; tried again in a minute");
             }
@@ -84,10 +88,26 @@ async fn keep(house: &House, health: &Health) -> Result<()> {
     }
 }
 
-/// Tells the room what discovery knows now.
-fn look_around(house: &House) {
+/// Peers of VPNs as the router's configuration names them; as it was last read where the router does
+/// not answer.
+async fn peers(house: &House) -> Vec<Peer> {
+    let config = match timeout(PATIENCE, house.router.config()).await {
+        Ok(Ok(config)) => Some(config),
+        _ => house.router.last_config(),
+    };
+    let all = config.map(|root| vyos::facts::vpn_peers(&root)).unwrap_or_default();
+    let peer = |peer: vyos::facts::VpnPeer| Peer {
+        networks: peer.networks.iter().filter_map(|text| text.parse().ok()).collect(),
+        interface: peer.interface,
+        name: peer.name,
+    };
+    all.into_iter().map(peer).collect()
+}
+
+/// Tells the room what discovery and the router know now.
+fn look_around(house: &House, peers: Vec<Peer>) {
     let around = surroundings(&house.discovery);
-    tell(&house.book, &house.discovery, &around);
+    tell(&house.book, &house.discovery, &around, peers);
     house.flows.set_surroundings(around);
     house.flows.set_geo(house.atlas.known());
 }
@@ -136,7 +156,7 @@ fn is_link_local(network: Prefix) -> bool {
     matches!(network.first(), std::net::IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-fn tell(book: &Arc<Book>, discovery: &Discovery, around: &Surroundings) {
+fn tell(book: &Arc<Book>, discovery: &Discovery, around: &Surroundings, peers: Vec<Peer>) {
     let leases = discovery.with_all(|devices| {
         let of_one = |device: &discovery::Device| {
             let id = device.id.0;
@@ -157,6 +177,7 @@ fn tell(book: &Arc<Book>, discovery: &Discovery, around: &Surroundings) {
         leases,
         own: around.own.clone(),
         tunnels: tunnels.filter_map(|(own, length)| Prefix::new(*own, *length)).collect(),
+        peers,
         ours: around.ours(),
     });
 }

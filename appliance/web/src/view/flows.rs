@@ -259,14 +259,16 @@ pub struct FoundView {
     pub links: Vec<Link>,
 }
 
-/// `GET /devices/{id}/traffic`
+/// `GET /devices/{id}/traffic` and `GET /flows/peers/{id}`
 #[derive(Debug, Clone, Template)]
 #[template(path = "flows/device.html")]
 pub struct DeviceTrafficPage {
     /// What surrounds the page.
     pub shell: Shell,
-    /// Which device.
-    pub device: DeviceRow,
+    /// Whose it is.
+    pub title: String,
+    /// Which device; none for a peer of a VPN.
+    pub device: Option<DeviceRow>,
     /// When.
     pub span: Span,
     /// Label and value.

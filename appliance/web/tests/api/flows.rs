@@ -62,6 +62,16 @@ async fn history_holds_exactly_the_minutes_that_were_asked_for() {
     let of = key.get("/api/v1/traffic/history?minutes=60&device=2").await.expect(200).json();
     let sent = of["items"].as_array().unwrap().iter().map(|i| i["sent"].as_u64().unwrap());
     assert_eq!(sent.sum::<u64>(), 500);
+    bed.keep_flows([flow(5, "10.200.0.7", "203.0.113.9", 443, 70)]);
+    let number = crate::bed::laptop().number();
+    let path = format!("/api/v1/traffic/history?minutes=60&vpn_peer={number}");
+    let of = key.get(&path).await.expect(200).json();
+    let sent = of["items"].as_array().unwrap().iter().map(|i| i["sent"].as_u64().unwrap());
+    assert_eq!(sent.sum::<u64>(), 70);
+    let top = format!("/api/v1/traffic/top?vpn_peer={number}");
+    let top = key.get(&top).await.expect(200).json();
+    assert_eq!(top["items"][0]["key"], json!({ "vpn_peer": number }));
+    assert_eq!(top["items"][0]["name"], "annas-laptop");
     let csv = key.get("/api/v1/traffic/export?minutes=60").await.expect(200);
     assert_eq!(csv.body.lines().count(), 61);
 }

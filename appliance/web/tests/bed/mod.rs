@@ -448,9 +448,23 @@ impl flows::rollup::AddressBook for Book {
         use flows::rollup::Whose;
         match self.0.by_ip(address) {
             Some(id) => Whose::Device(id.0),
+            None if address == IpAddr::from([10, 200, 0, 7]) => Whose::VpnPeer(laptop().number()),
             None if flows::world::Ours::default().contains(address) => Whose::Unknown,
             None => Whose::Remote,
         }
+    }
+
+    fn peer(&self, number: i64) -> Option<flows::book::Peer> {
+        Some(laptop()).filter(|peer| peer.number() == number)
+    }
+}
+
+/// A peer of a VPN.
+pub fn laptop() -> flows::book::Peer {
+    flows::book::Peer {
+        interface: "wg0".to_owned(),
+        name: "annas-laptop".to_owned(),
+        networks: vec!["10.200.0.7".parse().unwrap()],
     }
 }
 

@@ -77,6 +77,7 @@ fn windowed(route: Route<Site>) -> Route<Site> {
         .query("minutes", "integer", "How far back, 1 to 527040; 60 if absent.")
         .query("scope", "string", "internet (usual), local, router or all.")
         .query("device", "integer", "Of this device alone.")
+        .query("vpn_peer", "integer", "Of this peer of a VPN alone, by the number in keys.")
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,6 +86,7 @@ struct Asked {
     minutes: Option<i64>,
     scope: Option<String>,
     device: Option<DeviceId>,
+    vpn_peer: Option<i64>,
     step: Option<i64>,
     limit: Option<usize>,
     format: Option<String>,
@@ -99,6 +101,11 @@ impl Asked {
         }
         let to = now.0.div_euclid(MINUTE_MS).saturating_add(1) * MINUTE_MS;
         Ok(Range { from: Timestamp(to - minutes * MINUTE_MS), to: Timestamp(to) })
+    }
+
+    fn whose(&self) -> Option<Whose> {
+        let device = self.device.map(|id| Whose::Device(id.0));
+        device.or_else(|| self.vpn_peer.filter(|id| *id >= 0).map(Whose::VpnPeer))
     }
 
     fn scopes(&self) -> Result<Vec<Scope>, Failure> {
@@ -153,7 +160,7 @@ async fn points(site: &Site, asked: &Asked) -> Result<Vec<PointShown>, Failure> 
     if minutes / step > 2_000 {
         return Err(Failure::invalid("step: that is more than 2000 points; take longer steps."));
     }
-    let whose = asked.device.map(|id| Whose::Device(id.0));
+    let whose = asked.whose();
     let steps = site
         .flows
         .ask(now, move |desk| desk.history(whose, &scopes, range, step.saturating_mul(MINUTE_MS)));
@@ -216,8 +223,8 @@ async fn top(State(site): State<Site>, Params(asked): Params<Asked>) -> Result<R
     let (rows, _) = found.await?;
     let names = Names::new(&site);
     let mut rows: Vec<_> = rows.iter().map(|row| (Whose::from_key(row.key), row)).collect();
-    if let Some(id) = asked.device {
-        rows.retain(|(whose, _)| *whose == Whose::Device(id.0));
+    if let Some(of) = asked.whose() {
+        rows.retain(|(whose, _)| *whose == of);
     }
     let row = |(of, row): (Whose, &::flows::rollup::RollupRow)| Row {
         key: whose(of),

@@ -15,31 +15,51 @@ use crate::http::{Failure, Route, Routes};
 use crate::pages::{Ask, device, rows};
 use crate::site::Site;
 use crate::view::flows::DeviceTrafficPage;
-use crate::view::{Place, Stack, Strip, bytes};
+use crate::view::{DeviceRow, Place, Shell, Stack, Strip, bytes};
 
 const ROWS: usize = 15;
 
 pub(super) fn routes() -> Routes<Site> {
-    Routes::new().add(
-        Route::new(Method::GET, "/devices/{id}/traffic", LOOK, show, "A device's traffic").query(
-            "range",
-            "string",
-            "`1h`, `7d`, `30d` or `1y` instead of a day.",
-        ),
-    )
+    let ranged = |route: Route<Site>| {
+        route.query("range", "string", "`1h`, `7d`, `30d` or `1y` instead of a day.")
+    };
+    let get = || Method::GET;
+    Routes::new()
+        .add(ranged(Route::new(get(), "/devices/{id}/traffic", LOOK, show, "A device's traffic")))
+        .add(ranged(Route::new(get(), "/flows/peers/{id}", LOOK, peer, "Traffic of a VPN's peer")))
 }
 
 async fn show(ask: Ask, Path(id): Path<String>) -> Result<Response, Failure> {
     let found = device::find(&ask.site, &id).await?;
+    let shell = ask.shell(&found.name(), Some(Place::Devices)).await;
+    let row = rows::row(&found, Strip::new(&[], ""), ask.now);
+    of(ask, shell, Whose::Device(found.id.0), (found.name(), Some(row))).await
+}
+
+async fn peer(ask: Ask, Path(id): Path<String>) -> Result<Response, Failure> {
+    let number = id.parse().ok().filter(|number| *number >= 0);
+    let none = || Failure::not_found("There is no such peer of a VPN.");
+    let whose = Whose::VpnPeer(number.ok_or_else(none)?);
+    let name = Names::new(&ask.site).whose(whose).label;
+    let shell = ask.flows_shell(&name).await;
+    of(ask, shell, whose, (name, None)).await
+}
+
+async fn of(
+    ask: Ask,
+    shell: Shell,
+    whose: Whose,
+    (title, device): (String, Option<DeviceRow>),
+) -> Result<Response, Failure> {
     let time = time(&ask.query, ask.now);
-    let whose = Whose::Device(found.id.0);
     let addresses = Names::new(&ask.site).addresses(whose);
     let question =
         DeviceQuestion { whose, addresses, range: time.range, step: time.step, rows: ROWS };
     let answer = ask.site.flows.ask(ask.now, move |desk| desk.device(&question)).await;
     let mut page = DeviceTrafficPage {
-        shell: ask.shell(&found.name(), Some(Place::Devices)).await,
-        device: rows::row(&found, Strip::new(&[], ""), ask.now),
+        shell,
+        title,
+        device,
         span: time.span,
         figures: Vec::new(),
         chart: None,
@@ -88,6 +108,10 @@ fn fill(ask: &Ask, whose: Whose, page: &mut DeviceTrafficPage, answer: &DeviceAn
         ("Services", &answer.services, Dimension::Service, "service"),
     ] {
         let Some(rows) = rows else {
+            // Whoever has networks only is in the sums, and is not looked for in the flows.
+            if hosts.is_empty() {
+                continue;
+            }
             "There are too many flows to say with whom; choose a shorter time."
                 .clone_into(&mut page.note);
             continue;

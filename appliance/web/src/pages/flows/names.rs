@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use ::flows::answers::World;
+use ::flows::book::Peer;
 use ::flows::query::Key;
 use ::flows::rollup::Whose;
+use ::flows::world::Prefix;
 use discovery::ports::{self, Transport};
-use model::DeviceId;
+use model::{DeviceId, Timestamp};
 
 use crate::site::Site;
 use crate::view::flows::Who;
@@ -22,6 +24,11 @@ impl<'a> Names<'a> {
         Self { site, world: site.flows.world() }
     }
 
+    /// A peer of a VPN that has a name.
+    pub(crate) fn peer(&self, number: i64) -> Option<Peer> {
+        self.world.book.peer(number)
+    }
+
     /// Who has an address: a device, the router, or nobody that is known.
     pub(crate) fn address(&self, address: IpAddr) -> Who {
         let device = self.site.discovery.by_ip(address);
@@ -29,6 +36,11 @@ impl<'a> Names<'a> {
         let note = address.to_string();
         match (device, name) {
             (Some(id), Some(label)) => Who { label, note, href: format!("/devices/{id}/traffic") },
+            _ if let Whose::VpnPeer(id) = self.world.book.whose(address, Timestamp::now())
+                && let Some(peer) = self.peer(id) =>
+            {
+                Who { label: peer.name, note, href: format!("/flows/peers/{id}") }
+            }
             _ if self.is_router(address) => {
                 Who { label: "This router".to_owned(), note, ..Who::default() }
             }
@@ -71,7 +83,17 @@ impl<'a> Names<'a> {
                     },
                 }
             }
-            Whose::VpnPeer(id) => Who { label: format!("VPN peer {id}"), ..Who::default() },
+            Whose::VpnPeer(id) => {
+                let href = format!("/flows/peers/{id}");
+                match self.world.book.peer(id) {
+                    Some(peer) => Who { label: peer.name, note: peer.interface, href },
+                    None => Who {
+                        label: format!("VPN peer {}", peer_address(id)),
+                        href,
+                        ..Who::default()
+                    },
+                }
+            }
             Whose::Router => Who { label: "This router".to_owned(), ..Who::default() },
             Whose::Unknown => Who {
                 label: "Unknown".to_owned(),
@@ -95,6 +117,14 @@ impl<'a> Names<'a> {
             Whose::Router => {
                 let all = self.site.discovery.interfaces();
                 all.iter().flat_map(|i| i.addresses.iter().map(|(own, _)| *own)).take(64).collect()
+            }
+            Whose::VpnPeer(id) => {
+                let hosts = |peer: Peer| {
+                    let alone = |network: &&Prefix| Prefix::host(network.first()) == **network;
+                    let hosts = peer.networks.iter().filter(alone).map(|one| one.first());
+                    hosts.take(64).collect()
+                };
+                self.peer(id).map_or_else(|| peer_address(id).parse().into_iter().collect(), hosts)
             }
             _ => Vec::new(),
         }
@@ -210,5 +240,13 @@ pub(crate) fn country(code: Option<[u8; 2]>) -> Who {
             note: "no database of addresses tells it".to_owned(),
             href: String::new(),
         },
+    }
+}
+
+/// The address of a peer without a name, where its number is one ([`::flows::book::peer`]).
+fn peer_address(number: i64) -> String {
+    match u32::try_from(number) {
+        Ok(bits) => std::net::Ipv4Addr::from_bits(bits).to_string(),
+        Err(_) => number.to_string(),
     }
 }
