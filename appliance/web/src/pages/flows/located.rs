@@ -212,5 +212,5 @@ fn checked(wanted: Location) -> Result<Location, Wrong> {
         let words: Vec<&str> = COLOURS.iter().skip(1).map(|(word, _, _)| *word).collect();
         return Err(Wrong("colour", format!("Give one of {}, or nothing.", words.join(", "))));
     }
-    Ok(Location { name, description, networks, ..wanted })
+    Ok(Location { name, networks, description, ..wanted })
 }
