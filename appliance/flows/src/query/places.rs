@@ -113,8 +113,10 @@ pub struct Places {
     pub evidence: Evidence,
 }
 
-/// The numbers of two ends, and the networks there.
+/// The numbers of two ends, and the networks within them.
 type Between = (u32, u32, Prefix, Prefix);
+/// What, and when it was first and last seen.
+type Passed = (Sums, (Timestamp, Timestamp));
 
 #[derive(Default)]
 struct Seen {
@@ -123,7 +125,7 @@ struct Seen {
     pairs: FastMap<(u32, u32), PlacePair>,
     networks: FastMap<Prefix, SeenNetwork>,
     hosts: HashSet<IpAddr, Seeded>,
-    mappings: FastMap<Between, (Sums, (Timestamp, Timestamp))>,
+    mappings: FastMap<Between, Passed>,
     is_bounded: bool,
 }
 
@@ -239,12 +241,7 @@ impl Seen {
         pair.seen = (pair.seen.0.min(span.0), pair.seen.1.max(span.1));
     }
 
-    fn mapping(
-        &mut self,
-        key: (u32, u32, Prefix, Prefix),
-        amounts: (u64, u64),
-        span: (Timestamp, Timestamp),
-    ) {
+    fn mapping(&mut self, key: Between, amounts: (u64, u64), span: (Timestamp, Timestamp)) {
         if self.mappings.len() >= MOST_MAPPINGS && !self.mappings.contains_key(&key) {
             self.is_bounded = true;
             return;

@@ -280,7 +280,7 @@ async fn connections(
     Params(asked): Params<Between>,
 ) -> Result<Response, Failure> {
     #[derive(Serialize)]
-    struct Passed<T> {
+    struct Found<T> {
         items: Vec<T>,
         pairs: usize,
         bounded: bool,
@@ -304,7 +304,7 @@ async fn connections(
         ends && pair.sums.packets >= fewest
     });
     let items = pairs.iter().take(limit).map(|pair| pair_shown(pair, &all)).collect();
-    answer(&Passed { items, pairs: pairs.len(), bounded: is_bounded })
+    answer(&Found { items, pairs: pairs.len(), bounded: is_bounded })
 }
 
 fn no_end(name: &str) -> Failure {

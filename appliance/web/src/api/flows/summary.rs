@@ -110,7 +110,7 @@ async fn summary(
     Params(asked): Params<Asked>,
 ) -> Result<Response, Failure> {
     #[derive(Serialize)]
-    struct Share {
+    struct Row {
         protocol: u8,
         name: String,
         #[serde(flatten)]
@@ -121,7 +121,7 @@ async fn summary(
         from: Timestamp,
         to: Timestamp,
         total: AmountsShown,
-        protocols: Vec<Share>,
+        protocols: Vec<Row>,
         locations: Vec<L>,
         location_pairs: usize,
         subnets: Vec<MappingShown>,
@@ -147,12 +147,12 @@ async fn summary(
         let number = u8::try_from(row.key.div_euclid(65_536)).unwrap_or(u8::MAX);
         protocols.entry(number).or_default().add(&row.amounts);
     }
-    let protocol = |(protocol, amounts): (&u8, &Amounts)| Share {
+    let protocol = |(protocol, amounts): (&u8, &Amounts)| Row {
         protocol: *protocol,
         name: names::protocol(*protocol),
         amounts: amounts.into(),
     };
-    let mut protocols: Vec<Share> = protocols.iter().map(protocol).collect();
+    let mut protocols: Vec<Row> = protocols.iter().map(protocol).collect();
     protocols.sort_by_key(|one| std::cmp::Reverse(one.amounts.octets()));
     answer(&Summary {
         from: range.from,
@@ -241,7 +241,7 @@ impl From<&ExporterStatus> for ExporterShown {
         let stats = &one.stats;
         Self {
             address: one.address,
-            version: stats.version.map(flows::decode::Version::as_str),
+            version: stats.version.map(::flows::decode::Version::as_str),
             local: one.is_local,
             first_seen: stats.first_seen,
             last_seen: stats.last_seen,
