@@ -52,20 +52,38 @@ pub type Series = BTreeMap<String, Vec<Point>>;
 /// One of the two tables.
 #[derive(Clone, Copy)]
 struct Shelf {
-    table: &'static str,
+    load: &'static str,
+    save: &'static str,
+    oldest: &'static str,
+    span: &'static str,
     /// Time that a block covers.
     block_ms: i64,
     /// Time that a slot covers.
     slot_ms: i64,
 }
 
-const MINUTES: Shelf = Shelf { table: "agent_minutes", block_ms: HOUR_MS, slot_ms: MINUTE_MS };
-const HOURS: Shelf = Shelf { table: "agent_hours", block_ms: DAY_MS, slot_ms: HOUR_MS };
+const MINUTES: Shelf = Shelf {
+    load: "SELECT block FROM agent_minutes WHERE agent = ?1 AND at = ?2",
+    save: "INSERT OR REPLACE INTO agent_minutes (agent, at, block) VALUES (?1, ?2, ?3)",
+    oldest: "SELECT min(at) FROM agent_minutes WHERE agent = ?1",
+    span: "SELECT at, block FROM agent_minutes WHERE agent = ?1 AND at >= ?2 AND at < ?3
+               ORDER BY at",
+    block_ms: HOUR_MS,
+    slot_ms: MINUTE_MS,
+};
+const HOURS: Shelf = Shelf {
+    load: "SELECT block FROM agent_hours WHERE agent = ?1 AND at = ?2",
+    save: "INSERT OR REPLACE INTO agent_hours (agent, at, block) VALUES (?1, ?2, ?3)",
+    oldest: "SELECT min(at) FROM agent_hours WHERE agent = ?1",
+    span: "SELECT at, block FROM agent_hours WHERE agent = ?1 AND at >= ?2 AND at < ?3
+               ORDER BY at",
+    block_ms: DAY_MS,
+    slot_ms: HOUR_MS,
+};
 
 impl Shelf {
     fn load(self, conn: &Connection, agent: AgentId, at: i64) -> Result<Block, StoreError> {
-        let sql = format!("SELECT block FROM {} WHERE agent = ?1 AND at = ?2", self.table);
-        let mut statement = conn.prepare_cached(&sql)?;
+        let mut statement = conn.prepare_cached(self.load)?;
         let packed: Option<Vec<u8>> =
             statement.query_row(params![agent, at], |row| row.get(0)).optional()?;
         // One that cannot be read is of no use to anybody.
@@ -79,9 +97,7 @@ impl Shelf {
         at: i64,
         block: &Block,
     ) -> Result<(), StoreError> {
-        let sql =
-            format!("INSERT OR REPLACE INTO {} (agent, at, block) VALUES (?1, ?2, ?3)", self.table);
-        conn.prepare_cached(&sql)?.execute(params![agent, at, block.pack()])?;
+        conn.prepare_cached(self.save)?.execute(params![agent, at, block.pack()])?;
         Ok(())
     }
 
@@ -110,8 +126,7 @@ impl Shelf {
 
     /// The beginning of the oldest block.
     fn oldest(self, conn: &Connection, agent: AgentId) -> Result<Option<i64>, StoreError> {
-        let sql = format!("SELECT min(at) FROM {} WHERE agent = ?1", self.table);
-        Ok(conn.prepare_cached(&sql)?.query_row([agent], |row| row.get(0))?)
+        Ok(conn.prepare_cached(self.oldest)?.query_row([agent], |row| row.get(0))?)
     }
 }
 
@@ -160,11 +175,7 @@ pub(crate) fn query(
     let shelf = if is_coarse { HOURS } else { MINUTES };
     gather.width = gather.width.max(shelf.slot_ms);
     let first = from.0.div_euclid(shelf.block_ms) * shelf.block_ms;
-    let sql = format!(
-        "SELECT at, block FROM {} WHERE agent = ?1 AND at >= ?2 AND at < ?3 ORDER BY at",
-        shelf.table
-    );
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(shelf.span)?;
     let mut rows = statement.query(params![agent, first, to.0])?;
     while let Some(row) = rows.next()? {
         let start: i64 = row.get(0)?;
