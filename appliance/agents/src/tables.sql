@@ -54,18 +54,18 @@ CREATE TABLE agent_lost (
     at INTEGER NOT NULL,
     why TEXT NOT NULL,                -- empty: they never came and nobody said why
     PRIMARY KEY (agent, first)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE agent_minutes (
     agent INTEGER NOT NULL,
     at INTEGER NOT NULL,              -- the hour's beginning
     block BLOB NOT NULL,
     PRIMARY KEY (agent, at)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE agent_hours (
     agent INTEGER NOT NULL,
     at INTEGER NOT NULL,              -- the day's beginning
     block BLOB NOT NULL,
     PRIMARY KEY (agent, at)
-) STRICT, WITHOUT ROWID;
+) STRICT;

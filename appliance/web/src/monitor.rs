@@ -45,7 +45,9 @@ const KNOWN_PORTS: &[(Transport, u16, &str)] = &[
     (Transport::Udp, 5_353, "mDNS"),
     (Transport::Udp, 6_343, "sFlow, taken by Panoptikon"),
     (Transport::Tcp, 8_443, "Panoptikon"),
+    (Transport::Tcp, 8_444, "Panoptikon, for agents"),
     (Transport::Tcp, 9_100, "Node exporter"),
+    (Transport::Udp, 9_995, "NetFlow, taken by Panoptikon"),
     (Transport::Udp, 51_820, "WireGuard"),
 ];
 

@@ -250,6 +250,16 @@ async fn history_has_what_was_rolled_up_and_what_has_just_come_also_after_a_rest
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn upkeep_can_forget_rows_of_every_table_of_hosts() {
+    let dir = tempfile::tempdir().unwrap();
+    let bed = Bed::open(dir.path()).await;
+    let cleaned = bed.store.maintain(Timestamp::now()).await.unwrap();
+    assert_eq!(cleaned.failed, Vec::<String>::new());
+    assert_eq!(cleaned.held_back, None, "it was tried");
+    bed.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chart_of_a_young_host_is_as_fine_as_any() {
     let dir = tempfile::tempdir().unwrap();
     let bed = Bed::open(dir.path()).await;
