@@ -148,21 +148,24 @@ fn template(id: u16, addresses: [u16; 2], length: u16) -> Vec<u8> {
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, to, flows, rate, rest @ ..] = &words[..] else {
+    let [kind, to, number, rate, rest @ ..] = &words[..] else {
         eprintln!("usage: send_flows v5|v9|ipfix ADDRESS:PORT FLOWS RATE [DATAGRAMS_A_BURST]");
         std::process::exit(2);
     };
-    let count: usize = flows.parse().expect("FLOWS is a number");
+    let count: usize = number.parse().expect("FLOWS is a number");
     let rate: f64 = rate.parse().expect("RATE is a number, in flows a second");
     let burst: usize = rest.first().map_or(1, |text| text.parse().expect("a number"));
-    let began = Timestamp::now().0 - count as i64 / 5;
+    // IPv6 does not go into version 5.
+    let of_version = |flow: &Flow| kind != "v5" || flow.source.is_ipv4();
+    // The last flow ends now: what ends later is of the future, and nobody is told of it.
+    let flows = |began| Traffic::new(7, Timestamp(began)).filter(of_version).take(count);
+    let span = flows(0).map(|flow| flow.end.0).max().unwrap_or(0);
+    let began = Timestamp::now().0 - span;
     let mut exporter = Exporter { kind: kind.clone(), began, sequence: 0, datagrams: 0 };
     let (mut bytes, mut packets) = (0_u64, 0_u64);
     let mut some = Vec::new();
     let mut datagrams = Vec::new();
-    // IPv6 does not go into version 5.
-    let of_version = |flow: &Flow| kind != "v5" || flow.source.is_ipv4();
-    for flow in Traffic::new(7, Timestamp(began)).filter(of_version).take(count) {
+    for flow in flows(began) {
         bytes += flow.bytes;
         packets += flow.packets;
         some.push(flow);
