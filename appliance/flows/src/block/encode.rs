@@ -38,44 +38,41 @@ pub struct Encoder {
     collector: Collector,
     ids: Vec<(u32, u32)>,
     order: Order,
-    staged: Staged,
+    staged: Vec<Staged>,
     columns: Columns,
     nester: Nester,
 }
 
-/// What every flow has, beside each other: flows are put in order from here, because they are much
-/// larger than what of them is asked for at a time.
-#[derive(Default)]
+/// What every flow has: flows are put in order from here, because they are much larger than what of
+/// them is asked for at a time, and a row lies in one or two lines of the processor's caches.
 struct Staged {
-    starts: Vec<i64>,
-    lasted: Vec<i64>,
-    bytes: Vec<u64>,
-    packets: Vec<u64>,
-    small: Vec<Small>,
-}
-
-struct Small {
+    start: i64,
+    lasted: i64,
+    bytes: u64,
+    packets: u64,
     path: u32,
+    source_port: u16,
+    destination_port: u16,
+    protocol: u8,
     flags: u8,
     tos: u8,
 }
 
 impl Staged {
-    fn clear(&mut self) {
-        self.starts.clear();
-        self.lasted.clear();
-        self.bytes.clear();
-        self.packets.clear();
-        self.small.clear();
-    }
-
-    fn push(&mut self, flow: &Flow, path: u32) {
-        self.starts.push(flow.start.0);
-        // Wraps where its times are nonsense.
-        self.lasted.push(flow.end.0.wrapping_sub(flow.start.0));
-        self.bytes.push(flow.bytes);
-        self.packets.push(flow.packets);
-        self.small.push(Small { path, flags: flow.tcp_flags, tos: flow.tos });
+    fn of(flow: &Flow, path: u32) -> Self {
+        Self {
+            start: flow.start.0,
+            // Wraps where its times are nonsense.
+            lasted: flow.end.0.wrapping_sub(flow.start.0),
+            bytes: flow.bytes,
+            packets: flow.packets,
+            path,
+            source_port: flow.source_port,
+            destination_port: flow.destination_port,
+            protocol: flow.protocol,
+            flags: flow.tcp_flags,
+            tos: flow.tos,
+        }
     }
 }
 
@@ -96,7 +93,7 @@ impl Encoder {
         let mut last_end = Timestamp(i64::MIN);
         self.ids.extend(flows.iter().map(|flow| {
             extras.see(flow);
-            staged.push(flow, ways.add(flow));
+            staged.push(Staged::of(flow, ways.add(flow)));
             first_start = first_start.min(flow.start);
             last_start = last_start.max(flow.start);
             last_end = last_end.max(flow.end);
@@ -109,7 +106,7 @@ impl Encoder {
         for (source, destination) in &mut self.ids {
             (*source, *destination) = (places[*source as usize], places[*destination as usize]);
         }
-        self.order.sort(flows, &self.ids, dictionary.len(), first_start);
+        self.order.sort(&self.staged, &self.ids, dictionary.len(), first_start);
         self.columns.clear(dictionary.len(), extras);
         self.columns.gather(flows, &self.staged, (&self.ids, &self.order.places), first_start);
         let mut addresses = dictionary.encode(&mut self.nester);
@@ -180,7 +177,7 @@ struct Order {
 }
 
 impl Order {
-    fn sort(&mut self, flows: &[Flow], ids: &[(u32, u32)], addresses: usize, first: Timestamp) {
+    fn sort(&mut self, flows: &[Staged], ids: &[(u32, u32)], addresses: usize, first: Timestamp) {
         let mut counts = vec![0_u32; addresses];
         for (source, destination) in ids {
             counts[*source as usize] += 1;
@@ -198,7 +195,7 @@ impl Order {
                 std::mem::swap(&mut near_port, &mut far_port);
             }
             begins[near as usize + 1] += 1;
-            let late = (flow.start.0.wrapping_sub(first.0) as u64).min(LATEST);
+            let late = (flow.start.wrapping_sub(first.0) as u64).min(LATEST);
             let late = late << 17 | u64::from(turned) << 16;
             let ends = u64::from(near) << 42 | u64::from(far) << 24;
             let ends = ends | u64::from(flow.protocol) << 16 | u64::from(far_port);
@@ -376,7 +373,7 @@ impl Columns {
     fn gather(
         &mut self,
         flows: &[Flow],
-        staged: &Staged,
+        staged: &[Staged],
         (ids, order): (&[(u32, u32)], &[Place]),
         first_start: Timestamp,
     ) {
@@ -388,16 +385,17 @@ impl Columns {
             });
             self.begin(*place, before, answer.is_some());
             let row = place.row();
-            let (start, lasted) = (staged.starts[row], staged.lasted[row]);
-            let started = start.wrapping_sub(first_start.0) as u64;
-            self.row(staged, row, (started, lasted as u64), false);
+            let first = &staged[row];
+            let started = first.start.wrapping_sub(first_start.0) as u64;
+            self.row(first, (started, first.lasted as u64), false);
             self.extras(flows, row, ids[row]);
             rest = after;
             if let Some(answer) = answer {
                 let row = answer.row();
-                let later = zigzag(staged.starts[row].wrapping_sub(start));
-                let longer = zigzag(staged.lasted[row].wrapping_sub(lasted));
-                self.row(staged, row, (later, longer), true);
+                let second = &staged[row];
+                let later = zigzag(second.start.wrapping_sub(first.start));
+                let longer = zigzag(second.lasted.wrapping_sub(first.lasted));
+                self.row(second, (later, longer), true);
                 self.extras(flows, row, ids[row]);
                 rest = &after[1..];
             }
@@ -417,17 +415,17 @@ impl Columns {
     }
 
     #[inline]
-    fn row(&mut self, staged: &Staged, row: usize, (start, duration): (u64, u64), answer: bool) {
-        let Small { path, flags, tos } = staged.small[row];
+    fn row(&mut self, flow: &Staged, (start, duration): (u64, u64), answer: bool) {
         self.starts.push(start, answer);
         self.durations.push(duration, answer);
-        self.bytes.push(staged.bytes[row], answer);
-        self.packets.push(staged.packets[row], answer);
-        self.flags.push(flags.into(), answer);
-        self.tos.push(tos.into(), answer);
-        self.paths.push(path.into(), answer);
+        self.bytes.push(flow.bytes, answer);
+        self.packets.push(flow.packets, answer);
+        self.flags.push(flow.flags.into(), answer);
+        self.tos.push(flow.tos.into(), answer);
+        self.paths.push(flow.path.into(), answer);
     }
 
+    #[inline]
     fn extras(&mut self, flows: &[Flow], row: usize, ends: (u32, u32)) {
         let Extras { systems, macs, nat } = self.extras;
         if !systems && !macs && !nat {
