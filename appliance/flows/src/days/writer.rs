@@ -16,8 +16,9 @@ use crate::Flow;
 
 /// Batches that may wait.
 const QUEUE: usize = 64;
-/// Empty lists of batches that are kept to be filled again, while flows come in.
-const SPARES: usize = 4;
+/// Empty lists of batches that are kept to be filled again, while flows come in: as many as come
+/// while a block is written, also on a busy machine.
+const SPARES: usize = 16;
 /// How often what is due is looked for while flows come in without a pause.
 const TICK: Duration = Duration::from_secs(1);
 /// How often days are forgotten, at the most.
