@@ -144,7 +144,7 @@ impl Alerts {
             };
         }
         self.store.write("alert cursor", move |w| rows::keep_cursors(w.main(), &days)).await?;
-        missed.sort_unstable();
+        model::sort_by(&mut missed, Ord::cmp);
         Ok(missed)
     }
 

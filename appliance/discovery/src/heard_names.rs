@@ -64,7 +64,7 @@ impl HeardNames {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let fits = known.iter().filter(|(_, (its, at))| is_it(its) && now.since(*at) <= LONGEST);
         let mut found: Vec<IpAddr> = fits.map(|(ip, _)| *ip).collect();
-        found.sort_unstable();
+        model::sort_by(&mut found, Ord::cmp);
         found.truncate(most);
         found
     }

@@ -306,7 +306,7 @@ impl Discovery {
             })
             .collect();
         drop(engine);
-        known.sort_unstable();
+        model::sort_by(&mut known, Ord::cmp);
         known.into_iter().take(SOLICITATIONS).map(|(_, ip, mac)| (ip, mac)).collect()
     }
 

@@ -93,7 +93,7 @@ impl Book {
             leases.entry(lease.address).or_default().push(lease);
         }
         for of_one in leases.values_mut() {
-            of_one.sort_unstable_by_key(|lease| (lease.first, lease.device));
+            model::sort_by_key(of_one, |lease| (lease.first, lease.device));
         }
         let own = known.own.into_iter().collect();
         let of_peer = |peer: &Peer| {
@@ -102,7 +102,7 @@ impl Book {
             its.map(move |network| (*network, number)).collect::<Vec<_>>()
         };
         let mut behind: Vec<(Prefix, i64)> = known.peers.iter().flat_map(of_peer).collect();
-        behind.sort_by_key(|(network, _)| std::cmp::Reverse(network.length()));
+        model::sort_by_key(&mut behind, |(network, _)| std::cmp::Reverse(network.length()));
         let (tunnels, peers) = (known.tunnels, known.peers);
         let table = Table { leases, own, tunnels, behind, peers, ours: known.ours };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = table;

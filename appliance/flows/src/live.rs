@@ -126,7 +126,7 @@ impl LiveView {
                 received: received / seconds,
             })
             .collect();
-        rows.sort_unstable_by_key(|rate| {
+        model::sort_by_key(&mut rows, |rate| {
             (std::cmp::Reverse(rate.sent.saturating_add(rate.received)), rate.whose)
         });
         (Rates { seconds, rows }, is_new)

@@ -205,7 +205,7 @@ impl Engine {
             .filter(|(a, _)| a.current && is_exclusive(a.ip))
             .map(|(a, mac)| (a.last_seen, a.ip, mac))
             .collect();
-        held.sort_unstable();
+        model::sort_by(&mut held, Ord::cmp);
         for (heard, ip, mac) in held {
             let outcome = self.claims.take(heard, mac, ip);
             self.lose_dropped(heard);

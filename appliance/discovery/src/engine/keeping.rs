@@ -113,7 +113,7 @@ impl Engine {
             self.nothing_to_let_go = Some(now);
             return false;
         }
-        idle.sort_unstable();
+        model::sort_by(&mut idle, Ord::cmp);
         idle.truncate(LET_GO_AT_ONCE);
         let ids: Vec<_> = idle.into_iter().map(|(_, _, id)| id).collect();
         self.evict(now, &ids);

@@ -303,7 +303,7 @@ impl Targets {
         if let Some(large) = wanted.iter().find(|s| s.prefix() < LARGEST_PREFIX) {
             return Err(SweepError::TooLarge(*large));
         }
-        wanted.sort_by_key(|subnet| (subnet.prefix(), subnet.network()));
+        model::sort_by_key(&mut wanted, |subnet| (subnet.prefix(), subnet.network()));
         let mut subnets: Vec<(u32, Subnet)> = Vec::new();
         let mut count = 0_u64;
         for subnet in wanted {

@@ -122,7 +122,7 @@ fn widen(angles: &mut [Option<(f64, f64)>], parents: &[usize], hub: usize, (from
 /// The smallest angle between any two of those on a ring; half a turn where there is only one.
 fn closest(angles: impl Iterator<Item = f64>) -> f64 {
     let mut angles: Vec<f64> = angles.map(|a| a.rem_euclid(TAU)).collect();
-    angles.sort_by(f64::total_cmp);
+    model::sort_by(&mut angles, f64::total_cmp);
     let round = angles.first().zip(angles.last()).map(|(first, last)| first + TAU - last);
     angles.windows(2).map(|pair| pair[1] - pair[0]).chain(round).fold(TAU / 2.0, f64::min)
 }

@@ -259,7 +259,7 @@ impl<'e> Drawing<'e> {
     /// The devices of a group, below its node.
     fn group(&mut self, at: usize, suffix: &str, mut group: Group<'_>) {
         let by_address = |d: &&Device| (d.main_address().map(|a| ip_sort(a.ip)), d.id);
-        group.devices.sort_by_cached_key(by_address);
+        model::sort_by_cached_key(&mut group.devices, by_address);
         let (devices, online) = tally(group.devices.iter().copied());
         let hub = &mut self.nodes[at];
         (hub.devices, hub.devices_online) = (devices, online);

@@ -89,7 +89,7 @@ impl Desk {
         let mut owners: Vec<Owner> =
             owners.into_iter().map(|(whose, sums)| Owner { whose, sums }).collect();
         let order = |owner: &Owner| (std::cmp::Reverse(owner.sums.by(query.measure)), owner.whose);
-        owners.sort_unstable_by_key(order);
+        model::sort_by_key(&mut owners, order);
         top.groups = owners.len() as u64;
         owners.truncate(query.limit);
         Ok((owners, top))

@@ -126,7 +126,7 @@ impl Answers {
     pub fn talkers(&self) -> Option<Vec<Talker>> {
         let mut all = (self.0.live)()?;
         let fast = |talker: &Talker| talker.sent_bps + talker.received_bps;
-        all.sort_unstable_by(|one, other| fast(other).total_cmp(&fast(one)));
+        model::sort_by(&mut all, |one, other| fast(other).total_cmp(&fast(one)));
         Some(all)
     }
 

@@ -282,7 +282,7 @@ impl Receiver {
                 is_local: around.is_own(address),
             })
             .collect();
-        self.status.exporters.sort_unstable_by_key(|exporter| exporter.address);
+        model::sort_by_key(&mut self.status.exporters, |exporter| exporter.address);
         self.status.unknown = self.decoder.unknown();
         self.status.beyond = self.decoder.refused();
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&self.status);

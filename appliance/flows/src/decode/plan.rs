@@ -152,7 +152,7 @@ impl Plan {
             }
             offset = offset.saturating_add(field.length);
         }
-        steps.sort_by_key(|step| step.group());
+        model::sort_by_key(&mut steps, |step| step.group());
         let ends: [u16; GROUPS] = std::array::from_fn(|group| {
             steps.partition_point(|step: &Step| step.group() <= group) as u16
         });

@@ -127,7 +127,7 @@ impl Rollups {
             total.add(&row.amounts);
         }
         let mut rows: Vec<RollupRow> = all.into_values().collect();
-        rows.sort_unstable_by_key(|row| (std::cmp::Reverse(row.amounts.octets()), row.key));
+        model::sort_by_key(&mut rows, |row| (std::cmp::Reverse(row.amounts.octets()), row.key));
         rows.truncate(limit);
         Ok((rows, total))
     }
