@@ -1,11 +1,14 @@
 //! What consoles of UniFi tell, understood without a socket and without a clock.
 //!
 //! In come packets of Protect ([`protect`]), frames of Network and rows of its log ([`network`]) and
-//! frames of the console itself ([`console`]); out go [`Happening`]s.
+//! frames of the console itself ([`console`]). Out go [`Happening`]s, those that only a comparison of
+//! states shows among them ([`derive`]), with sentences for people ([`catalogue`]).
 //! [`offline`] reads recordings.
 
 mod base64;
+pub mod catalogue;
 pub mod console;
+pub mod derive;
 mod happening;
 pub mod json;
 pub mod network;
