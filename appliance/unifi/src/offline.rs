@@ -9,7 +9,8 @@ use model::Timestamp;
 use serde_json::Value;
 
 use crate::base64;
-use crate::json::{self, next, one_line, part, parts};
+use crate::json::cut::{next, one_line, part, parts};
+use crate::json::parse;
 use crate::network::frame;
 use crate::protect::packet::{self, Format, Payloads};
 use crate::protect::public;
@@ -116,7 +117,7 @@ fn fine(action: &str, data: &str) -> String {
 }
 
 fn told(value: &[u8], may_be_text: bool) -> Result<String, String> {
-    let parsed = json::parse(value).map_err(|error| format!("this is {error}"))?;
+    let parsed = parse(value).map_err(|error| format!("this is {error}"))?;
     match &parsed {
         Value::String(text) if may_be_text => return told(text.as_bytes(), false),
         Value::Object(object) => {
