@@ -1,8 +1,6 @@
 //! One console: what its streams say, one message after the other, in; what happened, and the names
 //! that it has for devices, out.
 
-use std::collections::BTreeMap;
-
 use model::{Mac, Timestamp};
 use serde_json::{Map, Value};
 
@@ -25,7 +23,7 @@ const NAME: usize = 64;
 pub struct Engine {
     watch: Watch,
     growing: Growing,
-    names: BTreeMap<String, String>,
+    names: Map<String, Value>,
 }
 
 impl Engine {
@@ -41,7 +39,7 @@ impl Engine {
 
     /// The console's name for a device, by MAC address in lower case or by id.
     pub fn name(&self, id: &str) -> Option<String> {
-        self.names.get(id).cloned()
+        self.names.get(id)?.as_str().map(str::to_owned)
     }
 
     /// A message of Protect's private socket: what happened, and where the stream is then.
@@ -154,12 +152,8 @@ impl Engine {
         let name = ["name", "hostname"].into_iter().find_map(|path| text(object, path));
         let name = name.map(|name| tidy(name, NAME)).filter(|name| !name.is_empty());
         let Some(name) = name else { return };
-        if let Some(known) = self.names.get_mut(id) {
-            if *known != name {
-                *known = name.into_owned();
-            }
-        } else if self.names.len() < MOST_NAMES && id.len() <= NAME {
-            self.names.insert(id.to_owned(), name.into_owned());
+        if self.names.contains_key(id) || self.names.len() < MOST_NAMES && id.len() <= NAME {
+            self.names.insert(id.to_owned(), Value::from(name));
         }
     }
 }

@@ -8,7 +8,6 @@ mod readings;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{Mac, Timestamp};
@@ -97,17 +96,13 @@ impl Is {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
-    is: String,
-    since: Timestamp,
-}
-
-/// States as they were told last.
+/// States as they were told last. They are held as JSON, in which they are kept, too.
 #[derive(Debug, Default)]
 pub struct Watch {
-    known: BTreeMap<(String, String), Known>,
-    clients: BTreeMap<Mac, Timestamp>,
+    /// `word subject`, and `milliseconds value` since when it is so.
+    known: Map<String, Value>,
+    /// MAC addresses, and milliseconds when they were seen last.
+    clients: Map<String, Value>,
     clients_are_known: bool,
     has_internet_told: bool,
 }
@@ -166,15 +161,15 @@ impl Watch {
             else {
                 continue;
             };
-            let was_known = self.clients.insert(mac, now).is_some();
+            let was_known = self.clients.insert(mac.to_string(), Value::from(now.0)).is_some();
             if self.clients_are_known && !was_known {
                 new.push(happening("derived.client.new", readings::client(row, mac), now));
             }
         }
         self.clients_are_known |= all;
         while self.clients.len() > MOST_CLIENTS {
-            let oldest = self.clients.iter().min_by_key(|(_, seen)| **seen).map(|(mac, _)| *mac);
-            let Some(mac) = oldest else { break };
+            let oldest = self.clients.iter().min_by_key(|(_, seen)| seen.as_i64());
+            let Some(mac) = oldest.map(|(mac, _)| mac.clone()) else { break };
             self.clients.remove(&mac);
         }
         new
@@ -183,10 +178,10 @@ impl Watch {
     /// Forgets a device that was removed.
     pub fn forget(&mut self, subject: &str) {
         let subject = subject.to_ascii_lowercase();
-        let is_of = |of: &str| {
-            of.strip_prefix(&subject).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.known.retain(|(of, _), _| !is_of(of));
+        self.known.retain(|key, _| {
+            let of = key.split_once(' ').and_then(|(_, of)| of.strip_prefix(&subject));
+            !of.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
     }
 
     fn compare(&mut self, readings: Readings, now: Timestamp) -> Vec<Happening> {
@@ -196,18 +191,21 @@ impl Watch {
                 continue;
             }
             let (word, keys) = reading.facet.row();
-            let key = (reading.subject.to_ascii_lowercase(), word.to_owned());
+            let key = format!("{word} {}", reading.subject.to_ascii_lowercase());
             let is = reading.is.text();
-            let Some(known) = self.known.get_mut(&key) else {
-                if self.known.len() < MOST {
-                    self.known.insert(key, Known { is, since: now });
-                }
-                continue;
-            };
-            if known.is == is || reading.facet == Facet::Start && !is_later(&known.is, &is) {
+            let known = self.known.get(&key).and_then(Value::as_str).and_then(|known| {
+                let (since, known) = known.split_once(' ')?;
+                Some((Timestamp(since.parse().ok()?), known))
+            });
+            let stays = known.is_some_and(|(_, known)| {
+                known == is || reading.facet == Facet::Start && !is_later(known, &is)
+            });
+            if stays || known.is_none() && self.known.len() >= MOST {
                 continue;
             }
-            let before = std::mem::replace(known, Known { is, since: now });
+            let before = known.map(|(since, known)| (since, known.to_owned()));
+            self.known.insert(key, Value::from(format!("{} {is}", now.0)));
+            let Some((since, before)) = before else { continue };
             if reading.is == Is::Value(String::new()) {
                 // There is no update any more.
                 continue;
@@ -220,8 +218,8 @@ impl Watch {
             };
             let mut facts = reading.facts;
             facts.insert("device".to_owned(), Value::from(reading.subject));
-            facts.insert("duration".to_owned(), Value::from(now.since(before.since).as_secs()));
-            if let (Is::Value(value), Some(before)) = (reading.is, before.is.strip_prefix('=')) {
+            facts.insert("duration".to_owned(), Value::from(now.since(since).as_secs()));
+            if let (Is::Value(value), Some(before)) = (reading.is, before.strip_prefix('=')) {
                 facts.insert("to".to_owned(), Value::from(value));
                 if !before.is_empty() {
                     facts.insert("from".to_owned(), Value::from(before));
@@ -234,33 +232,17 @@ impl Watch {
 
     /// What is known, as JSON to be kept.
     pub fn save(&self) -> Value {
-        let known = self
-            .known
-            .iter()
-            .map(|((subject, word), known)| json!([subject, word, known.is, known.since.0]));
-        let clients = self.clients.iter().map(|(mac, seen)| json!([mac.to_string(), seen.0]));
-        json!({
-            "known": known.collect::<Vec<_>>(),
-            "clients": self.clients_are_known.then(|| clients.collect::<Vec<_>>()),
-            "internet": self.has_internet_told,
-        })
+        let clients = self.clients_are_known.then(|| self.clients.clone());
+        json!({"known": self.known, "clients": clients, "internet": self.has_internet_told})
     }
 
     /// What was saved; what is not understood of it is as if it had never been told.
     pub fn restore(saved: &Value) -> Self {
-        let list = |name: &str| saved.get(name).and_then(Value::as_array);
-        let text = |row: &Value, at: usize| row.get(at)?.as_str().map(str::to_owned);
-        let time = |row: &Value, at: usize| row.get(at)?.as_i64().map(Timestamp);
-        let known = list("known").into_iter().flatten().take(MOST).filter_map(|row| {
-            let known = Known { is: text(row, 2)?, since: time(row, 3)? };
-            Some(((text(row, 0)?, text(row, 1)?), known))
-        });
-        let clients = list("clients").into_iter().flatten().take(MOST_CLIENTS);
-        let clients = clients.filter_map(|row| Some((text(row, 0)?.parse().ok()?, time(row, 1)?)));
+        let map = |name: &str| saved.get(name).and_then(Value::as_object);
         Self {
-            known: known.collect(),
-            clients: clients.collect(),
-            clients_are_known: list("clients").is_some(),
+            known: map("known").cloned().unwrap_or_default(),
+            clients: map("clients").cloned().unwrap_or_default(),
+            clients_are_known: map("clients").is_some(),
             has_internet_told: saved.get("internet").and_then(Value::as_bool).unwrap_or(false),
         }
     }

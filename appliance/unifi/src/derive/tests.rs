@@ -201,8 +201,16 @@ fn what_changed_during_an_absence_is_told_after_it() {
     assert_eq!(keys(&after.devices(&device(0), later(900))), ["derived.device.offline"]);
     let new = after.clients(&rows(json!([{"mac": "aa:bb:cc:00:00:07"}])), false, later(900));
     assert_eq!(keys(&new), ["derived.client.new"]);
-    for odd in [json!(null), json!({"known": [[1], "x"], "clients": [{}]}), json!([])] {
-        assert_eq!(Watch::restore(&odd).known.len(), 0);
+    let key = "reachable aa:bb:cc:00:01:01";
+    for odd in [
+        json!(null),
+        json!({"known": [[1], "x"], "clients": [{}]}),
+        json!({"known": {key: 7}}),
+        json!({"known": {key: "well"}}),
+    ] {
+        let mut watch = Watch::restore(&odd);
+        assert_eq!(watch.devices(&device(0), NOW), [], "{odd}");
+        assert_eq!(keys(&watch.devices(&device(1), NOW)), ["derived.device.online"]);
     }
 }
 

@@ -130,29 +130,18 @@ fn weight_of(object: &Map<String, Value>) -> usize {
     object.iter().map(|(name, value)| entry_weight(name, value)).sum::<usize>() + 2
 }
 
-/// Leaves the heaviest parts out of an object so that it takes at most so many octets.
+/// Leaves the heaviest parts out of an object so that the others take at most so many octets.
 pub fn lighten(object: &mut Map<String, Value>, most: usize) {
-    let mut weights: Vec<usize> = object.iter().map(|(n, v)| entry_weight(n, v)).collect();
-    if weights.iter().sum::<usize>() + 2 <= most {
-        return;
-    }
-    weights.sort_unstable();
-    let mut left = most.saturating_sub(2);
-    let mut heaviest = 0;
-    for weight in weights {
-        if weight > left {
+    let mut limit = most;
+    loop {
+        let weights = object.iter().map(|(name, value)| entry_weight(name, value));
+        let light = weights.filter(|weight| *weight <= limit).sum::<usize>() + 2;
+        if light <= most || limit == 0 {
             break;
         }
-        left -= weight;
-        heaviest = weight;
+        limit /= 2;
     }
-    left = most.saturating_sub(2);
-    object.retain(|name, value| {
-        let weight = entry_weight(name, value);
-        let stays = weight <= heaviest && weight <= left;
-        left -= if stays { weight } else { 0 };
-        stays
-    });
+    object.retain(|name, value| entry_weight(name, value) <= limit);
 }
 
 /// Text of others for people: without what is hidden, at most so many characters.
