@@ -113,7 +113,7 @@ pub(super) fn unit(happening: &Happening, names: Names<'_>) -> Words {
     let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u', 'L']) { "an" } else { "a" };
     match name {
         // `Cellar switch` says already what it is.
-        Some(name) if name.text.to_lowercase().contains(*kind) => name,
+        Some(name) if name.text.to_ascii_lowercase().contains(*kind) => name,
         Some(name) => Words::common(format!("{kind} {}", name.text)),
         None => Words::common(format!("{article} {kind}")),
     }
@@ -189,18 +189,18 @@ pub(super) fn words(key: &str) -> String {
     let mut text = String::new();
     let mut was_lower = false;
     for c in key.chars().take(LONGEST) {
-        if c.is_alphanumeric() {
-            if c.is_uppercase() && was_lower {
-                text.push(' ');
-            }
-            was_lower = c.is_lowercase() || c.is_numeric();
-            text.extend(c.to_lowercase());
-        } else {
+        if c.is_ascii() && !c.is_ascii_alphanumeric() {
             was_lower = false;
             if !text.is_empty() && !text.ends_with(' ') {
                 text.push(' ');
             }
+            continue;
         }
+        if c.is_ascii_uppercase() && was_lower {
+            text.push(' ');
+        }
+        was_lower = !c.is_ascii_uppercase();
+        text.push(c.to_ascii_lowercase());
     }
     text.truncate(text.trim_end().len());
     text

@@ -60,7 +60,7 @@ fn push(said: &mut String, words: Words) {
     let mut letters = words.text.chars();
     match letters.next() {
         Some(first) if words.common && said.is_empty() => {
-            said.extend(first.to_uppercase());
+            said.push(first.to_ascii_uppercase());
             said.push_str(letters.as_str());
         }
         _ => said.push_str(&words.text),
