@@ -183,6 +183,8 @@ fn what_is_kept_back_is_bounded_and_what_is_too_much_is_stored() {
 enum Happens {
     /// The console has an event, that began so many seconds ago; the socket tells it so often.
     Event { ago: u64, told: usize },
+    /// The socket tells something of which there is no history.
+    Live,
     /// The socket tells an old event again.
     Again(u32),
     /// Time goes by.
@@ -202,6 +204,7 @@ enum Happens {
 fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         4 => (0..240_u64, 0..3_usize).prop_map(|(ago, told)| Happens::Event { ago, told }),
+        2 => Just(Happens::Live),
         1 => (0..60_u32).prop_map(Happens::Again),
         2 => (1..400_u64).prop_map(Happens::Wait),
         3 => Just(Happens::Opens),
@@ -216,17 +219,22 @@ fn happens() -> impl Strategy<Value = Happens> {
 struct World {
     now: Timestamp,
     offered: Vec<Happening>,
+    /// What was told and has no history, unless the program was killed before it was stored.
+    live: BTreeSet<String>,
     stored: BTreeMap<String, Happening>,
     place: Place,
     cursor: Cursor,
-    /// The question that waits for its answer.
-    asked: Option<Step>,
+    /// The answer to the question that waits for it, as it was when the question was asked.
+    answer: Option<Vec<Happening>>,
 }
 
 impl World {
     fn step(&mut self, step: Option<Step>) {
         match step {
-            Some(Step::Ask(_)) => self.asked = step,
+            Some(Step::Ask(from)) => {
+                let is_wanted = |it: &&Happening| from.is_none_or(|from| it.at >= from);
+                self.answer = Some(self.offered.iter().rev().filter(is_wanted).cloned().collect());
+            }
             Some(Step::Connect(_)) => {
                 let step = self.cursor.opened(self.now);
                 self.step(Some(step));
@@ -244,10 +252,9 @@ impl World {
     }
 
     fn answer(&mut self, rows: Option<usize>) {
-        let Some(Step::Ask(from)) = self.asked.take() else { return };
+        let Some(mut history) = self.answer.take() else { return };
         // Newest first, in two pages that overlap.
-        let history = self.offered.iter().rev().filter(|it| from.is_none_or(|from| it.at >= from));
-        let history: Vec<_> = history.take(rows.unwrap_or(usize::MAX)).cloned().collect();
+        history.truncate(rows.unwrap_or(usize::MAX));
         let middle = history.len() / 2;
         self.cursor.answered(history[..middle].to_vec(), self.now);
         self.cursor.answered(history[middle.saturating_sub(1)..].to_vec(), self.now);
@@ -274,6 +281,14 @@ impl World {
                     }
                 }
             }
+            Happens::Live => {
+                if self.is_up() {
+                    let id =
+                        1_000_000 + u32::try_from(self.live.len() + self.stored.len()).unwrap();
+                    self.live.insert(id.to_string());
+                    self.cursor.told(vec![event(id, self.now)], None, self.now);
+                }
+            }
             Happens::Again(id) => {
                 if let Some(event) = self.offered.get(id as usize).filter(|_| self.is_up()) {
                     self.cursor.told(vec![event.clone()], Some(format!("u{id}")), self.now);
@@ -281,7 +296,7 @@ impl World {
             }
             Happens::Wait(seconds) => {
                 self.now = self.now.plus(Duration::from_secs(seconds));
-                if self.is_up() && self.asked.is_none() {
+                if self.is_up() && self.answer.is_none() {
                     let step = self.cursor.tick(self.now);
                     self.step(step);
                 }
@@ -294,14 +309,15 @@ impl World {
             }
             Happens::Closes => {
                 if self.is_up() {
-                    self.asked = None;
+                    self.answer = None;
                     self.cursor.closed(Closed::Lost, "", 0, self.now);
                 }
             }
             Happens::Answered(rows) => self.answer(rows),
             Happens::Stored => self.store(),
             Happens::Killed => {
-                self.asked = None;
+                self.answer = None;
+                self.live.retain(|id| self.stored.contains_key(id));
                 self.cursor = Cursor::new(self.place.clone(), self.now);
             }
         }
@@ -316,8 +332,8 @@ proptest! {
         story in proptest::collection::vec(happens(), 0..120)
     ) {
         let mut world = World {
-            now: START, offered: Vec::new(), stored: BTreeMap::new(), place: Place::default(),
-            cursor: Cursor::new(Place::default(), START), asked: None,
+            now: START, offered: Vec::new(), live: BTreeSet::new(), stored: BTreeMap::new(),
+            place: Place::default(), cursor: Cursor::new(Place::default(), START), answer: None,
         };
         for happens in story {
             world.happen(happens);
@@ -329,7 +345,8 @@ proptest! {
             world.happen(happens);
         }
         prop_assert!(world.cursor.is_whole());
-        let offered: BTreeSet<_> = world.offered.iter().map(|it| it.id.clone()).collect();
+        let mut offered: BTreeSet<_> = world.offered.iter().map(|it| it.id.clone()).collect();
+        offered.extend(world.live);
         let stored: BTreeSet<_> = world.stored.keys().cloned().collect();
         prop_assert_eq!(offered, stored);
     }
