@@ -6,6 +6,7 @@
 //! stored twice is the same event by its id. Every five minutes history is asked for anyway, because
 //! sockets lose events. The place is stored in the transaction of the events that lead up to it.
 
+pub mod pulse;
 #[cfg(test)]
 mod tests;
 
