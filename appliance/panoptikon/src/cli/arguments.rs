@@ -103,6 +103,7 @@ pub(super) fn command() -> Command {
             router(),
             super::agents::command(),
             flows(),
+            super::unifi::command(),
             vyos(),
             Command::new("check-config").about(
                 "Check the configuration without starting, and show where each value comes from",

@@ -19,6 +19,7 @@ mod report;
 mod sources;
 mod table;
 mod tar;
+mod unifi;
 mod update;
 mod vyos;
 mod vyos_files;
@@ -139,6 +140,7 @@ fn dispatch(matches: &clap::ArgMatches) -> Result<ExitCode, CliError> {
     }
     match name {
         "flows" => return flows::run(matches),
+        "unifi" => return unifi::run(matches),
         "vyos" => return vyos::run(matches),
         "logs" => return logs::run(matches),
         UNIT_HELPER => return help_with_units(),
