@@ -538,3 +538,28 @@ async fn the_sources_show_who_told_of_what() {
     let list = ada.get("/flows/list?filter=host+10.0.7.1").await.expect(200);
     list.says("told by 192.0.2.1");
 }
+
+#[tokio::test]
+async fn what_is_told_of_twice_is_marked_in_lists_and_files_and_counted_once_in_the_explorer() {
+    let (bed, mut ada) = site().await;
+    let comes_in = Flow {
+        sensor: "127.0.0.1".parse().unwrap(),
+        direction: flows::Direction::Ingress,
+        input: bed::LAN,
+        output: 3,
+        ..flow(5, "10.0.0.7", "192.0.2.44", (50_000, 443), 3_145_728)
+    };
+    let goes_out = Flow { direction: flows::Direction::Egress, ..comes_in };
+    bed.keep_flows([comes_in, goes_out]);
+    let list = ada.get("/flows/list?filter=host+192.0.2.44").await.expect(200);
+    list.says("2 flows").says("told by 127.0.0.1");
+    assert_eq!(list.body.matches("told of twice: not counted").count(), 1);
+    let explorer = ada.get("/flows/explore?filter=host+192.0.2.44").await.expect(200);
+    explorer.says("<dt>Flows</dt><dd>1</dd>").says("<dt>Bytes</dt><dd>3.0 MiB</dd>");
+    let file = ada.get("/flows/export?format=json&filter=host+192.0.2.44").await.expect(200).json();
+    let mirrored = file.as_array().unwrap().iter().filter(|flow| flow["mirrored"] == true);
+    assert_eq!((mirrored.count(), file[0]["exporter"].as_str()), (1, Some("127.0.0.1")));
+    let csv = ada.get("/flows/export?filter=host+192.0.2.44").await.expect(200);
+    assert_eq!(csv.body.matches(",127.0.0.1,true,").count(), 1);
+    assert_eq!(csv.body.matches(",127.0.0.1,,").count(), 1);
+}

@@ -435,7 +435,9 @@ pub fn traffic(
     let discovery = discovery.clone();
     let world = move || {
         let book = Arc::new(Book(discovery.clone()));
-        flows::answers::World { book, geo: Arc::new(Towns), ..flows::answers::World::default() }
+        let interfaces = flows::rollup::Interfaces { lan: [LAN].into(), egress: false };
+        let ours = flows::world::Ours::default();
+        flows::answers::World { ours, interfaces, book, geo: Arc::new(Towns) }
     };
     flows::Answers::new(dir, world, move || talkers.lock().unwrap().clone())
 }
@@ -458,6 +460,9 @@ impl flows::rollup::AddressBook for Book {
         Some(laptop()).filter(|peer| peer.number() == number)
     }
 }
+
+/// The index of the interface to the LAN.
+pub const LAN: u32 = 77;
 
 /// Knows where one address is, and none other.
 pub struct Towns;
