@@ -137,7 +137,7 @@ fn record(text: &mut String, fields: [String; COLUMNS.len()]) {
 
 /// Adds one field, quoted where it has to be. What a spreadsheet would take for a formula gets an
 /// apostrophe in front, which spreadsheets hide: hosts choose their names themselves.
-fn push_field(text: &mut String, field: &str) {
+pub fn push_field(text: &mut String, field: &str) {
     let guard = if is_formula(field) { "'" } else { "" };
     // Some spreadsheets split at semicolons or tabs, depending on the language.
     let quoted = field.contains([',', ';', '"', '\r', '\n', '\t']) || field.trim() != field;

@@ -40,8 +40,8 @@ pub struct Flow {
     pub source_as: u32,
     /// See `source_as`.
     pub destination_as: u32,
-    /// Where it was forwarded to; unspecified is unknown.
-    pub next_hop: IpAddr,
+    /// Who told of it: the address of an exporter, or unspecified for the kernel's connections.
+    pub sensor: IpAddr,
     /// VLAN identifier; 0 is none.
     pub vlan: u16,
     /// Hardware addresses of the sender and of the receiver on this link.
@@ -99,7 +99,7 @@ impl Flow {
         direction: Direction::Unknown,
         source_as: 0,
         destination_as: 0,
-        next_hop: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        sensor: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         vlan: 0,
         source_mac: None,
         destination_mac: None,

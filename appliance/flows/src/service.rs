@@ -23,11 +23,12 @@ use crate::world::{Geo, NoGeo, Ours};
 /// Where addresses are, for threads that share it.
 pub type SharedGeo = Arc<dyn Geo + Send + Sync>;
 
-/// How long sums are kept: minutes for the graphs of two days, hours for those of two months.
-const AGES: Ages = Ages { minutes: 2, hours: 62, days: 3_660 };
+/// How long sums are kept: minutes for the graphs of two days, hours for those of two months, pairs
+/// of networks for two years before this one's month.
+const AGES: Ages = Ages { minutes: 2, hours: 62, days: 3_660, months: 24 };
 /// An exporter on this machine that told of flows going out within this time tells of all twice.
 const EGRESS_MS: i64 = 3_600_000;
-/// Old sums are looked for this often.
+/// Months are summed, and old sums looked for, this often.
 const FORGET_MS: i64 = 3_600_000;
 
 /// Room for some tens of thousands of events.
@@ -268,6 +269,8 @@ impl Flows {
         let run = Rollups::open(&self.0.dir).and_then(|mut rollups| {
             let run = rollups.run(&*self.0.book, &*geo, &interfaces)?;
             if forgets {
+                let geo: &dyn Geo = &*geo;
+                rollups.run_monthly((&self.ours(), geo, &interfaces))?;
                 rollups.forget(now.day(), AGES)?;
             }
             Ok(run)

@@ -14,6 +14,17 @@ pub struct Place {
     pub system: Option<u32>,
 }
 
+/// A town, as databases of cities tell it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct City {
+    /// Its name in English; empty where only the part of the country is known.
+    pub name: String,
+    /// The part of the country in which it lies, such as a state; empty where that is not told.
+    pub region: String,
+    /// Latitude and longitude in degrees.
+    pub at: Option<(f64, f64)>,
+}
+
 /// Tells where addresses are.
 pub trait Geo {
     /// Where an address is; asked once an address and block, not once a flow.
@@ -21,6 +32,12 @@ pub trait Geo {
 
     /// Why a part of what should be known is not, for people.
     fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// In which town an address is. May read a file: to be asked for what is shown, and first where
+    /// reading may wait.
+    fn city(&self, _address: IpAddr) -> Option<City> {
         None
     }
 

@@ -14,9 +14,11 @@ use proptest::prelude::*;
 enum Value {
     Text(&'static str),
     Number(u32),
+    Real(f64),
     Map(Vec<(&'static str, Value)>),
+    List(Vec<Value>),
 }
-use Value::{Map, Number, Text};
+use Value::{List, Map, Number, Real, Text};
 
 fn control(kind: u8, size: usize, out: &mut Vec<u8>) {
     assert!(size < 285);
@@ -40,6 +42,16 @@ fn put(value: &Value, out: &mut Vec<u8>) {
             let used = &octets[octets.iter().take_while(|o| **o == 0).count()..];
             control(6, used.len(), out);
             out.extend(used);
+        }
+        Real(number) => {
+            control(3, 8, out);
+            out.extend(number.to_be_bytes());
+        }
+        List(values) => {
+            control(11, values.len(), out);
+            for value in values {
+                put(value, out);
+            }
         }
         Map(pairs) => {
             control(7, pairs.len(), out);
@@ -138,6 +150,44 @@ fn countries(bits: u32) -> Vec<u8> {
     )
 }
 
+fn names(name: &'static str) -> (&'static str, Value) {
+    ("names", Map(vec![("de", Text("anders")), ("en", Text(name)), ("ja", Text("\u{753a}"))]))
+}
+
+fn at(latitude: f64, longitude: f64) -> (&'static str, Value) {
+    ("location", Map(vec![("latitude", Real(latitude)), ("longitude", Real(longitude))]))
+}
+
+/// As `MaxMind` writes it: numbers of places and codes everywhere.
+fn of_maxmind(town: &'static str, region: &'static str) -> Value {
+    let numbered = |number| ("geoname_id", Number(number));
+    Map(vec![
+        ("city", Map(vec![numbered(2_820_256), names(town)])),
+        ("continent", Map(vec![("code", Text("EU")), numbered(6_255_148), names("Europe")])),
+        ("country", Map(vec![numbered(2_921_044), ("iso_code", Text("DE")), names("Germany")])),
+        at(48.4, 10.0),
+        ("postal", Map(vec![("code", Text("89073"))])),
+        (
+            "subdivisions",
+            List(vec![
+                Map(vec![numbered(2_953_481), ("iso_code", Text("BW")), names(region)]),
+                Map(vec![numbered(1), ("iso_code", Text("XX")), names("a smaller part")]),
+            ]),
+        ),
+    ])
+}
+
+/// As DB-IP writes it: names alone.
+fn of_dbip(town: &'static str, region: &'static str) -> Value {
+    Map(vec![
+        ("city", Map(vec![("names", Map(vec![("en", Text(town))]))])),
+        ("continent", Map(vec![("code", Text("NA"))])),
+        ("country", Map(vec![("iso_code", Text("US")), ("is_in_european_union", Number(0))])),
+        at(37.4225, -122.085),
+        ("subdivisions", List(vec![Map(vec![("names", Map(vec![("en", Text(region))]))])])),
+    ])
+}
+
 fn place(known: &dyn Geo, address: &str) -> (Option<String>, Option<u32>) {
     let Place { country, system } = known.place(address.parse().unwrap());
     (country.map(|code| String::from_utf8_lossy(&code).into_owned()), system)
@@ -226,6 +276,60 @@ fn a_database_at_fault_says_why_and_spoils_no_other() {
 }
 
 #[test]
+fn towns_are_looked_up_in_files_of_both_vendors_in_every_size_of_records() {
+    for bits in [24, 28, 32] {
+        let dir = tempfile::tempdir().unwrap();
+        let town = |known: &dyn Geo, address: &str| {
+            known.city(address.parse().unwrap()).map(|city| (city.name, city.region, city.at))
+        };
+        let told = |name: &str, region: &str, at| Some((name.to_owned(), region.to_owned(), at));
+        let ulm = told("Ulm", "Baden-W\u{fc}rttemberg", Some((48.4, 10.0)));
+        let networks = [
+            ("192.0.2.0/25", of_maxmind("Ulm", "Baden-W\u{fc}rttemberg")),
+            ("192.0.2.128/25", country("FR")),
+            (
+                "198.51.100.0/24",
+                Map(vec![
+                    ("country", Map(vec![("iso_code", Text("JP"))])),
+                    at(91.0, 0.0),
+                    ("city", Map(vec![names("Nowhere")])),
+                ]),
+            ),
+            ("2001:db8::/32", of_maxmind("Neu-Ulm", "Bavaria")),
+        ];
+        write(dir.path(), "a.mmdb", &database("GeoLite2-City", bits, &networks));
+        let atlas = Atlas::new(dir.path());
+        let known = atlas.refresh();
+        for _ in 0..2 {
+            // Read the first time, remembered the second.
+            assert_eq!(town(known.as_ref(), "192.0.2.1"), ulm);
+            assert_eq!(town(known.as_ref(), "::ffff:192.0.2.1"), ulm);
+            assert_eq!(town(known.as_ref(), "192.0.2.200"), None);
+            // What is no place on earth is none.
+            assert_eq!(town(known.as_ref(), "198.51.100.7"), told("Nowhere", "", None));
+            let near = told("Neu-Ulm", "Bavaria", Some((48.4, 10.0)));
+            assert_eq!(town(known.as_ref(), "2001:db8:1::1"), near);
+            assert_eq!(town(known.as_ref(), "203.0.113.1"), None);
+        }
+        assert_eq!(place(known.as_ref(), "192.0.2.1").0.as_deref(), Some("DE"));
+        // Another vendor's beside it: the last one counts.
+        let networks = [("192.0.2.0/24", of_dbip("Mountain View", "California"))];
+        write(dir.path(), "b.mmdb", &database("DBIP-City-Lite", bits, &networks));
+        let known = atlas.refresh();
+        let there = told("Mountain View", "California", Some((37.4225, -122.085)));
+        assert_eq!(town(known.as_ref(), "192.0.2.1"), there);
+        assert_eq!(place(known.as_ref(), "192.0.2.1").0.as_deref(), Some("US"));
+        assert_eq!(town(known.as_ref(), "2001:db8:1::1"), None);
+        // Without a database of towns there are none, and nothing fails.
+        write(dir.path(), "a.mmdb", &countries(bits));
+        std::fs::remove_file(dir.path().join("b.mmdb")).unwrap();
+        let known = atlas.refresh();
+        assert_eq!(town(known.as_ref(), "192.0.2.1"), None);
+        assert_eq!(place(known.as_ref(), "192.0.2.1").0.as_deref(), Some("DE"));
+    }
+}
+
+#[test]
 fn a_tree_that_leads_back_into_itself_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut file = countries(32);
@@ -245,7 +349,9 @@ proptest! {
         cut: Option<prop::sample::Index>,
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let mut file = countries(28);
+        let mut file = database("GeoLite2-City", 28, &[
+            ("192.0.2.0/24", of_maxmind("Ulm", "Bavaria")), ("2001:db8::/32", country("JP")),
+        ]);
         for (place, octet) in changes {
             let place = place.index(file.len());
             file[place] = octet;
@@ -256,5 +362,6 @@ proptest! {
         write(dir.path(), "a.mmdb", &file);
         let known = Atlas::new(dir.path()).refresh();
         let _ = place(known.as_ref(), "192.0.2.1");
+        let _ = known.city("192.0.2.1".parse().unwrap());
     }
 }

@@ -195,6 +195,7 @@ async fn a_search_says_yes_no_or_that_nobody_can_tell() {
     let (_bed, mut ada) = site().await;
     let page = ada.get("/flows/search?one=203.0.113.9").await.expect(200);
     page.says("Yes: 203.0.113.9 was seen");
+    page.says("/flows/list?filter=nat+203.0.113.9");
     page.says("annas-phone");
     page.says("diskstation");
     let page = ada.get("/flows/search?one=10.0.0.7&other=203.0.113.9").await.expect(200);
@@ -467,4 +468,98 @@ async fn a_peer_of_a_vpn_goes_by_its_name_and_has_a_history_of_its_own() {
     ada.get("/flows/peers/-1").await.expect(404);
     ada.get("/flows/peers/anna").await.expect(404);
     ada.get("/flows/peers/7").await.expect(200).says("No traffic in this time");
+}
+
+#[tokio::test]
+async fn towns_of_remote_addresses_stand_beside_them_on_every_page_and_in_files() {
+    let (bed, mut ada) = site().await;
+    bed.keep_flows([flow(5, "10.0.0.7", bed::IN_ULM, (50_000, 443), 70_000_000)]);
+    let where_it_is = "Ulm, &#34;old &#60;b&#62;town&#34;, Baden-W\u{fc}rttemberg, Germany";
+    for path in [
+        "/flows?range=1h",
+        "/flows/explore?by=remote",
+        "/flows/explore?by=conversation",
+        "/flows/explore?by=connection",
+        "/flows/list",
+        "/flows/search?one=192.0.2.88",
+        "/flows/search?one=10.0.0.7",
+        "/devices/7/traffic",
+    ] {
+        ada.get(path).await.expect(200).says(where_it_is).lacks("<b>town");
+    }
+    let csv = ada.get("/flows/export").await.expect(200);
+    let head = csv.body.lines().next().unwrap();
+    assert!(
+        head.ends_with(",mirrored,source_country,source_city,destination_country,destination_city")
+    );
+    let line = csv.body.lines().find(|line| line.contains(bed::IN_ULM)).unwrap();
+    assert!(line.ends_with(",,,DE,\"Ulm, \"\"old <b>town\"\"\""), "{line}");
+    // Of others nothing is said.
+    let others = csv.body.lines().filter(|line| !line.contains(bed::IN_ULM)).skip(1);
+    assert!(others.clone().count() > 3 && others.clone().all(|line| line.ends_with(",,,,")));
+    let flows = ada.get("/flows/export?format=json&filter=host+192.0.2.88").await.expect(200);
+    let place = &flows.json()[0]["destination_place"];
+    assert_eq!((&place["country"], &place["latitude"]), (&"DE".into(), &48.4.into()));
+    assert!(flows.json()[0].get("source_place").is_none());
+}
+
+#[tokio::test]
+async fn the_map_shows_months_and_takes_them_away_as_a_file() {
+    let (_bed, mut ada) = site().await;
+    let page = ada.get("/flows/map").await.expect(200);
+    page.says("<h2>By month</h2>").says("href=\"/flows/months\"");
+    let here = ada.get("/flows/months").await.expect(200);
+    assert!(here.header("content-disposition").contains("traffic-by-month.csv"));
+    for line in here.body.lines().skip(1) {
+        let month = line.split(',').next().unwrap();
+        page.says(&format!("<td>{month}</td>"));
+    }
+    assert!(here.body.lines().count() > 2);
+    // Without flows in the time that is shown there are months all the same.
+    let none = ada.get("/flows/map?range=1h&from=1000&to=2000").await.expect(200);
+    none.says("No traffic in this time").says("<h2>By month</h2>");
+}
+
+#[tokio::test]
+async fn the_sources_show_who_told_of_what() {
+    let (bed, mut ada) = site().await;
+    bed.keep_flows([Flow {
+        sensor: "192.0.2.1".parse().unwrap(),
+        packets: 5_000,
+        ..flow(10, "10.0.7.1", "198.51.100.1", (1, 2), 70_000)
+    }]);
+    let page = ada.get("/flows/sources").await.expect(200);
+    page.says("192.0.2.1").says("10.0.7.0/24").says("198.51.100.0/24").says("5\u{202f}000");
+    // The router's own connections told of more packets than a thousand as well.
+    page.says("Connections of this router").says("fewer than 1\u{202f}000 packets");
+    page.lacks("198.51.100.53").lacks("<td>10.0.0.0/24</td><td>198.51.100.0/24</td>");
+    let all = ada.get("/flows/sources?hours=1&min_packets=1").await.expect(200);
+    all.says("<td>10.0.0.0/24</td><td>198.51.100.0/24</td>");
+    let list = ada.get("/flows/list?filter=host+10.0.7.1").await.expect(200);
+    list.says("told by 192.0.2.1");
+}
+
+#[tokio::test]
+async fn what_is_told_of_twice_is_marked_in_lists_and_files_and_counted_once_in_the_explorer() {
+    let (bed, mut ada) = site().await;
+    let comes_in = Flow {
+        sensor: "127.0.0.1".parse().unwrap(),
+        direction: flows::Direction::Ingress,
+        input: bed::LAN,
+        output: 3,
+        ..flow(5, "10.0.0.7", "192.0.2.44", (50_000, 443), 3_145_728)
+    };
+    let goes_out = Flow { direction: flows::Direction::Egress, ..comes_in };
+    bed.keep_flows([comes_in, goes_out]);
+    let list = ada.get("/flows/list?filter=host+192.0.2.44").await.expect(200);
+    list.says("2 flows").says("told by 127.0.0.1");
+    assert_eq!(list.body.matches("told of twice: not counted").count(), 1);
+    let explorer = ada.get("/flows/explore?filter=host+192.0.2.44").await.expect(200);
+    explorer.says("<dt>Flows</dt><dd>1</dd>").says("<dt>Bytes</dt><dd>3.0 MiB</dd>");
+    let file = ada.get("/flows/export?format=json&filter=host+192.0.2.44").await.expect(200).json();
+    let mirrored = file.as_array().unwrap().iter().filter(|flow| flow["mirrored"] == true);
+    assert_eq!((mirrored.count(), file[0]["exporter"].as_str()), (1, Some("127.0.0.1")));
+    let csv = ada.get("/flows/export?filter=host+192.0.2.44").await.expect(200);
+    assert_eq!(csv.body.matches(",127.0.0.1,true,").count(), 1);
+    assert_eq!(csv.body.matches(",127.0.0.1,,").count(), 1);
 }

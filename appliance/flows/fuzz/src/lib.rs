@@ -1,5 +1,5 @@
-//! The decoders and the codec of blocks alone, so that fuzzing builds no database, and what must
-//! hold for whatever they hand on.
+//! The decoders, the codec of blocks and readers of foreign formats alone, so that fuzzing builds no
+//! database, and what must hold for whatever they hand on.
 
 #[allow(dead_code, unused_imports, missing_docs)]
 #[path = "../../src/block/mod.rs"]
@@ -8,10 +8,14 @@ pub mod block;
 pub mod decode;
 #[path = "../../src/flow.rs"]
 pub mod flow;
+pub mod geo;
 #[path = "../../src/hash.rs"]
 mod hash;
 #[path = "../../src/pcap/mod.rs"]
 pub mod pcap;
+#[allow(dead_code)]
+#[path = "../../src/world.rs"]
+pub mod world;
 
 use std::net::{IpAddr, Ipv4Addr};
 

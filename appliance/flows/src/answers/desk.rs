@@ -10,14 +10,16 @@ use super::{AnswerError, World};
 use crate::filter::{Filter, Side, Test};
 use crate::hash::FastMap;
 use crate::query::{
-    Archive, Dimension, Found, Key, ListQuery, Listed, Measure, SearchQuery, Series, SeriesQuery,
-    Sums, Top, TopQuery,
+    Archive, Dimension, Found, Key, ListQuery, Listed, Measure, SearchQuery, Sensors, SensorsQuery,
+    Series, SeriesQuery, Sums, Top, TopQuery,
 };
 use crate::rollup::{Live, Rollups, Whose};
 use crate::world::Prefix;
 
 /// Addresses of ours that are put together by whose they are.
 const MOST_LOCAL: usize = 20_000;
+/// Addresses of an answer whose towns are looked up with it.
+const MOST_LOCATED: usize = 1_000;
 
 /// See [`super::Answers::ask`].
 pub struct Desk {
@@ -49,15 +51,21 @@ impl Desk {
 
     pub(super) fn archive(&self) -> Archive<'_> {
         let geo = self.world.geo.as_ref();
-        Archive::new(&self.dir, self.world.ours.clone(), geo).until(self.deadline)
+        let archive = Archive::new(&self.dir, self.world.ours.clone(), geo);
+        archive.counting_once(self.world.interfaces.clone()).until(self.deadline)
     }
 
     /// The sums, with what is in none of them yet; None where there are none.
     pub(super) fn rollups(&self) -> Result<Option<(Rollups, Live)>, AnswerError> {
-        let Some(rollups) = Rollups::read(&self.dir)? else { return Ok(None) };
+        let Some(rollups) = self.summed()? else { return Ok(None) };
         let World { book, geo, interfaces, .. } = &self.world;
         let live = rollups.live(book.as_ref(), geo.as_ref(), interfaces)?;
         Ok(Some((rollups, live)))
+    }
+
+    /// The sums as they were made; None where there are none.
+    pub(super) fn summed(&self) -> Result<Option<Rollups>, AnswerError> {
+        Ok(Rollups::read(&self.dir)?)
     }
 
     /// The earliest start and the latest end of the flows that are kept.
@@ -65,9 +73,29 @@ impl Desk {
         Ok(self.archive().kept()?)
     }
 
+    /// Looks up in which towns these are, here where reading may wait: who shows them finds them
+    /// remembered.
+    fn locate(&self, addresses: &mut dyn Iterator<Item = IpAddr>) {
+        for address in addresses.take(MOST_LOCATED).filter(|a| !self.world.ours.contains(*a)) {
+            self.world.geo.city(address);
+        }
+    }
+
     /// Ranks groups of flows.
     pub fn top(&self, query: &TopQuery) -> Result<Top, AnswerError> {
-        Ok(self.archive().top(query, self.now)?)
+        let top = self.archive().top(query, self.now)?;
+        self.locate(
+            &mut top
+                .rows
+                .iter()
+                .flat_map(|row| match row.key {
+                    Key::Address(one) => [Some(one), None],
+                    Key::Pair(one, other) | Key::Tuple(one, other, ..) => [Some(one), Some(other)],
+                    _ => [None, None],
+                })
+                .flatten(),
+        );
+        Ok(top)
     }
 
     /// Ranks devices and what else has addresses of ours, by whose those were at the end of the
@@ -100,15 +128,22 @@ impl Desk {
         Ok(self.archive().series(query, self.now)?)
     }
 
+    /// Tells what each sensor saw.
+    pub fn sensors(&self, query: &SensorsQuery) -> Result<Sensors, AnswerError> {
+        Ok(self.archive().sensors(query, self.now)?)
+    }
+
     /// Lists flows.
     pub fn list(&self, query: &ListQuery) -> Result<Listed, AnswerError> {
-        Ok(self.archive().list(query, self.now)?)
+        let listed = self.archive().list(query, self.now)?;
+        self.locate(&mut listed.flows.iter().flat_map(|flow| [flow.source, flow.destination]));
+        Ok(listed)
     }
 
     /// Looks for an address or a pair, with whom the address talked most and by which services.
     pub fn search(&self, query: &SearchQuery, limit: usize) -> Result<Searched, AnswerError> {
-        let archive = self.archive();
-        let found = archive.search(query, self.now)?;
+        let found = self.archive().search(query, self.now)?;
+        self.locate(&mut [query.one].into_iter().chain(query.other));
         let mut searched = Searched { found, peers: Vec::new(), services: Vec::new() };
         if found.seen.is_none() {
             return Ok(searched);
@@ -116,9 +151,7 @@ impl Desk {
         let filter = of_hosts([query.one].into_iter().chain(query.other));
         let top = |by| {
             let (range, measure, filter) = (query.range, Measure::Bytes, filter.clone());
-            Ok::<_, AnswerError>(
-                archive.top(&TopQuery { range, filter, by, measure, limit }, self.now)?.rows,
-            )
+            Ok::<_, AnswerError>(self.top(&TopQuery { range, filter, by, measure, limit })?.rows)
         };
         for row in top(Dimension::Conversation)? {
             if let Key::Pair(one, other) = row.key {

@@ -7,6 +7,7 @@
 
 mod desk;
 mod device;
+mod months;
 mod overview;
 mod subnets;
 
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 
 pub use desk::{Desk, Owner, Searched, of_any_host, of_hosts};
 pub use device::{DeviceAnswer, DeviceQuestion};
+pub use months::MonthPair;
 pub use overview::{Overview, OverviewQuestion};
 pub use subnets::{Site, Sites};
 

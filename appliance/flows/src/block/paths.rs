@@ -1,5 +1,5 @@
-//! By which way flows went: interfaces, side, next hop, VLAN and sampling. There are few ways and
-//! many flows, so each way is written once and rows name it.
+//! By which way flows went, and who told of it: interfaces, side, sensor, VLAN and sampling. There
+//! are few ways and many flows, so each way is written once and rows name it.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ pub(crate) struct Path {
     pub(crate) direction: Direction,
     pub(crate) vlan: u16,
     pub(crate) sampling: u32,
-    pub(crate) next_hop: IpAddr,
+    pub(crate) sensor: IpAddr,
 }
 
 impl Path {
@@ -28,7 +28,7 @@ impl Path {
             direction: flow.direction,
             vlan: flow.vlan,
             sampling: flow.sampling,
-            next_hop: flow.next_hop,
+            sensor: flow.sensor,
         }
     }
 }
@@ -76,11 +76,11 @@ impl Ways {
         for number in numbers {
             nester.push(&self.paths.iter().map(number).collect::<Vec<_>>(), false, out);
         }
-        let mut hops = Collector::default();
-        let ids: Vec<u32> = self.paths.iter().map(|path| hops.add(path.next_hop)).collect();
-        let (hops, places) = hops.finish();
+        let mut sensors = Collector::default();
+        let ids: Vec<u32> = self.paths.iter().map(|path| sensors.add(path.sensor)).collect();
+        let (sensors, places) = sensors.finish();
         let ids: Vec<u64> = ids.iter().map(|id| places[*id as usize].into()).collect();
-        push_dictionary(&hops, nester, out);
+        push_dictionary(&sensors, nester, out);
         nester.push(&ids, false, out);
     }
 }
@@ -94,8 +94,8 @@ pub(super) fn decode(data: &mut &[u8]) -> Result<Vec<Path>, BlockError> {
     let mut column = || ints::decode(nested(data)?, count);
     let (inputs, outputs, directions) = (column()?, column()?, column()?);
     let (vlans, samplings) = (column()?, column()?);
-    let hops = take_dictionary(data)?;
-    let hop_ids = ints::decode(nested(data)?, count)?;
+    let sensors = take_dictionary(data)?;
+    let sensor_ids = ints::decode(nested(data)?, count)?;
     (0..count)
         .map(|row| {
             Ok(Path {
@@ -104,8 +104,8 @@ pub(super) fn decode(data: &mut &[u8]) -> Result<Vec<Path>, BlockError> {
                 direction: Direction::from_code(directions[row]).ok_or(BlockError::Number)?,
                 vlan: narrow(vlans[row])?,
                 sampling: narrow(samplings[row])?,
-                next_hop: hops
-                    .get(narrow::<u32>(hop_ids[row])? as usize)
+                sensor: sensors
+                    .get(narrow::<u32>(sensor_ids[row])? as usize)
                     .ok_or(BlockError::Address)?,
             })
         })

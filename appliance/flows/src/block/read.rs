@@ -307,7 +307,7 @@ impl<'a> Reader<'a> {
                 direction: path.direction,
                 source_as: source_as[row],
                 destination_as: destination_as[row],
-                next_hop: path.next_hop,
+                sensor: path.sensor,
                 vlan: path.vlan,
                 source_mac: mac(source_macs[row])?,
                 destination_mac: mac(destination_macs[row])?,

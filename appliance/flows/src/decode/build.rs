@@ -40,7 +40,6 @@ impl Builder<'_> {
         if flow.source.is_ipv4() != flow.destination.is_ipv4() {
             one_family(plan, values, flow);
         }
-        address(plan, values, slot::NEXT_HOP4, slot::NEXT_HOP6, &mut flow.next_hop);
         flow.source_port = values.number(slot::SOURCE_PORT) as u16;
         flow.destination_port = values.number(slot::DESTINATION_PORT) as u16;
         flow.protocol = values.number(slot::PROTOCOL) as u8;
@@ -83,8 +82,6 @@ impl Builder<'_> {
             output: forward.input,
             source_as: forward.destination_as,
             destination_as: forward.source_as,
-            // Told of the way there only.
-            next_hop: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             source_mac: forward.destination_mac,
             destination_mac: forward.source_mac,
             nat: forward.nat.map(|nat| Nat {

@@ -276,7 +276,7 @@ fn flows(
     let sampled = !source.samplers.is_empty() || tells_rate(plan);
     let mut reader = Reader::new(bytes);
     let mut values = Values::EMPTY;
-    let mut flow = Flow::UNKNOWN;
+    let mut flow = Flow { sensor: pass.exporter, ..Flow::UNKNOWN };
     let (mut records, mut flows, mut traffic) = (0_u32, 0_u64, 0_u32);
     // What is left after the last record is padding.
     while reader.len() >= plan.least {

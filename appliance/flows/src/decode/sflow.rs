@@ -189,7 +189,6 @@ impl<'a> Seen<'a> {
                 let vlan = reader.be32()? as u16 & 0xfff;
                 self.flow.vlan = if self.flow.vlan == 0 { vlan } else { self.flow.vlan };
             }
-            1002 => self.flow.next_hop = address(&mut reader)?,
             1003 => {
                 address(&mut reader)?;
                 reader.be32()?;
@@ -282,6 +281,7 @@ impl<'a> Seen<'a> {
         let raw_bytes = flow.bytes;
         flow.bytes = flow.bytes.saturating_mul(flow.sampling.into());
         flow.packets = flow.sampling.into();
+        flow.sensor = pass.exporter;
         flow.nat = self.nat.map(|nat| Nat {
             source_port: if self.nat_ports.0 == 0 { flow.source_port } else { self.nat_ports.0 },
             destination_port: match self.nat_ports.1 {

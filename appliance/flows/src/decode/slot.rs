@@ -7,7 +7,6 @@ use super::{Version, plan::TimeKind};
 /// Places of numbers. Those of addresses of 16 octets follow at [`WIDE`].
 pub(crate) const SOURCE4: u8 = 0;
 pub(crate) const DESTINATION4: u8 = 1;
-pub(crate) const NEXT_HOP4: u8 = 2;
 pub(crate) const NAT_SOURCE4: u8 = 3;
 pub(crate) const NAT_DESTINATION4: u8 = 4;
 pub(crate) const SOURCE_PORT: u8 = 5;
@@ -64,7 +63,6 @@ pub(crate) const NUMBERS: usize = 64;
 pub(crate) const WIDE: u8 = 64;
 pub(crate) const SOURCE6: u8 = 64;
 pub(crate) const DESTINATION6: u8 = 65;
-pub(crate) const NEXT_HOP6: u8 = 66;
 pub(crate) const NAT_SOURCE6: u8 = 67;
 pub(crate) const NAT_DESTINATION6: u8 = 68;
 /// How many wide addresses there are.
@@ -118,14 +116,10 @@ fn by_iana(id: u16, version: Version) -> Option<(u8, u8, TimeKind)> {
         44 => (SOURCE4, 1),
         12 => (DESTINATION4, 0),
         45 => (DESTINATION4, 1),
-        15 => (NEXT_HOP4, 0),
-        18 => (NEXT_HOP4, 1),
         27 => (SOURCE6, 0),
         170 => (SOURCE6, 1),
         28 => (DESTINATION6, 0),
         169 => (DESTINATION6, 1),
-        62 => (NEXT_HOP6, 0),
-        63 => (NEXT_HOP6, 1),
         225 => (NAT_SOURCE4, 0),
         226 => (NAT_DESTINATION4, 0),
         227 => (NAT_SOURCE_PORT, 0),

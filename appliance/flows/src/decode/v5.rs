@@ -85,7 +85,7 @@ pub(crate) fn decode(header: &Header, bytes: &[u8], domain: &mut Domain, pass: &
     let rate = sound(u64::from(header.sampling & 0x3fff)).unwrap_or(1);
     let moment = Moment { sent: header.sent, uptime: Some(header.uptime), started: None };
     let complete = pass.sink.complete();
-    let mut flow = Flow { sampling: rate, ..Flow::UNKNOWN };
+    let mut flow = Flow { sampling: rate, sensor: pass.exporter, ..Flow::UNKNOWN };
     let mut flows = 0;
     let records = bytes.get(HEADER..).unwrap_or_default().as_chunks::<RECORD>().0;
     for record in records.iter().take(count) {
@@ -125,7 +125,6 @@ fn read(record: &[u8; RECORD], moment: &Moment, rate: u32, flow: &mut Flow) {
     let time = |at| moment.time(TimeKind::Uptime, four(at).into()).unwrap_or(moment.sent.0);
     flow.source = address(0);
     flow.destination = address(4);
-    flow.next_hop = address(8);
     flow.input = two(12).into();
     flow.output = two(14).into();
     flow.packets = u64::from(four(16)) * u64::from(rate);

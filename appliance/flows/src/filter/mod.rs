@@ -87,6 +87,10 @@ pub enum Test {
     Protocol(u8),
     /// True for IPv6, false for IPv4.
     Version6(bool),
+    /// An end lies in a network after translation, where that was told.
+    Translated(Side, Prefix),
+    /// A port after translation lies between two, both included.
+    TranslatedPort(Side, u16, u16),
     /// By which interface it came in (source), went out (destination), or either.
     Interface(Side, u32),
     /// All these TCP flags were seen.

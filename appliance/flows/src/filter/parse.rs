@@ -224,6 +224,14 @@ impl<'a> Parser<'a> {
                 let read = |word: &str| word.strip_prefix("as").unwrap_or(word).parse().ok();
                 Test::System(side, self.value("a number, such as 3320", read)?)
             }
+            "nat" => {
+                let what = "an address or a network, such as 203.0.113.7 or 203.0.113.0/24";
+                Test::Translated(side, self.value(what, |word| word.parse().ok())?)
+            }
+            "natport" => {
+                let (first, last) = self.ports()?;
+                Test::TranslatedPort(side, first, last)
+            }
             "proto" => {
                 let names: Vec<&str> = PROTOCOLS.iter().map(|(name, _)| *name).collect();
                 let what = format!("a number up to 255, {}", names.join(", "));
@@ -261,13 +269,17 @@ impl<'a> Parser<'a> {
     }
 
     fn port(&mut self, side: Side) -> Result<Test, FilterError> {
+        let (first, last) = self.ports()?;
+        Ok(Test::Port(side, first, last))
+    }
+
+    fn ports(&mut self) -> Result<(u16, u16), FilterError> {
         let read = |word: &str| {
             let (first, last) = word.split_once('-').unwrap_or((word, word));
             let (first, last) = (first.parse().ok()?, last.parse().ok()?);
             (first <= last).then_some((first, last))
         };
-        let (first, last) = self.value("a port up to 65535, or two such as 6000-6063", read)?;
-        Ok(Test::Port(side, first, last))
+        self.value("a port up to 65535, or two such as 6000-6063", read)
     }
 
     fn interface(&mut self, side: Side) -> Result<Test, FilterError> {

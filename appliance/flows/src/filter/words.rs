@@ -29,7 +29,7 @@ const fn word(
 }
 
 /// What can be asked.
-pub(super) static WORDS: [Word; 18] = [
+pub(super) static WORDS: [Word; 20] = [
     word("host", true, "an address", "one end has this address", "host 10.0.0.5"),
     word("net", true, "a network", "one end lies in this network", "src net 192.168.0.0/16"),
     word(
@@ -47,6 +47,20 @@ pub(super) static WORDS: [Word; 18] = [
         "dst country DE",
     ),
     word("as", true, "a number", "the autonomous system of an end", "as 3320"),
+    word(
+        "nat",
+        true,
+        "an address or a network",
+        "one end has it after translation: the face that the other side saw",
+        "nat 203.0.113.7",
+    ),
+    word(
+        "natport",
+        true,
+        "a port, or two with - in between",
+        "a port of either end after translation",
+        "natport 40000",
+    ),
     word("sport", false, "a port, or two with - in between", "short for src port", "sport 53"),
     word("dport", false, "a port, or two with - in between", "short for dst port", "dport 443"),
     word("proto", false, "a name or number", "the IP protocol", "proto tcp"),

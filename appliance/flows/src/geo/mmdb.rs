@@ -2,11 +2,13 @@
 //! tree of networks, and records that its leaves point at. Pure but for [`Bytes`].
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use model::Timestamp;
 
 use super::ranges::{Builder, Tables};
-use super::record::{Record, Scalar, walk};
+use super::record::{self, Record, Scalar, walk};
+use crate::world::City;
 
 /// Where octets of a database come from.
 pub trait Bytes {
@@ -47,6 +49,17 @@ pub enum MmdbError {
 pub(super) struct About {
     pub(super) kind: String,
     pub(super) built: Option<Timestamp>,
+    /// Where towns are looked up, if it tells of them.
+    pub(super) cities: Option<Shape>,
+}
+
+/// How the tree of a database lies in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    nodes: u32,
+    /// Bits of one of the two records of a node.
+    record_bits: u32,
+    is_v6: bool,
 }
 
 const MARK: &[u8] = b"\xab\xcd\xefMaxMind.com";
@@ -60,13 +73,26 @@ const BITS: u8 = 128;
 struct Tree<'a> {
     bytes: &'a mut dyn Bytes,
     nodes: u32,
-    /// Bits of one of the two records of a node.
     record_bits: u32,
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    fn new(bytes: &'a mut dyn Bytes, shape: Shape) -> Self {
+        Self { bytes, nodes: shape.nodes, record_bits: shape.record_bits }
+    }
+
     fn size(&self) -> u64 {
         u64::from(self.nodes) * u64::from(self.record_bits) / 4
+    }
+
+    /// Where the records begin, and that of a leaf in particular.
+    fn record(&self, value: u32) -> Result<(u64, u64), MmdbError> {
+        let data = self.size() + GAP;
+        let at = self.size() + u64::from(value.saturating_sub(self.nodes));
+        if at < data {
+            return Err(MmdbError::Damaged("a record before the first one"));
+        }
+        Ok((data, at))
     }
 
     /// Both records of a node.
@@ -92,7 +118,7 @@ pub(super) fn read(
 ) -> Result<About, MmdbError> {
     let start = metadata(bytes, length)?;
     let (mut nodes, mut record_bits, mut version) = (0_u64, 0_u64, 0_u64);
-    let mut about = About { kind: String::new(), built: None };
+    let mut about = About { kind: String::new(), built: None, cities: None };
     walk(bytes, start, start, &mut |path, value| match (path, value) {
         (["node_count"], Scalar::Number(n)) => nodes = n,
         (["record_size"], Scalar::Number(n)) => record_bits = n,
@@ -108,12 +134,13 @@ pub(super) fn read(
     if !matches!(record_bits, 24 | 28 | 32) || !matches!(version, 4 | 6) {
         return Err(MmdbError::Damaged("the size of its records"));
     }
-    let mut tree = Tree { bytes, nodes, record_bits: record_bits as u32 };
+    let shape = Shape { nodes, record_bits: record_bits as u32, is_v6: version == 6 };
+    let mut tree = Tree::new(bytes, shape);
     if tree.size() + GAP > start {
         return Err(MmdbError::Damaged("the size of its tree"));
     }
     let mut builder = Builder::default();
-    let mut records = Records { seen: HashMap::new(), systems: Vec::new() };
+    let mut records = Records { seen: HashMap::new(), systems: Vec::new(), tells_cities: false };
     if version == 4 {
         descend(&mut tree, (0, 0), None, &mut records, &mut |at, record| {
             builder.v4((at >> 96) as u32, record)
@@ -140,7 +167,37 @@ pub(super) fn read(
         return Err(MmdbError::Useless);
     }
     into.add(builder, records.systems);
+    about.cities = records.tells_cities.then_some(shape);
     Ok(about)
+}
+
+/// In which town an address is, by a database that was read before.
+pub(super) fn city(
+    bytes: &mut dyn Bytes,
+    shape: Shape,
+    address: IpAddr,
+) -> Result<Option<City>, MmdbError> {
+    // IPv4 lies below ninety-six zeros.
+    let (bits, length) = match (address, shape.is_v6) {
+        (IpAddr::V4(v4), true) => (u128::from(v4.to_bits()), BITS),
+        (IpAddr::V4(v4), false) => (u128::from(v4.to_bits()) << 96, 32),
+        (IpAddr::V6(v6), true) => (v6.to_bits(), BITS),
+        (IpAddr::V6(_), false) => return Ok(None),
+    };
+    let mut tree = Tree::new(bytes, shape);
+    let mut value = 0;
+    for depth in 0..length {
+        if value >= tree.nodes {
+            break;
+        }
+        let [left, right] = tree.node(value)?;
+        value = if bits >> (BITS - 1 - depth) & 1 == 0 { left } else { right };
+    }
+    if value <= tree.nodes {
+        return Ok(None);
+    }
+    let (data, at) = tree.record(value)?;
+    record::city(tree.bytes, data, at)
 }
 
 /// Where the metadata begins.
@@ -157,6 +214,8 @@ fn metadata(bytes: &mut dyn Bytes, length: u64) -> Result<u64, MmdbError> {
 struct Records {
     seen: HashMap<u32, Record>,
     systems: Vec<(u32, String)>,
+    /// One of them named a town.
+    tells_cities: bool,
 }
 
 /// Records that are remembered at most; beyond, they are read anew.
@@ -170,14 +229,13 @@ impl Records {
         if let Some(record) = self.seen.get(&value) {
             return Ok(*record);
         }
-        let data = tree.size() + GAP;
-        let at = tree.size() + u64::from(value - tree.nodes);
-        if at < data {
-            return Err(MmdbError::Damaged("a record before the first one"));
-        }
+        let (data, at) = tree.record(value)?;
         let mut record = Record::default();
-        let mut name = None;
-        walk(tree.bytes, data, at, &mut |path, value| record.take(path, value, &mut name))?;
+        let (mut name, tells_cities) = (None, &mut self.tells_cities);
+        walk(tree.bytes, data, at, &mut |path, value| {
+            *tells_cities |= record::is_of_cities(path);
+            record.take(path, value, &mut name);
+        })?;
         if let Some((number, name)) = record.system().zip(name) {
             self.systems.push((number, name));
         }

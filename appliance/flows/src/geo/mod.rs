@@ -2,8 +2,10 @@
 //!
 //! In comes a folder of `.mmdb` files (those of `MaxMind` and DB-IP, and others in that
 //! format); out goes [`Atlas`], which answers as [`Geo`]. A file is read once into compact ranges and
-//! not kept; when the folder changes it is read anew, on a thread of its own.
+//! not kept, but for one of towns, which are looked up in it; when the folder changes it is read
+//! anew, on a thread of its own.
 
+mod cities;
 mod mmdb;
 mod ranges;
 mod record;
@@ -22,7 +24,8 @@ use model::Timestamp;
 pub use mmdb::{Bytes, MmdbError};
 pub use ranges::Tables;
 
-use crate::world::{Geo, Place};
+use crate::world::{City, Geo, Place};
+use cities::Cities;
 
 /// How often the folder is looked at, in milliseconds.
 const LOOK_MS: i64 = 30_000;
@@ -49,6 +52,8 @@ pub struct Known {
     pub tables: Tables,
     /// Where they come from.
     pub databases: Vec<Database>,
+    /// The towns; where several databases tell of them, the last counts.
+    cities: Option<Arc<Cities>>,
 }
 
 impl Geo for Known {
@@ -59,6 +64,10 @@ impl Geo for Known {
     fn problem(&self) -> Option<String> {
         let mut told = self.databases.iter();
         told.find_map(|its| its.problem.as_ref().map(|why| format!("{}: {why}", its.file)))
+    }
+
+    fn city(&self, address: IpAddr) -> Option<City> {
+        self.cities.as_ref()?.city(address)
     }
 
     fn system_name(&self, number: u32) -> Option<String> {
@@ -132,7 +141,8 @@ impl Folder {
         }
         let mut known = Known::default();
         for path in stamp.keys() {
-            known.databases.push(read(path, &mut known.tables));
+            let database = read(path, &mut known);
+            known.databases.push(database);
         }
         known.tables.finish();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = (stamp, Arc::new(known));
@@ -152,12 +162,17 @@ impl Folder {
     }
 }
 
-fn read(path: &Path, into: &mut Tables) -> Database {
+fn read(path: &Path, into: &mut Known) -> Database {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut read = || {
         let file = File::open(path).map_err(MmdbError::Read)?;
         let length = file.metadata().map_err(MmdbError::Read)?.len();
-        mmdb::read(&mut Pages::new(file), length, into)
+        let mut pages = Pages::new(file);
+        let about = mmdb::read(&mut pages, length, &mut into.tables)?;
+        if let Some(shape) = about.cities {
+            into.cities = Some(Arc::new(Cities::new(shape, pages)));
+        }
+        Ok::<_, MmdbError>(about)
     };
     match read() {
         Ok(about) => {

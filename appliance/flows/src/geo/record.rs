@@ -1,6 +1,7 @@
 //! Records of a database: typed values in maps and lists, of which only a few are of use.
 
 use super::mmdb::{Bytes, MmdbError};
+use crate::world::City;
 
 /// What is taken of a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,12 +14,15 @@ pub(super) struct Record {
 pub(super) enum Scalar<'a> {
     Text(&'a str),
     Number(u64),
+    Real(f64),
 }
 
 /// Values of a record, maps and lists deep, and octets of a text at most.
 const MOST_VALUES: usize = 4_096;
 const DEEPEST: usize = 6;
 const LONGEST: u64 = 512;
+/// Characters of a name that are shown.
+const LONGEST_NAME: usize = 80;
 
 impl Record {
     pub(super) fn country(&self) -> Option<[u8; 2]> {
@@ -45,12 +49,40 @@ impl Record {
                 self.system = text.strip_prefix("AS").unwrap_or(text).parse().ok();
             }
             (["autonomous_system_organization" | "as_name"], Scalar::Text(text)) => {
-                let text = text.chars().filter(|c| !c.is_control()).take(80).collect();
-                *name = Some(text);
+                *name = Some(shown(text));
             }
             _ => {}
         }
     }
+}
+
+/// Whether a database with such a record tells of towns, as `MaxMind` and DB-IP write them.
+pub(super) fn is_of_cities(path: &[&str]) -> bool {
+    matches!(path, ["city", "names", "en"])
+}
+
+/// What of a record makes a town; None where it names neither a town nor a part of a country.
+pub(super) fn city(bytes: &mut dyn Bytes, data: u64, at: u64) -> Result<Option<City>, MmdbError> {
+    let mut city = City::default();
+    let (mut latitude, mut longitude) = (None, None);
+    walk(bytes, data, at, &mut |path, value| match (path, value) {
+        (path, Scalar::Text(text)) if is_of_cities(path) => city.name = shown(text),
+        // The first part is the largest.
+        (["subdivisions", "", "names", "en"], Scalar::Text(text)) if city.region.is_empty() => {
+            city.region = shown(text);
+        }
+        (["location", "latitude"], Scalar::Real(degrees)) => latitude = Some(degrees),
+        (["location", "longitude"], Scalar::Real(degrees)) => longitude = Some(degrees),
+        _ => {}
+    })?;
+    let on_earth =
+        |(latitude, longitude): &(f64, f64)| latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+    city.at = latitude.zip(longitude).filter(on_earth);
+    Ok((!city.name.is_empty() || !city.region.is_empty()).then_some(city))
+}
+
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
 }
 
 fn code_of(text: &str) -> Option<[u8; 2]> {
@@ -180,6 +212,14 @@ impl Walker<'_, '_> {
             kind::U16 | kind::U32 | kind::U64 => {
                 let number = self.number(next, size)?;
                 self.tell(Scalar::Number(number));
+            }
+            kind::DOUBLE if size == 8 => {
+                let number = self.number(next, 8)?;
+                self.tell(Scalar::Real(f64::from_bits(number)));
+            }
+            kind::FLOAT if size == 4 => {
+                let number = self.number(next, 4)?;
+                self.tell(Scalar::Real(f32::from_bits(number as u32).into()));
             }
             // A boolean's size is its value.
             kind::BOOLEAN => return Ok(next),

@@ -46,18 +46,23 @@ pub struct Cursor {
 pub struct Listed {
     /// The flows.
     pub flows: Vec<Flow>,
+    /// Of each of them, whether another record tells of the same packets, so that it is not counted.
+    pub mirrored: Vec<bool>,
     /// Where the next page begins; None where this is the last.
     pub next: Option<Cursor>,
     /// What this rests on.
     pub evidence: Evidence,
 }
 
+/// By start and content; each flow with whether it is mirrored.
+type Page = BTreeMap<(Reverse<i64>, u64), Vec<(Flow, bool)>>;
+
 impl Archive<'_> {
     /// Lists flows, the latest start first.
     pub fn list(&self, query: &ListQuery, now: Timestamp) -> Result<Listed, QueryError> {
         let limit = query.limit.clamp(1, MOST);
         // By start and content, the latest first; alike ones together.
-        let mut page: BTreeMap<(Reverse<i64>, u64), Vec<Flow>> = BTreeMap::new();
+        let mut page = Page::new();
         let mut held = 0_usize;
         let after = query.after.map(|cursor| (Reverse(cursor.start.0), cursor.content));
         // The page before may end among flows that are all alike.
@@ -75,6 +80,8 @@ impl Archive<'_> {
                 return Ok(());
             }
             let flows = rows.reader().flows(rows.dictionary).map_err(broken())?;
+            let (ways, way) = rows.paths().map_err(broken())?;
+            let counts = self.interfaces.counted(ways, entry.block().is_some());
             for (row, flow) in flows.into_iter().enumerate() {
                 if mask.as_ref().is_some_and(|mask| !mask[row]) {
                     continue;
@@ -90,7 +97,8 @@ impl Archive<'_> {
                 if after.is_some_and(|after| key < after) {
                     continue;
                 }
-                page.entry(key).or_default().push(flow);
+                let mirrored = !counts[way[row] as usize];
+                page.entry(key).or_default().push((flow, mirrored));
                 held += 1;
                 // One more than the page, to know whether another follows.
                 while held > limit + skip + 1 {
@@ -104,22 +112,23 @@ impl Archive<'_> {
             }
             Ok(())
         })?;
-        let mut flows = Vec::with_capacity(limit);
+        let (mut flows, mut mirrored) = (Vec::with_capacity(limit), Vec::new());
         let mut next = None;
         let mut more = false;
         for (key, alike) in page {
             let known = if Some(key) == after { skip } else { 0 };
-            for (place, flow) in alike.into_iter().enumerate().skip(known) {
+            for (place, (flow, twice)) in alike.into_iter().enumerate().skip(known) {
                 more = flows.len() == limit;
                 if more {
                     break;
                 }
                 flows.push(flow);
+                mirrored.push(twice);
                 let alike = place as u64 + 1;
                 next = Some(Cursor { start: Timestamp(key.0.0), content: key.1, alike });
             }
         }
-        Ok(Listed { flows, next: next.filter(|_| more), evidence })
+        Ok(Listed { flows, mirrored, next: next.filter(|_| more), evidence })
     }
 }
 

@@ -1,8 +1,9 @@
 //! A filter is put to a block: first to its addresses alone, then to whole columns at a time.
 
-use super::Range;
 use super::rows::Rows;
 use super::share::touches;
+use super::{Archive, Range};
+use crate::Nat;
 use crate::block::{BlockError, Dictionary};
 use crate::days::Entry;
 use crate::filter::{Filter, Side, Test};
@@ -41,6 +42,32 @@ pub(super) fn mask(
         });
     }
     Ok(mask)
+}
+
+impl Archive<'_> {
+    /// The rows that count: those of [`mask`], without what another record tells of as well.
+    pub(super) fn counted(
+        &self,
+        filter: &Filter,
+        range: Range,
+        entry: &Entry,
+        rows: &Rows<'_>,
+    ) -> Result<Mask, BlockError> {
+        let mask = mask(filter, range, entry, rows, self.geo)?;
+        if self.interfaces.lan.is_empty() {
+            return Ok(mask);
+        }
+        let (ways, way) = rows.paths()?;
+        let counts = self.interfaces.counted(ways, entry.block().is_some());
+        if !counts.contains(&false) {
+            return Ok(mask);
+        }
+        let mut mask = mask.unwrap_or_else(|| vec![true; rows.len()]);
+        for row in rows.span() {
+            mask[row] &= counts[way[row] as usize];
+        }
+        Ok(Some(mask))
+    }
 }
 
 /// Whether all flows of a block passed within the range, so that none is cut.
@@ -169,6 +196,18 @@ fn answer(test: Test, rows: &Rows<'_>, geo: &dyn Geo) -> Result<Vec<bool>, Block
             let known: Vec<bool> = ways.iter().map(met).collect();
             each(&|row| known[way[row] as usize]);
         }
+        Test::Translated(side, prefix) => {
+            let met =
+                |one: &Nat| on(side, prefix.contains(one.source), prefix.contains(one.destination));
+            let nat = rows.translations()?;
+            each(&|row| nat[row].as_ref().is_some_and(met));
+        }
+        Test::TranslatedPort(side, first, last) => {
+            let inside = |port| (first..=last).contains(&port);
+            let met = |one: &Nat| on(side, inside(one.source_port), inside(one.destination_port));
+            let nat = rows.translations()?;
+            each(&|row| nat[row].as_ref().is_some_and(met));
+        }
         Test::Vlan(vlan) => {
             let (ways, way) = rows.paths()?;
             each(&|row| ways[way[row] as usize].vlan == vlan);
@@ -202,6 +241,14 @@ fn inside(dictionary: &Dictionary, prefix: Prefix) -> Vec<bool> {
     let mut inside = vec![false; dictionary.len()];
     inside[dictionary.between(prefix.first(), prefix.last())].fill(true);
     inside
+}
+
+fn on(side: Side, source: bool, destination: bool) -> bool {
+    match side {
+        Side::Source => source,
+        Side::Destination => destination,
+        Side::Either => source || destination,
+    }
 }
 
 fn sides<T>(

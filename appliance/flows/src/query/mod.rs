@@ -13,6 +13,7 @@ mod mask;
 mod places;
 mod rows;
 mod search;
+mod sensors;
 mod series;
 mod share;
 mod sums;
@@ -27,9 +28,11 @@ use model::Timestamp;
 pub use group::{Dimension, Key};
 pub use list::{Cursor, ListQuery, Listed};
 pub(crate) use load::Loader;
+pub(crate) use places::network_of;
 pub use places::{End, Mapping, PlacePair, Places, PlacesQuery, SeenNetwork};
 pub(crate) use rows::Rows;
 pub use search::{Confidence, Found, SearchQuery};
+pub use sensors::{Sensor, Sensors, SensorsQuery, Sighting};
 pub use series::{Point, Series, SeriesQuery};
 pub(crate) use share::share;
 pub use sums::{Measure, Sums};
@@ -37,6 +40,7 @@ pub use top::{Top, TopQuery, TopRow};
 
 use crate::days::{Day, DaysError, Entry, list};
 use crate::filter::Filter;
+use crate::rollup::Interfaces;
 use crate::world::{Geo, Ours};
 
 /// Why a question has no answer.
@@ -103,6 +107,8 @@ pub struct Archive<'a> {
     ours: Ours,
     /// Where addresses are.
     geo: &'a dyn Geo,
+    /// By which it is seen that two records tell of the same packets.
+    interfaces: Interfaces,
     /// When to give up.
     until: Option<Instant>,
 }
@@ -110,7 +116,15 @@ pub struct Archive<'a> {
 impl<'a> Archive<'a> {
     /// The flows of a folder.
     pub fn new(dir: &Path, ours: Ours, geo: &'a dyn Geo) -> Self {
-        Self { dir: dir.to_owned(), ours, geo, until: None }
+        Self { dir: dir.to_owned(), ours, geo, interfaces: Interfaces::default(), until: None }
+    }
+
+    /// The same, counting once what an exporter tells of as it comes in and as it goes out by one of
+    /// these interfaces.
+    #[must_use]
+    pub fn counting_once(mut self, interfaces: Interfaces) -> Self {
+        self.interfaces = interfaces;
+        self
     }
 
     /// The same, giving up on questions that are not answered by then.

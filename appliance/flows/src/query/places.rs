@@ -6,7 +6,6 @@ use std::net::IpAddr;
 
 use model::Timestamp;
 
-use super::mask::mask;
 use super::rows::Rows;
 use super::top::weights;
 use super::{Archive, Evidence, QueryError, Range, Sums};
@@ -34,7 +33,7 @@ pub struct PlacesQuery {
 }
 
 /// One end of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     /// A place that somebody has named, by its number.
     Site(u32),
@@ -178,7 +177,7 @@ impl Archive<'_> {
             networks.push((address, network));
             all.push(any);
         }
-        let mask = mask(&Filter::default(), range, entry, rows, self.geo)?;
+        let mask = self.counted(&Filter::default(), range, entry, rows)?;
         let [starts, stops] = rows.times()?;
         let cut = weights(range, entry, rows)?;
         let (bytes, packets) = match &cut {
@@ -301,7 +300,7 @@ impl Seen {
 }
 
 /// The network that an address is shown in; None where it has no place, as a multicast one.
-fn network_of(address: IpAddr) -> Option<Prefix> {
+pub(crate) fn network_of(address: IpAddr) -> Option<Prefix> {
     match address {
         IpAddr::V4(v4) if v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified() => None,
         IpAddr::V6(v6) if v6.is_multicast() || v6.is_unspecified() => None,

@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
 
+use crate::Nat;
 use crate::block::{BlockError, Dictionary, Ends, Held, Path, Reader, Span};
 use crate::world::{Geo, Place};
 
@@ -21,6 +22,7 @@ pub(crate) struct Rows<'a> {
     paths: OnceCell<(Vec<Path>, Held<'a, u64>)>,
     systems: OnceCell<[Held<'a, u32>; 2]>,
     places: OnceCell<Vec<Place>>,
+    translations: OnceCell<Vec<Option<Nat>>>,
 }
 
 fn cached<T>(
@@ -53,6 +55,7 @@ impl<'a> Rows<'a> {
             paths: OnceCell::new(),
             systems: OnceCell::new(),
             places: OnceCell::new(),
+            translations: OnceCell::new(),
         })
     }
 
@@ -141,6 +144,15 @@ impl<'a> Rows<'a> {
             Ok(systems)
         })
         .map(|[from, to]| [&**from, &**to])
+    }
+
+    /// What became of the addresses and ports of each row. Reads all columns: it is asked for rarely.
+    pub(crate) fn translations(&self) -> Result<&[Option<Nat>], BlockError> {
+        let read = || {
+            let flows = self.reader.flows(self.dictionary)?;
+            Ok(flows.iter().map(|flow| flow.nat).collect())
+        };
+        cached(&self.translations, read).map(Vec::as_slice)
     }
 
     /// Where each address of the dictionary is.

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use model::Timestamp;
 
-use super::mask::mask;
 use super::rows::Rows;
 use super::top::weights;
 use super::{Archive, Evidence, QueryError, Range, Sums};
@@ -82,7 +81,7 @@ impl Archive<'_> {
         entry: &Entry,
         found: &mut Found,
     ) -> Result<(), BlockError> {
-        let mask = mask(filter, query.range, entry, rows, self.geo)?;
+        let mask = self.counted(filter, query.range, entry, rows)?;
         if mask.as_ref().is_none_or(|mask| !mask.contains(&true)) {
             return Ok(());
         }

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use model::Timestamp;
 
-use super::mask::mask;
 use super::rows::Rows;
 use super::share::{share, touches};
 use super::{Archive, Evidence, QueryError, Range, Sums};
@@ -86,7 +85,7 @@ impl Archive<'_> {
         entry: &Entry,
         points: &mut [Point],
     ) -> Result<(), BlockError> {
-        let mask = mask(filter, query.range, entry, rows, self.geo)?;
+        let mask = self.counted(filter, query.range, entry, rows)?;
         let mut theirs = vec![query.hosts.is_empty(); rows.dictionary.len()];
         for id in query.hosts.iter().filter_map(|host| rows.dictionary.find(*host)) {
             theirs[id] = true;

@@ -2,7 +2,7 @@
 //! should hold, the smallest are let go, and each answer says how much it may have missed.
 
 use super::group::{Groups, Key, NONE, groups};
-use super::mask::{Mask, mask, within};
+use super::mask::{Mask, within};
 use super::rows::Rows;
 use super::share::share;
 use super::table::Table;
@@ -67,7 +67,7 @@ impl Archive<'_> {
         let (mut total, mut sums) = (Sums::default(), Vec::new());
         let evidence = self.scan(query.range, &query.filter, now, |day, rows, entry| {
             let mut add = || {
-                let mask = mask(&query.filter, query.range, entry, rows, self.geo)?;
+                let mask = self.counted(&query.filter, query.range, entry, rows)?;
                 let groups = groups(query.by, rows, &self.ours, self.geo)?;
                 sum(query.range, entry, rows, &mask, &groups, &mut total, &mut sums)?;
                 table.merge(rows, &groups, &sums);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use model::Timestamp;
 
+use crate::block::Path;
 use crate::book::Peer;
 use crate::{Direction, Flow};
 
@@ -107,12 +108,28 @@ impl Interfaces {
         let from_lan = self.lan.contains(&flow.input);
         let to_lan = self.lan.contains(&flow.output);
         match flow.direction {
-            // Told without interfaces, as the connections of the kernel are: once each.
+            // Told without interfaces.
             _ if flow.input == 0 && flow.output == 0 || self.lan.is_empty() => true,
+            // The kernel's connections are told once each, whatever an exporter does beside them.
+            Direction::Unknown if flow.sensor.is_unspecified() => true,
             Direction::Egress => flow.input == 0 || (to_lan && !from_lan),
             Direction::Ingress => from_lan || !self.egress,
             Direction::Unknown => from_lan || !(to_lan && self.egress),
         }
+    }
+
+    /// Which ways of a block count. Whether what goes out is told of as well is seen in the block
+    /// itself, whenever it was written; what is in none yet is too little for that.
+    pub(crate) fn counted(&self, ways: &[Path], is_block: bool) -> Vec<bool> {
+        let told_out =
+            |way: &Path| way.direction == Direction::Egress && (way.input != 0 || way.output != 0);
+        let egress = ways.iter().any(told_out) || !is_block && self.egress;
+        let seen = Self { egress, lan: self.lan.clone() };
+        let counts = |way: &Path| {
+            let Path { input, output, direction, sensor, .. } = *way;
+            seen.counts(&Flow { input, output, direction, sensor, ..Flow::UNKNOWN })
+        };
+        ways.iter().map(counts).collect()
     }
 
     /// The interfaces of ours by which a flow came in and went out.

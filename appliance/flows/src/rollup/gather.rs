@@ -282,8 +282,8 @@ impl Gathered {
 
 impl WayFacts {
     fn of(way: &Path, interfaces: &Interfaces) -> Self {
-        let Path { input, output, direction, .. } = *way;
-        let flow = Flow { input, output, direction, ..Flow::UNKNOWN };
+        let Path { input, output, direction, sensor, .. } = *way;
+        let flow = Flow { input, output, direction, sensor, ..Flow::UNKNOWN };
         Self { counts: interfaces.counts(&flow), ours: interfaces.ours(&flow) }
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 
 use super::account::{AddressBook, Interfaces};
 use super::gather::{Gathered, Knowledge, Slot};
-use super::{Amounts, Step};
+use super::{Amounts, Step, months};
 use crate::days::{Day, DaysError, Entry, list};
 use crate::query::Loader;
 use crate::world::Geo;
@@ -39,6 +39,8 @@ pub struct Ages {
     pub hours: u32,
     /// Those of days.
     pub days: u32,
+    /// In months: those of months.
+    pub months: u32,
 }
 
 /// What a run did.
@@ -96,6 +98,7 @@ impl Rollups {
                     step.table()
                 ))?;
             }
+            connection.execute_batch(months::TABLES)?;
             Ok(connection)
         };
         let source = open();
@@ -190,6 +193,8 @@ impl Rollups {
 
     /// Deletes sums that are too old, and how far days were read that are gone.
     pub fn forget(&mut self, today: i64, ages: Ages) -> Result<u64, RollupError> {
+        let kept: Vec<i64> = list(&self.dir)?.into_iter().map(|file| file.day).collect();
+        let oldest = kept.first().copied().unwrap_or(today);
         let forget = || {
             let transaction = self.connection.unchecked_transaction()?;
             let mut gone = 0;
@@ -200,16 +205,13 @@ impl Rollups {
                 let sql = format!("DELETE FROM {} WHERE at < ?1", step.table());
                 gone += transaction.execute(&sql, [border])? as u64;
             }
+            let first = months::month_of(Timestamp::from_day(today)) - i64::from(ages.months);
+            gone += months::forget(&transaction, first, oldest)?;
+            transaction.execute("DELETE FROM progress WHERE day < ?1", [oldest])?;
             transaction.commit()?;
             Ok(gone)
         };
-        let gone = forget().map_err(|error| self.failed("forget old sums in", error))?;
-        let kept: Vec<i64> = list(&self.dir)?.into_iter().map(|file| file.day).collect();
-        let oldest = kept.first().copied().unwrap_or(today);
-        self.connection
-            .execute("DELETE FROM progress WHERE day < ?1", [oldest])
-            .map_err(|error| self.failed("forget old days in", error))?;
-        Ok(gone)
+        forget().map_err(|error| self.failed("forget old sums in", error))
     }
 
     /// Sums flows that are in no block yet, as of now.

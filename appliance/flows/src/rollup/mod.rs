@@ -9,11 +9,13 @@ mod account;
 mod ask;
 mod gather;
 mod keep;
+mod months;
 mod steps;
 
 pub use account::{AddressBook, Interfaces, Scope, Whose};
 pub use ask::{Amounts, Live, RollupRow, Step};
 pub use keep::{Ages, RollupError, Rollups, Run};
+pub use months::{MonthRow, MonthsKnow, Side, Whereabouts, month_of, month_start};
 pub use steps::Steps;
 
 /// Of what sums are kept.

@@ -62,7 +62,7 @@ prop_compose! {
         (bytes, packets) in (number(), number()),
         (input, output, side) in (0_u32..4, any::<u32>(), 0_u8..3),
         (source_as, destination_as, sampling) in (any::<u32>(), 0_u32..2, any::<u32>()),
-        (next_hop, vlan) in (address(), any::<u16>()),
+        (sensor, vlan) in (address(), any::<u16>()),
         (source_mac, destination_mac) in (mac(), mac()),
         nat in nat(),
     ) -> Flow {
@@ -70,7 +70,7 @@ prop_compose! {
         Flow {
             start: Timestamp(start), end: Timestamp(start.wrapping_add(lasted)),
             source, destination, source_port, destination_port, protocol, tcp_flags, tos, bytes,
-            packets, input, output, direction, source_as, destination_as, next_hop, vlan,
+            packets, input, output, direction, source_as, destination_as, sensor, vlan,
             source_mac, destination_mac, sampling, nat,
         }
     }

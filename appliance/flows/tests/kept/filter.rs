@@ -29,6 +29,9 @@ fn each_condition_is_understood() {
     assert_eq!(test("SPORT 53"), Test::Port(Side::Source, 53, 53));
     assert_eq!(test("dst country de"), Test::Country(Side::Destination, *b"DE"));
     assert_eq!(test("src as AS3320"), Test::System(Side::Source, 3_320));
+    assert_eq!(test("nat 203.0.113.7"), Test::Translated(Side::Either, net("203.0.113.7/32")));
+    assert_eq!(test("src nat ::/8"), Test::Translated(Side::Source, net("::/8")));
+    assert_eq!(test("dst natport 1-9"), Test::TranslatedPort(Side::Destination, 1, 9));
     assert_eq!(test("proto icmp6"), Test::Protocol(58));
     assert_eq!(test("ipv6"), Test::Version6(true));
     assert_eq!(test("in eth1"), Test::Interface(Side::Source, 4));

@@ -42,6 +42,12 @@ pub(crate) fn meets(filter: &Filter, flow: &Flow) -> bool {
             ),
             |its| its == system,
         ),
+        Test::Translated(side, net) => flow.nat.is_some_and(|nat| {
+            sides(side, (nat.source, nat.destination), |address| net.contains(address))
+        }),
+        Test::TranslatedPort(side, first, last) => flow.nat.is_some_and(|nat| {
+            sides(side, (nat.source_port, nat.destination_port), |p| first <= p && p <= last)
+        }),
         Test::Protocol(protocol) => flow.protocol == protocol,
         Test::Version6(v6) => flow.source.is_ipv6() == v6,
         Test::Interface(side, index) => sides(side, (flow.input, flow.output), |its| its == index),

@@ -242,7 +242,7 @@ fn counters_that_no_number_holds_do_not_stop_the_sums() {
 fn sums_are_forgotten_each_by_its_own_age() {
     let (_folder, mut rollups) = summed(&traffic());
     let later = MORNING.day() + 10;
-    let ages = Ages { minutes: 7, hours: 90, days: 800 };
+    let ages = Ages { minutes: 7, hours: 90, days: 800, months: 1 };
     assert!(rollups.forget(later, ages).unwrap() > 0);
     let key = (Kind::Total, 0);
     let left = |step| rollups.history(key, &ALL, EVER, step, None).unwrap().len();

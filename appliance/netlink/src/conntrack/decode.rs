@@ -23,7 +23,7 @@ const ASSURED: u32 = 1 << 2;
 const OFFLOAD: u32 = 1 << 14;
 const HW_OFFLOAD: u32 = 1 << 15;
 
-/// One entry; None for any other message, and for one without its two directions.
+/// One entry; None for any other message, and for one without its two directions of one protocol.
 pub fn connection(message: &Message<'_>) -> Option<Connection> {
     if !matches!(message.kind, ENTRY | DESTROYED) {
         return None;
@@ -48,7 +48,10 @@ pub fn connection(message: &Message<'_>) -> Option<Connection> {
             _ => {}
         }
     }
-    let ((protocol, original), (_, reply)) = (original?, reply?);
+    let ((protocol, original), (protocol_back, reply)) = (original?, reply?);
+    if protocol != protocol_back {
+        return None;
+    }
     let state = match tcp.filter(|_| protocol == TCP) {
         Some(state) => state,
         None if status & ASSURED != 0 => State::Assured,
@@ -204,6 +207,19 @@ mod tests {
         let outside = "198.51.100.7".parse().expect("an address");
         assert_eq!(connection.source_nat(), Some((outside, Some(50_000))));
         assert_eq!(connection.destination_nat(), None);
+    }
+
+    #[test]
+    fn an_entry_whose_directions_are_of_two_protocols_is_none() {
+        let ends = (("192.0.2.1", 1), ("192.0.2.2", 2));
+        let end = |(text, port): (&str, u16)| (text.parse().expect("an address"), port);
+        for (back, is_one) in [(17, true), (ICMP, false)] {
+            let mut body = vec![2, 0, 0, 0];
+            push_nested(&mut body, 1, &tuple_bytes(17, end(ends.0), end(ends.1)));
+            push_nested(&mut body, 2, &tuple_bytes(back, end(ends.1), end(ends.0)));
+            let message = Message { kind: ENTRY, flags: 0, sequence: 1, body: &body };
+            assert_eq!(connection(&message).is_some(), is_one);
+        }
     }
 
     proptest! {

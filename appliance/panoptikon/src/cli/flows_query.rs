@@ -175,6 +175,10 @@ fn sums(sums: &Sums) -> Row {
 
 fn list_of(flows: &[Flow]) -> Vec<Row> {
     let row = |flow: &Flow| {
+        let nat = flow.nat.map(|nat| {
+            let (from, to) = (nat.source_port, nat.destination_port);
+            format!("{}:{from} {}:{to}", nat.source, nat.destination)
+        });
         vec![
             ("start", Value::from(flow.start.rfc3339())),
             ("end", Value::from(flow.end.rfc3339())),
@@ -188,6 +192,7 @@ fn list_of(flows: &[Flow]) -> Vec<Row> {
             ("flags", Value::from(flow.tcp_flags)),
             ("input", Value::from(flow.input)),
             ("output", Value::from(flow.output)),
+            ("nat", Value::from(nat.unwrap_or_default())),
         ]
     };
     flows.iter().map(row).collect()

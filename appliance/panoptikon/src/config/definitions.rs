@@ -458,8 +458,8 @@ pub static DEFINITIONS: &[Definition] = &[
         default: "",
         accepts: "an absolute path, or nothing",
         help: "Folder of databases (`.mmdb`) that tell where addresses are and who runs them, such \
-               as GeoLite2 or DB-IP; nothing means `geoip` in `config_dir`. A file that is put \
-               there or changed is taken up by itself.",
+               as GeoLite2 or DB-IP (countries, towns, autonomous systems); nothing means `geoip` \
+               in `config_dir`. A file that is put there or changed is taken up by itself.",
         live: false,
         set: |config, v| values::optional_path(v).map(|path| config.geoip_dir = path),
     },

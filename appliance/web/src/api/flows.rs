@@ -1,13 +1,16 @@
 //! Traffic for programs: single flows, groups of them, sums over time, files.
 
 mod files;
+mod flow;
 mod locations;
+mod months;
+mod sensors;
 mod summary;
 mod traffic;
 
 use std::net::IpAddr;
 
-use ::flows::Flow;
+use ::flows::answers::{AnswerError, Desk};
 use ::flows::filter::{self, Filter};
 use ::flows::query::{
     Confidence, Cursor as At, Key, ListQuery, Range, SearchQuery, SeriesQuery, Sums, TopQuery,
@@ -27,6 +30,9 @@ use crate::pages::flows::{LOOK, names::Names};
 use crate::site::Site;
 
 pub(crate) use files::{Form, file};
+use flow::{FlowShown, flow_schema, place, place_schema};
+pub(crate) use months::{USUAL_MONTHS, file as months_file};
+pub(crate) use sensors::{FEWEST_PACKETS, MOST_HOURS, last};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -46,10 +52,12 @@ pub(super) fn routes() -> Routes<Site> {
         ("last_seen?", number("When last, within the time.")),
         ("kept_from?", number("The earliest flow that is kept.")),
         ("kept_to?", number("The latest flow that is kept.")),
+        ("place?", place_schema()),
     ]);
     let group = Schema::object(&[
         ("key", Schema(json!({}))),
         ("name", Schema::value("string", "What people call it.")),
+        ("place?", place_schema()),
         ("sums", sums()),
         (
             "missed",
@@ -100,6 +108,8 @@ pub(super) fn routes() -> Routes<Site> {
                 .patient(),
         )
         .merge(locations::routes())
+        .merge(months::routes())
+        .merge(sensors::routes())
         .merge(summary::routes())
         .merge(traffic::routes())
 }
@@ -118,75 +128,6 @@ fn timed(route: Route<Site>) -> Route<Site> {
         .query("filter", "string", "Which flows, in the language of filters.")
         .query("from", "integer", "Not before this; a day before `to` if absent.")
         .query("to", "integer", "Before this; now if absent.")
-}
-
-fn flow_schema() -> Schema {
-    let number = |about: &str| Schema::value("integer", about);
-    let text = |about: &str| Schema::value("string", about);
-    Schema::object(&[
-        ("start", number("When its first packet passed.")),
-        ("end", number("When its last packet passed.")),
-        ("source", text("Who sent.")),
-        ("destination", text("Who received.")),
-        ("source_port", number("The sender's port.")),
-        ("destination_port", number("The receiver's port.")),
-        ("protocol", number("IP protocol (IANA).")),
-        ("tcp_flags", number("All TCP flags that were seen.")),
-        ("tos", number("The octet of DSCP and ECN.")),
-        ("bytes", number("Octets of layer 3, scaled by sampling.")),
-        ("packets", number("Packets, scaled by sampling.")),
-        ("input", number("Index of the interface by which it came in; 0 is not known.")),
-        ("output", number("Index of the interface by which it went out; 0 is not known.")),
-        ("sampling", number("One packet in this many was looked at.")),
-        ("nat?", text("The ends after translation, as source:port destination:port.")),
-    ])
-}
-
-/// A flow as programs get it.
-#[derive(Serialize)]
-pub(crate) struct FlowShown {
-    start: Timestamp,
-    end: Timestamp,
-    source: IpAddr,
-    destination: IpAddr,
-    source_port: u16,
-    destination_port: u16,
-    protocol: u8,
-    tcp_flags: u8,
-    tos: u8,
-    bytes: u64,
-    packets: u64,
-    input: u32,
-    output: u32,
-    sampling: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nat: Option<String>,
-}
-
-impl From<&Flow> for FlowShown {
-    fn from(flow: &Flow) -> Self {
-        let nat = flow.nat.map(|nat| {
-            let ends = (nat.source, nat.source_port, nat.destination, nat.destination_port);
-            format!("{}:{} {}:{}", ends.0, ends.1, ends.2, ends.3)
-        });
-        Self {
-            start: flow.start,
-            end: flow.end,
-            source: flow.source,
-            destination: flow.destination,
-            source_port: flow.source_port,
-            destination_port: flow.destination_port,
-            protocol: flow.protocol,
-            tcp_flags: flow.tcp_flags,
-            tos: flow.tos,
-            bytes: flow.bytes,
-            packets: flow.packets,
-            input: flow.input,
-            output: flow.output,
-            sampling: flow.sampling,
-            nat,
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -241,15 +182,24 @@ async fn list(State(site): State<Site>, Params(asked): Params<Asked>) -> Result<
     let after = page.after::<(Timestamp, u64, u64)>()?;
     let after = after.map(|(start, content, alike)| At { start, content, alike });
     let query = ListQuery { range, filter, after, limit: page.limit() as usize };
-    let listed = site.flows.ask(now, move |desk| desk.list(&query)).await?;
-    let flows = listed.flows.iter().map(FlowShown::from).collect();
-    Listed::page(flows, listed.next.map(|at| (at.start, at.content, at.alike)))
+    let (flows, next) = site.flows.ask(now, move |desk| piece(desk, &query)).await?;
+    Listed::page(flows, next.map(|at| (at.start, at.content, at.alike)))
+}
+
+/// Some flows, and where the next ones begin.
+fn piece(desk: &Desk, query: &ListQuery) -> Result<(Vec<FlowShown>, Option<At>), AnswerError> {
+    let listed = desk.list(query)?;
+    let all = listed.flows.iter().zip(&listed.mirrored);
+    let shown = all.map(|(flow, mirrored)| FlowShown::new(flow, *mirrored, desk.world()));
+    Ok((shown.collect(), listed.next))
 }
 
 #[derive(Serialize)]
 struct GroupShown {
     key: Value,
     name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Value>,
     sums: SumsShown,
     missed: u64,
 }
@@ -272,7 +222,7 @@ async fn top_of(
     let measure = one_of("measure", asked.measure.as_deref().unwrap_or("bytes"), &measure)?;
     let limit = page_query(asked.limit, None)?.limit().min(MOST_ROWS) as usize;
     let (range, filter) = (asked.range(now), asked.filter(&site)?);
-    let names = Names::new(&site);
+    let (names, world) = (Names::new(&site), site.flows.world());
     let dimension = match by {
         By::Of(dimension) => dimension,
         By::Owner => ::flows::query::Dimension::Local,
@@ -283,6 +233,7 @@ async fn top_of(
         let item = |owner: &::flows::answers::Owner| GroupShown {
             key: whose(owner.whose),
             name: names.whose(owner.whose).label,
+            place: None,
             sums: shown(&owner.sums),
             missed: 0,
         };
@@ -292,6 +243,10 @@ async fn top_of(
         let item = |row: &::flows::query::TopRow| GroupShown {
             key: key(&row.key),
             name: names.key(&row.key).label,
+            place: match row.key {
+                Key::Address(address) => place(&world, address),
+                _ => None,
+            },
             sums: shown(&row.sums),
             missed: row.missed,
         };
@@ -373,6 +328,8 @@ async fn search(
         kept_from: Option<Timestamp>,
         #[serde(skip_serializing_if = "Option::is_none")]
         kept_to: Option<Timestamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<Value>,
     }
     let now = Timestamp::now();
     let one = asked.one.ok_or_else(|| Failure::invalid("one: give an address."))?;
@@ -394,6 +351,7 @@ async fn search(
         last_seen: found.seen.map(|(_, last)| last),
         kept_from: found.evidence.kept.map(|(first, _)| first),
         kept_to: found.evidence.kept.map(|(_, last)| last),
+        place: place(&site.flows.world(), one),
     })
 }
 

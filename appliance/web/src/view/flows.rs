@@ -99,6 +99,27 @@ pub struct ExporterLine {
     pub notes: String,
 }
 
+/// What a sensor told of, or two networks between which it saw something pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SensorLine {
+    /// Who told.
+    pub who: Who,
+    /// At which interface it was seen.
+    pub interface: String,
+    /// The sender's network and the receiver's; empty for a sensor as a whole.
+    pub between: (String, String),
+    /// Packets.
+    pub packets: String,
+    /// Octets.
+    pub bytes: String,
+    /// Flows of two networks; networks and pairs of a sensor.
+    pub counts: String,
+    /// First seen.
+    pub first: Moment,
+    /// Last seen.
+    pub last: Moment,
+}
+
 /// `GET /flows/sources`
 #[derive(Debug, Clone, Template)]
 #[template(path = "flows/sources.html")]
@@ -119,6 +140,16 @@ pub struct SourcesPage {
     pub udp: Vec<(&'static str, String)>,
     /// Of what is kept: label and value.
     pub kept: Vec<(&'static str, String)>,
+    /// How far back sensors are looked at.
+    pub span: Span,
+    /// Who told of how much, the busiest first.
+    pub sensors: Vec<SensorLine>,
+    /// Between which networks, the busiest first.
+    pub sightings: Vec<SensorLine>,
+    /// What is to be said of them; empty for nothing.
+    pub note: String,
+    /// Where all are shown; empty where they are.
+    pub all: String,
 }
 
 /// `GET /flows`
@@ -335,6 +366,29 @@ pub struct NetworkLine {
     pub last: Moment,
 }
 
+/// Two places and what passed between them in a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonthLine {
+    /// The month.
+    pub month: String,
+    /// The one that is ours.
+    pub local: Who,
+    /// The class of its colour; empty for none.
+    pub local_colour: &'static str,
+    /// The other.
+    pub remote: Who,
+    /// The class of its colour; empty for none.
+    pub remote_colour: &'static str,
+    /// Octets of both directions.
+    pub bytes: String,
+    /// Packets of both directions.
+    pub packets: String,
+    /// Networks of both that were seen.
+    pub networks: String,
+    /// Pairs of such networks.
+    pub mappings: String,
+}
+
 /// `GET /flows/map`
 #[derive(Debug, Clone, Template)]
 #[template(path = "flows/map.html")]
@@ -353,6 +407,8 @@ pub struct MapPage {
     pub more: String,
     /// Networks of ours.
     pub networks: Vec<NetworkLine>,
+    /// Pairs of places by month, the latest first; whatever time is shown.
+    pub months: Vec<MonthLine>,
     /// Why nothing can be shown.
     pub empty: Option<Empty>,
 }

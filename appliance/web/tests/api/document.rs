@@ -145,8 +145,8 @@ async fn what_is_answered_is_what_the_document_says() {
         end: now,
         source: "10.0.0.1".parse().unwrap(),
         destination: "203.0.113.9".parse().unwrap(),
-        bytes: 4_000,
-        packets: 4,
+        bytes: 60_000,
+        packets: 1_000,
         ..flows::Flow::UNKNOWN
     }]);
 

@@ -120,6 +120,28 @@ async fn flows_are_listed_searched_summed_and_taken_away() {
 }
 
 #[tokio::test]
+async fn programs_are_told_where_a_remote_address_is() {
+    let (bed, _, mut key) = site().await;
+    bed.keep_flows([flow(5, "10.0.0.1", crate::bed::IN_ULM, 443, 1_000)]);
+    let wanted = json!({
+        "country": "DE",
+        "region": "Baden-W\u{fc}rttemberg",
+        "city": "Ulm, \"old <b>town\"",
+        "latitude": 48.4,
+        "longitude": 10.0,
+    });
+    let flows = key.get("/api/v1/flows").await.expect(200).json();
+    assert_eq!(flows["items"][0]["destination_place"], wanted);
+    assert!(flows["items"][0].get("source_place").is_none(), "one of ours");
+    let top = key.get("/api/v1/flows/top?by=remote").await.expect(200).json();
+    assert_eq!(top["items"][0]["place"], wanted);
+    let found = key.get("/api/v1/flows/search?one=192.0.2.88").await.expect(200).json();
+    assert_eq!(found["place"], wanted);
+    let ours = key.get("/api/v1/flows/search?one=10.0.0.1").await.expect(200).json();
+    assert!(ours.get("place").is_none());
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_refused_with_what_would() {
     let (_bed, _, mut key) = site().await;
     for (path, said) in [
@@ -269,6 +291,95 @@ async fn the_summary_tells_protocols_networks_and_locations_of_the_hours_asked_f
     for hours in [0, 745, -3] {
         refused(&key.get(&format!("/api/v1/traffic/summary?hours={hours}")).await, 422);
     }
+}
+
+#[tokio::test]
+async fn months_tell_what_passed_between_places_as_json_and_as_a_file() {
+    let (bed, _, mut key) = site().await;
+    bed.keep_flows(some());
+    let office = json!({ "name": "=Office", "networks": ["203.0.113.0/24"] });
+    key.post(LOCATIONS, office).await.expect(201);
+    let told = key.get("/api/v1/traffic/monthly").await.expect(200).json();
+    let items = told["items"].as_array().unwrap();
+    // An hour ago may have been another month.
+    assert!((2..=4).contains(&items.len()), "{told}");
+    let sum = |remote: &str, of: &dyn Fn(&serde_json::Value) -> u64| {
+        let its = items.iter().filter(|item| item["remote"]["name"] == remote);
+        its.map(of).sum::<u64>()
+    };
+    assert_eq!(sum("=Office", &|item| item["bytes"].as_u64().unwrap()), 10_500);
+    assert_eq!(sum("=Office", &|item| item["sent"]["bytes"].as_u64().unwrap()), 1_500);
+    assert_eq!(sum("=Office", &|item| item["received"]["bytes"].as_u64().unwrap()), 9_000);
+    assert_eq!(sum("=Office", &|item| item["packets"].as_u64().unwrap()), 3);
+    assert_eq!(sum("Elsewhere", &|item| item["bytes"].as_u64().unwrap()), 7);
+    for item in items {
+        assert_eq!(item["local"]["network"], "10.0.0.0/24");
+        assert_eq!((&item["networks"], &item["mappings"]), (&json!(2), &json!(1)));
+        assert_eq!(item["month"].as_str().unwrap().len(), 7);
+    }
+    let one = key.get("/api/v1/traffic/monthly?months=2&limit=1").await.expect(200).json();
+    assert!(one["items"].as_array().unwrap().len() < items.len());
+    let csv = key.get("/api/v1/traffic/monthly?format=csv").await.expect(200);
+    assert_eq!(csv.body.lines().count(), items.len() + 1);
+    assert!(csv.body.starts_with("month,local,remote,bytes,"));
+    // What a spreadsheet would calculate is text there.
+    assert!(csv.body.contains(",10.0.0.0/24,'=Office,"), "{}", csv.body);
+    for wrong in ["?months=0", "?months=26", "?limit=0", "?format=exe", "?year=1"] {
+        refused(&key.get(&format!("/api/v1/traffic/monthly{wrong}")).await, 422);
+    }
+}
+
+#[tokio::test]
+async fn each_sensor_is_told_with_what_it_saw_and_who_is_not_busy_is_left_out() {
+    let (bed, _, mut key) = site().await;
+    let exporter = Flow {
+        sensor: "192.0.2.1".parse().unwrap(),
+        packets: 5_000,
+        ..flow(120, "10.0.7.1", "198.51.100.1", 443, 70_000)
+    };
+    bed.keep_flows(some().into_iter().chain([exporter]));
+    let busy = key.get("/api/v1/flows/sensors").await.expect(200).json();
+    assert_eq!((&busy["total"], &busy["bounded"]), (&json!(1), &json!(false)));
+    let one = &busy["items"][0];
+    assert_eq!((&one["exporter"], &one["interface"]), (&json!("192.0.2.1"), &json!(0)));
+    assert_eq!(one["sums"], json!({ "bytes": 70_000, "packets": 5_000, "flows": 1 }));
+    assert_eq!((&one["networks"], &one["sightings"]), (&json!(2), &json!(1)));
+    let all = key.get("/api/v1/flows/sensors?min_packets=1").await.expect(200).json();
+    assert_eq!(all["total"], 2);
+    let own = &all["items"][1];
+    assert_eq!(own["name"], "Connections of this router");
+    assert!(own.get("exporter").is_none());
+    assert_eq!((&own["sums"]["packets"], &own["networks"]), (&json!(4), &json!(3)));
+    // Of the last hour alone: not the exporter, nor the flow before it.
+    let hour = key.get("/api/v1/flows/sensors?hours=1&min_packets=1").await.expect(200).json();
+    assert_eq!((&hour["total"], &hour["items"][0]["sums"]["flows"]), (&json!(1), &json!(3)));
+
+    let seen = key.get("/api/v1/flows/sightings?exporter=192.0.2.1").await.expect(200).json();
+    assert_eq!(seen["total"], 1);
+    let pair = &seen["items"][0];
+    assert_eq!((&pair["from"], &pair["to"]), (&json!("10.0.7.0/24"), &json!("198.51.100.0/24")));
+    let own = key.get("/api/v1/flows/sightings?exporter=connections&limit=2").await.expect(200);
+    let own = own.json();
+    assert_eq!((&own["total"], own["items"].as_array().unwrap().len()), (&json!(3), 2));
+    let most = &own["items"][0];
+    assert_eq!((&most["from"], &most["to"]), (&json!("10.0.0.0/24"), &json!("203.0.113.0/24")));
+    assert_eq!((&most["sums"]["packets"], &most["sums"]["flows"]), (&json!(2), &json!(2)));
+    let few = key.get("/api/v1/flows/sightings?min_packets=3").await.expect(200).json();
+    assert_eq!(few["total"], 1);
+    for wrong in [
+        "sensors?hours=0",
+        "sensors?hours=169",
+        "sensors?min_packets=0",
+        "sensors?limit=5",
+        "sightings?exporter=nobody",
+        "sightings?limit=201",
+        "sightings?interface=-1",
+    ] {
+        refused(&key.get(&format!("/api/v1/flows/{wrong}")).await, 422);
+    }
+    // Who told of a flow stands with it.
+    let flows = key.get("/api/v1/flows?filter=host+10.0.7.1").await.expect(200).json();
+    assert_eq!(flows["items"][0]["exporter"], "192.0.2.1");
 }
 
 #[tokio::test]

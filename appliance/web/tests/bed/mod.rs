@@ -435,7 +435,9 @@ pub fn traffic(
     let discovery = discovery.clone();
     let world = move || {
         let book = Arc::new(Book(discovery.clone()));
-        flows::answers::World { book, ..flows::answers::World::default() }
+        let interfaces = flows::rollup::Interfaces { lan: [LAN].into(), egress: false };
+        let ours = flows::world::Ours::default();
+        flows::answers::World { ours, interfaces, book, geo: Arc::new(Towns) }
     };
     flows::Answers::new(dir, world, move || talkers.lock().unwrap().clone())
 }
@@ -456,6 +458,30 @@ impl flows::rollup::AddressBook for Book {
 
     fn peer(&self, number: i64) -> Option<flows::book::Peer> {
         Some(laptop()).filter(|peer| peer.number() == number)
+    }
+}
+
+/// The index of the interface to the LAN.
+pub const LAN: u32 = 77;
+
+/// Knows where one address is, and none other.
+pub struct Towns;
+
+/// The address of which it is known where it is.
+pub const IN_ULM: &str = "192.0.2.88";
+
+impl flows::world::Geo for Towns {
+    fn place(&self, address: IpAddr) -> flows::world::Place {
+        let country = (address.to_string() == IN_ULM).then_some(*b"DE");
+        flows::world::Place { country, system: None }
+    }
+
+    fn city(&self, address: IpAddr) -> Option<flows::world::City> {
+        (address.to_string() == IN_ULM).then(|| flows::world::City {
+            name: "Ulm, \"old <b>town\"".to_owned(),
+            region: "Baden-W\u{fc}rttemberg".to_owned(),
+            at: Some((48.4, 10.0)),
+        })
     }
 }
 

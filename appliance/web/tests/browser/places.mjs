@@ -99,7 +99,7 @@ export const flowPlaces = {
   'nobody asked for': '/flows/search',
   'the map': '/flows/map',
   locations: '/flows/locations',
-  'where flows come from': '/flows/sources',
+  'where flows come from': '/flows/sources?min_packets=1',
   'words of the filter': '/flows/filters',
   "a device's traffic": async api => `/devices/${(await firstOf('/devices?q=a0:88:69:c3:7f:25')(api)).id}/traffic`,
 };

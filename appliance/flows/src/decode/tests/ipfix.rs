@@ -21,7 +21,7 @@ fn counters_of_any_length_are_read() {
 }
 
 #[test]
-fn ipv6_macs_vlan_direction_and_next_hop_are_read() {
+fn ipv6_macs_vlan_and_direction_are_read_and_who_told() {
     let fields = [
         (27, 16),
         (28, 16),
@@ -49,8 +49,8 @@ fn ipv6_macs_vlan_direction_and_next_hop_are_read() {
     .concat();
     let flow = one(ipfix(), &fields, &record)[0];
     assert_eq!(
-        [flow.source, flow.destination, flow.next_hop],
-        [1, 2, 3].map(|n| IpAddr::from(address(n)))
+        [flow.source, flow.destination, flow.sensor],
+        [address(1).into(), address(2).into(), ROUTER]
     );
     assert_eq!(flow.source_mac, Some(Mac([2, 0, 0, 0, 0, 1])));
     assert_eq!(flow.destination_mac, Some(Mac([2, 0, 0, 0, 0, 2])));

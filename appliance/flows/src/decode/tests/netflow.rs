@@ -34,7 +34,7 @@ fn a_record_of_version_5_is_read_whole() {
     let flow = heard.flows[0];
     assert_eq!(flow.source, IpAddr::from([10, 0, 0, 5]));
     assert_eq!(flow.destination, IpAddr::from([203, 0, 113, 9]));
-    assert_eq!(flow.next_hop, IpAddr::from([192, 0, 2, 1]));
+    assert_eq!(flow.sensor, ROUTER);
     assert_eq!((flow.source_port, flow.destination_port, flow.protocol), (1024, 443, 6));
     assert_eq!((flow.input, flow.output, flow.tcp_flags, flow.tos), (3, 4, 0x1b, 0));
     assert_eq!((flow.bytes, flow.packets, flow.sampling), (6000, 40, 1));

@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use ::flows::filter::Filter;
-use ::flows::query::{ListQuery, Listed, Range};
+use ::flows::query::{Cursor, ListQuery, Range};
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use discovery::export::push_field;
 use futures_util::stream;
 use model::Timestamp;
 
-use super::{FlowShown, one_of};
+use super::{FlowShown, one_of, piece};
 use crate::http::Failure;
 use crate::site::Site;
 
@@ -37,7 +38,8 @@ impl Form {
         match self {
             Self::Csv => {
                 "start,end,source,destination,source_port,destination_port,protocol,tcp_flags,tos,\
-                 bytes,packets,input,output,sampling,nat\r\n"
+                 bytes,packets,input,output,sampling,nat,exporter,mirrored,source_country,\
+                 source_city,destination_country,destination_city\r\n"
             }
             Self::Json => "[",
             Self::Ndjson => "",
@@ -49,12 +51,15 @@ impl Form {
     }
 }
 
+/// Flows, and where the next ones begin.
+type Piece = (Vec<FlowShown>, Option<Cursor>);
+
 struct Writing {
     site: Site,
     query: ListQuery,
     now: Timestamp,
     form: Form,
-    first: Option<Listed>,
+    first: Option<Piece>,
     begun: bool,
     ended: bool,
 }
@@ -90,40 +95,40 @@ pub(crate) async fn file(
 }
 
 impl Writing {
-    async fn read(&self) -> Result<Listed, Failure> {
+    async fn read(&self) -> Result<Piece, Failure> {
         let query = self.query.clone();
-        Ok(self.site.flows.ask(self.now, move |desk| desk.list(&query)).await?)
+        Ok(self.site.flows.ask(self.now, move |desk| piece(desk, &query)).await?)
     }
 
     async fn next(&mut self) -> Result<Option<String>, Failure> {
         if self.ended {
             return Ok(None);
         }
-        let listed = match self.first.take() {
+        let (flows, next) = match self.first.take() {
             Some(first) => first,
             None => self.read().await?,
         };
-        let mut text = String::with_capacity(listed.flows.len() * 160 + 256);
+        let mut text = String::with_capacity(flows.len() * 160 + 256);
         let mut separator = if self.begun { "," } else { "" };
         if !std::mem::replace(&mut self.begun, true) {
             text.push_str(self.form.head());
         }
-        for flow in listed.flows.iter().map(FlowShown::from) {
+        for flow in &flows {
             match self.form {
-                Form::Csv => row(&flow, &mut text),
+                Form::Csv => row(flow, &mut text),
                 Form::Json => {
                     text.push_str(separator);
-                    text.push_str(&json(&flow)?);
+                    text.push_str(&json(flow)?);
                     separator = ",";
                 }
                 Form::Ndjson => {
-                    text.push_str(&json(&flow)?);
+                    text.push_str(&json(flow)?);
                     text.push('\n');
                 }
             }
         }
-        self.query.after = listed.next;
-        if listed.next.is_none() {
+        self.query.after = next;
+        if next.is_none() {
             text.push_str(self.form.tail());
             self.ended = true;
         }
@@ -135,11 +140,11 @@ fn json(flow: &FlowShown) -> Result<String, Failure> {
     serde_json::to_string(flow).map_err(|error| Failure::internal("Writing JSON", error))
 }
 
-/// Numbers and addresses alone: nothing needs quotes, nor is any of it a formula.
+/// Names of towns alone may need quotes, or look like a formula.
 fn row(flow: &FlowShown, out: &mut String) {
     let _ = write!(
         out,
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
         flow.start.rfc3339(),
         flow.end.rfc3339(),
         flow.source,
@@ -156,4 +161,17 @@ fn row(flow: &FlowShown, out: &mut String) {
         flow.sampling,
         flow.nat.as_deref().unwrap_or_default()
     );
+    out.push(',');
+    if let Some(exporter) = flow.exporter {
+        let _ = write!(out, "{exporter}");
+    }
+    out.push_str(if flow.mirrored { ",true" } else { "," });
+    for place in [&flow.source_place, &flow.destination_place] {
+        for key in ["country", "city"] {
+            let word = place.as_ref().and_then(|place| place[key].as_str());
+            out.push(',');
+            push_field(out, word.unwrap_or_default());
+        }
+    }
+    out.push_str("\r\n");
 }

@@ -8,7 +8,7 @@ use model::Timestamp;
 
 use super::asked::{filter, time};
 use super::explore::{kept, ways};
-use super::names::{Names, protocol, service};
+use super::names::{Names, add, protocol, service};
 use super::{LOOK, nothing_then, told};
 use crate::api::flows::{Form, file};
 use crate::http::{Cursor, Failure, PageQuery, Route, Routes};
@@ -79,15 +79,15 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
 
 fn fill(ask: &Ask, page: &mut FlowListPage, listed: &Listed) {
     let names = Names::new(&ask.site);
-    page.flows = listed.flows.iter().map(|flow| line(&names, flow)).collect();
+    let all = listed.flows.iter().zip(&listed.mirrored);
+    page.flows = all.map(|(flow, mirrored)| line(&names, flow, *mirrored)).collect();
     let next = listed.next.map(|at| Cursor::new(&(at.start, at.content, at.alike)));
     let shown = format!("{} flows", count(page.flows.len() as u64));
     page.pager = Pager::keyset(&ask.query, next.as_ref().map(Cursor::as_str), "Older", shown);
 }
 
-fn line(names: &Names<'_>, flow: &Flow) -> FlowLine {
-    let mut source = names.address(flow.source);
-    let mut destination = names.address(flow.destination);
+fn line(names: &Names<'_>, flow: &Flow, mirrored: bool) -> FlowLine {
+    let (mut source, mut destination) = (names.bare(flow.source), names.bare(flow.destination));
     let lower = flow.source_port.min(flow.destination_port);
     let its = service(flow.protocol, lower);
     if matches!(flow.protocol, 6 | 17 | 132) {
@@ -98,6 +98,8 @@ fn line(names: &Names<'_>, flow: &Flow) -> FlowLine {
             who.note = format!("{}{gap}:{port}", who.note);
         }
     }
+    add(&mut source.note, &names.place(flow.source));
+    add(&mut destination.note, &names.place(flow.destination));
     let service =
         if its.note.is_empty() { its.label } else { format!("{} ({})", its.label, its.note) };
     let mut notes = Vec::new();
@@ -111,6 +113,12 @@ fn line(names: &Names<'_>, flow: &Flow) -> FlowLine {
     }
     if flow.direction == Direction::Egress {
         notes.push("seen going out".to_owned());
+    }
+    if mirrored {
+        notes.push("told of twice: not counted".to_owned());
+    }
+    if !flow.sensor.is_unspecified() {
+        notes.push(format!("told by {}", names.label(flow.sensor)));
     }
     if flow.vlan != 0 {
         notes.push(format!("VLAN {}", flow.vlan));

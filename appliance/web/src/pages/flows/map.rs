@@ -2,56 +2,89 @@
 
 use std::collections::BTreeMap;
 
+use ::flows::answers::MonthPair;
 use ::flows::query::{End, PlacePair, Places, SeenNetwork};
 use axum::http::Method;
 use axum::response::Response;
 
 use super::asked::time;
 use super::located::{self, Location};
-use super::names::{Names, country};
+use super::names::{Names, country, month};
 use super::{LOOK, nothing_then, told};
+use crate::api::flows::{USUAL_MONTHS, months_file};
 use crate::http::{Failure, Route, Routes};
 use crate::pages::Ask;
 use crate::site::Site;
-use crate::view::flows::{MapPage, NetworkLine, PairLine, Who};
+use crate::view::flows::{MapPage, MonthLine, NetworkLine, PairLine, Who};
 use crate::view::{MapSpot, Moment, WorldMap, bytes, count, world};
 
 /// Pairs that are shown.
 const PAIRS: usize = 100;
+/// Pairs of each month that are shown.
+const PAIRS_OF_MONTH: usize = 15;
 
 pub(super) fn routes() -> Routes<Site> {
-    Routes::new().add(
-        Route::new(Method::GET, "/flows/map", LOOK, show, "Traffic between places").query(
+    let file = "Traffic between places by month, as a file";
+    Routes::new()
+        .add(Route::new(Method::GET, "/flows/map", LOOK, show, "Traffic between places").query(
             "range",
             "string",
             "`1h`, `7d`, `30d` or `1y` instead of a day.",
-        ),
-    )
+        ))
+        .add(Route::new(Method::GET, "/flows/months", LOOK, months, file))
+}
+
+async fn months(ask: Ask) -> Result<Response, Failure> {
+    months_file(&ask.site, USUAL_MONTHS).await
 }
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
     let time = time(&ask.query, ask.now);
     let sites = located::all(&ask.site).await?;
     let (range, asked) = (time.range, located::sites(&sites));
-    let answer = ask.site.flows.ask(ask.now, move |desk| desk.places(range, &asked)).await;
+    let answer = ask.site.flows.ask(ask.now, move |desk| {
+        Ok((desk.places(range, &asked)?, desk.months(&asked, USUAL_MONTHS)?))
+    });
     let mut page = MapPage {
         note: String::new(),
         world: None,
         pairs: Vec::new(),
         more: String::new(),
         networks: Vec::new(),
+        months: Vec::new(),
         empty: None,
         span: time.span,
         shell: ask.flows_shell("Map").await,
     };
-    match answer {
+    match answer.await {
         Err(error) => page.empty = Some(told(error)?),
-        Ok(places) if places.pairs.is_empty() => {
-            page.empty = Some(nothing_then(places.evidence.kept));
+        Ok((places, months)) => {
+            page.months = by_month(&months, &sites);
+            if places.pairs.is_empty() {
+                page.empty = Some(nothing_then(places.evidence.kept));
+            } else {
+                fill(&ask, &mut page, &sites, &places);
+            }
         }
-        Ok(places) => fill(&ask, &mut page, &sites, &places),
     }
     ask.page(&page)
+}
+
+/// The largest pairs of each month.
+fn by_month(pairs: &[MonthPair], sites: &[Location]) -> Vec<MonthLine> {
+    let line = |pair: &MonthPair| MonthLine {
+        month: month(pair.month),
+        local: end(pair.local, sites),
+        local_colour: colour(pair.local, sites),
+        remote: end(pair.remote, sites),
+        remote_colour: colour(pair.remote, sites),
+        bytes: bytes(pair.bytes()),
+        packets: count(pair.packets()),
+        networks: count(pair.networks),
+        mappings: count(pair.mappings),
+    };
+    let months = pairs.chunk_by(|one, next| one.month == next.month);
+    months.flat_map(|month| month.iter().take(PAIRS_OF_MONTH).map(line)).collect()
 }
 
 fn fill(ask: &Ask, page: &mut MapPage, sites: &[Location], places: &Places) {

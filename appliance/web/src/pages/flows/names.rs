@@ -29,8 +29,29 @@ impl<'a> Names<'a> {
         self.world.book.peer(number)
     }
 
-    /// Who has an address: a device, the router, or nobody that is known.
+    /// Who has an address: a device, the router, or nobody that is known; and where it is.
     pub(crate) fn address(&self, address: IpAddr) -> Who {
+        let mut who = self.bare(address);
+        add(&mut who.note, &self.place(address));
+        who
+    }
+
+    /// Where a remote address is, such as `Ulm, Baden-Württemberg, Germany`; empty where nobody knows.
+    pub(super) fn place(&self, address: IpAddr) -> String {
+        if self.world.ours.contains(address) {
+            return String::new();
+        }
+        let city = self.world.geo.city(address).unwrap_or_default();
+        let code = self.world.geo.place(address).country;
+        let country = code.map(|code| country(Some(code)).label).unwrap_or_default();
+        let mut parts = vec![city.name, city.region, country];
+        parts.retain(|part| !part.is_empty());
+        parts.dedup();
+        parts.join(", ")
+    }
+
+    /// Who has an address, without where it is.
+    pub(super) fn bare(&self, address: IpAddr) -> Who {
         let device = self.site.discovery.by_ip(address);
         let name = device.and_then(|id| self.site.discovery.with(id, discovery::Device::name));
         let note = address.to_string();
@@ -56,7 +77,7 @@ impl<'a> Names<'a> {
 
     /// A name in a line, such as `Anna's iPhone`.
     pub(crate) fn label(&self, address: IpAddr) -> String {
-        self.address(address).label
+        self.bare(address).label
     }
 
     fn is_router(&self, address: IpAddr) -> bool {
@@ -130,6 +151,14 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Who tells of flows: an exporter by its address, or the kernel's connections where it is none.
+    pub(crate) fn sensor(&self, address: IpAddr) -> Who {
+        if address.is_unspecified() {
+            return Who { label: "Connections of this router".to_owned(), ..Who::default() };
+        }
+        self.address(address)
+    }
+
     /// An interface by its index.
     pub(crate) fn interface(&self, index: u32) -> String {
         if index == 0 {
@@ -173,20 +202,39 @@ impl<'a> Names<'a> {
             Key::Pair(one, other) => {
                 let label = format!("{} \u{2013} {}", self.label(one), self.label(other));
                 let note = format!("{one} \u{2013} {other}");
-                let note = if note == label { String::new() } else { note };
+                let mut note = if note == label { String::new() } else { note };
+                self.add_places(&mut note, [one, other]);
                 Who { label, note, href: String::new() }
             }
-            Key::Tuple(from, to, source, destination, number) => Who {
-                label: format!(
-                    "{}:{source} \u{2192} {}:{destination}",
-                    self.label(from),
-                    self.label(to)
-                ),
-                note: protocol(number),
-                href: String::new(),
-            },
+            Key::Tuple(from, to, source, destination, number) => {
+                let mut note = protocol(number);
+                self.add_places(&mut note, [from, to]);
+                let (from, to) = (self.label(from), self.label(to));
+                let label = format!("{from}:{source} \u{2192} {to}:{destination}");
+                Who { label, note, href: String::new() }
+            }
         }
     }
+
+    /// Adds where remote ends of a conversation are.
+    fn add_places(&self, note: &mut String, ends: [IpAddr; 2]) {
+        for end in ends {
+            add(note, &self.place(end));
+        }
+    }
+}
+
+/// Adds to a note what is known besides.
+pub(super) fn add(note: &mut String, more: &str) {
+    if !note.is_empty() && !more.is_empty() {
+        note.push_str(" \u{b7} ");
+    }
+    note.push_str(more);
+}
+
+/// A month, counted from January 1970, such as `2026-11`.
+pub(crate) fn month(number: i64) -> String {
+    format!("{:04}-{:02}", 1_970 + number.div_euclid(12), number.rem_euclid(12) + 1)
 }
 
 /// A protocol by its number (IANA).

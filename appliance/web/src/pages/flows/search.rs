@@ -146,6 +146,12 @@ fn view(ask: &Ask, query: &SearchQuery, searched: &Searched) -> FoundView {
     let bare = ask.query.without("one").without("other").with("filter", &filter);
     let link =
         |label: &str, path: &str| Link { label: label.to_owned(), href: bare.moved(path).href() };
+    let mut links = vec![link("List the flows", "/flows/list"), link("Explore", "/flows/explore")];
+    if query.other.is_none() {
+        let translated = bare.with("filter", &format!("nat {}", query.one));
+        let href = translated.moved("/flows/list").href();
+        links.push(Link { label: "Flows translated to it".to_owned(), href });
+    }
     FoundView {
         verdict,
         tone,
@@ -153,6 +159,6 @@ fn view(ask: &Ask, query: &SearchQuery, searched: &Searched) -> FoundView {
         who: [query.one].into_iter().chain(query.other).map(|ip| names.address(ip)).collect(),
         figures,
         rankings,
-        links: vec![link("List the flows", "/flows/list"), link("Explore", "/flows/explore")],
+        links,
     }
 }

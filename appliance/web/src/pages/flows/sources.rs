@@ -2,20 +2,23 @@
 //! keeps them from counting, and what is kept.
 
 use ::flows::collect::{ExporterStatus, KernelStatus, UdpStatus};
+use ::flows::query::{SensorsQuery, Sums};
 use ::flows::{ACCOUNTING, Status};
 use access::Permission as P;
 use axum::http::Method;
 use axum::response::Response;
+use model::Timestamp;
 use vyos::edit::Draft;
 
-use super::LOOK;
 use super::names::Names;
+use super::{LOOK, told};
+use crate::api::flows::{FEWEST_PACKETS, MOST_HOURS, last};
 use crate::http::{Entry, Failure, Route, Routes};
 use crate::pages::router::propose;
 use crate::pages::{Ask, Form};
 use crate::site::Site;
-use crate::view::flows::{ExporterLine, SourcesPage};
-use crate::view::{Moment, bytes, count, span};
+use crate::view::flows::{ExporterLine, SensorLine, SourcesPage, Span};
+use crate::view::{Moment, Tab, bytes, count, span};
 
 const HERE: &str = "/flows/sources";
 /// An exporter's clock that goes wrong by more than this is shown, in milliseconds.
@@ -25,25 +28,84 @@ pub(super) fn routes() -> Routes<Site> {
     let change = Entry::Needs(P::RouterChange);
     let what = "Plan to have the router count the octets of connections";
     Routes::new()
-        .add(Route::new(Method::GET, HERE, LOOK, show, "Where flows come from"))
+        .add(
+            Route::new(Method::GET, HERE, LOOK, show, "Where flows come from")
+                .query("hours", "integer", "How far back sensors are looked at, up to 168.")
+                .query("min_packets", "integer", "Sensors with at least so many; 1000 if absent."),
+        )
         .add(Route::new(Method::POST, "/flows/sources/accounting", change, account, what))
 }
+
+/// Sightings that are shown.
+const SIGHTINGS: usize = 25;
 
 async fn show(ask: Ask) -> Result<Response, Failure> {
     let status = ask.site.collectors.status();
     let names = Names::new(&ask.site);
     let exporters = status.udp.as_ref().map(|udp| &udp.exporters[..]).unwrap_or_default();
-    let page = SourcesPage {
+    let mut page = SourcesPage {
         troubles: status.troubles(),
         can_account: ask.may(P::RouterChange) && lacks_accounting(&status),
         kernel: status.kernel.as_ref().map(|kernel| of_kernel(&ask, kernel)).unwrap_or_default(),
         exporters: exporters.iter().map(|one| line(&ask, &names, one)).collect(),
         udp: status.udp.as_ref().map(of_udp).unwrap_or_default(),
         kept: of_kept(&ask, &status),
+        span: Span::default(),
+        sensors: Vec::new(),
+        sightings: Vec::new(),
+        note: String::new(),
+        all: String::new(),
         runs: status.is_running,
         shell: ask.flows_shell("Sources").await,
     };
+    sensors(&ask, &names, &mut page).await?;
     ask.page(&page)
+}
+
+/// Fills in what each sensor told of in the hours that are asked for.
+async fn sensors(ask: &Ask, names: &Names<'_>, page: &mut SourcesPage) -> Result<(), Failure> {
+    let read = |name: &str| ask.query.get(name).and_then(|text| text.parse::<u64>().ok());
+    let fewest = read("min_packets").unwrap_or(FEWEST_PACKETS).max(1);
+    let hours = read("hours").map_or(24, |hours| hours.clamp(1, MOST_HOURS as u64) as i64);
+    let tabs = [("1", "1 h"), ("", "24 h"), ("168", "7 d")];
+    page.span.tabs = tabs.map(|(word, label)| Tab::of(&ask.query, "hours", word, label)).to_vec();
+    let query = SensorsQuery { range: last(hours), sensor: None, interface: None };
+    let found = match ask.site.flows.ask(ask.now, move |desk| desk.sensors(&query)).await {
+        Ok(found) => found,
+        Err(error) => {
+            page.note = told(error)?.text;
+            return Ok(());
+        }
+    };
+    let line = |sensor, interface, sums: &Sums, seen: (Timestamp, Timestamp)| SensorLine {
+        who: names.sensor(sensor),
+        interface: names.interface(interface),
+        between: (String::new(), String::new()),
+        packets: count(sums.packets),
+        bytes: bytes(sums.bytes),
+        counts: count(sums.flows),
+        first: Moment::ago(seen.0, ask.now),
+        last: Moment::ago(seen.1, ask.now),
+    };
+    let busy = |packets: u64| packets >= fewest;
+    for one in found.sensors.iter().filter(|one| busy(one.sums.packets)) {
+        let counts = format!("{} / {}", count(one.networks), count(one.sightings));
+        let line = line(one.address, one.interface, &one.sums, one.seen);
+        page.sensors.push(SensorLine { counts, ..line });
+    }
+    for one in found.sightings.iter().filter(|one| busy(one.sums.packets)).take(SIGHTINGS) {
+        let line = line(one.sensor, one.interface, &one.sums, one.seen);
+        let between = (one.from.to_string(), one.to.to_string());
+        page.sightings.push(SensorLine { between, ..line });
+    }
+    if fewest > 1 {
+        page.note = format!("Who saw fewer than {} packets is left out.", count(fewest));
+        page.all = ask.query.with("min_packets", "1").href();
+    }
+    if found.is_bounded {
+        page.note.push_str(" There were more networks than are told apart.");
+    }
+    Ok(())
 }
 
 /// Whether there are connections whose octets nobody counts.
