@@ -5,7 +5,6 @@ mod http;
 mod link;
 
 use std::collections::HashMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -188,7 +187,7 @@ impl Agents {
         let room = Arc::new(Semaphore::new(MOST));
         let strangers = Arc::<Strangers>::default();
         for address in wanted {
-            match open(*address) {
+            match access::listen(*address, BACKLOG).and_then(TcpListener::from_std) {
                 Ok(listener) => {
                     let at = listener.local_addr().unwrap_or(*address);
                     tracing::info!(address = %at, "listening for agents");
@@ -210,23 +209,6 @@ impl Agents {
             _ => Ok(tasks),
         }
     }
-}
-
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // 0.0.0.0 and [::] on the same port are two listeners.
-        socket.set_only_v6(true)?;
-        socket.set_freebind_v6(true)?;
-    } else {
-        socket.set_freebind_v4(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }
 
 async fn accept(
