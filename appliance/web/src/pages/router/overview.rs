@@ -8,8 +8,10 @@ use axum::response::Response;
 use model::Timestamp;
 use system::facts::ClockState;
 use system::metrics::Point;
+use system::own::{MOST as MOST_OWN, OWN};
 use system::{
-    CPU, DISK, LIVE_POINTS, LIVE_STEP, LivePoint, MEMORY, Overview, SWAP, Snapshot, TEMPERATURE,
+    CPU, DISK, LIVE_POINTS, LIVE_STEP, LOAD, LivePoint, MEMORY, Overview, SWAP, Snapshot,
+    TEMPERATURE,
 };
 use vyos::Link;
 
@@ -21,7 +23,17 @@ use crate::view::router::{Gauge, LinkView, OverviewPage};
 use crate::view::{Empty, Lines, Series, Sparkline, Tab, Tone, bytes, count, span};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+/// What can be looked back on, with its length in hours.
+const RANGES: [(&str, &str, u32); 5] = [
+    ("", "Hour", 1),
+    ("day", "Day", 24),
+    ("week", "Week", 168),
+    ("month", "Month", 744),
+    ("year", "Year", 8_784),
+];
+/// Points of a line, and the most lines of a chart.
+const POINTS: usize = 180;
+const MOST_LINES: usize = 6;
 /// Values of the small lines.
 const SPARK_POINTS: usize = 60;
 /// Changes that are shown.
@@ -39,7 +51,7 @@ pub(super) fn routes() -> Routes<Site> {
         Route::new(Method::GET, "/router", LOOK, show, "The router at a glance").query(
             "range",
             "string",
-            "`day` for charts of a day.",
+            "`day`, `week`, `month` or `year` instead of an hour.",
         ),
     )
 }
@@ -47,8 +59,11 @@ pub(super) fn routes() -> Routes<Site> {
 async fn show(ask: Ask) -> Result<Response, Failure> {
     let overview = ask.site.system.overview();
     let snapshot = &overview.snapshot;
-    let length = if ask.query.get("range") == Some("day") { DAY } else { HOUR };
+    let wanted = ask.query.get("range").unwrap_or_default();
+    let length =
+        RANGES.iter().find(|(key, ..)| *key == wanted).map_or(HOUR, |(.., hours)| HOUR * *hours);
     let time = (ask.now.minus(length), ask.now);
+    let is_now = length == HOUR;
     let mut wans = Vec::new();
     let config = ask.site.router.last_config();
     for wan in &overview.wans {
@@ -76,14 +91,20 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         uptime: span(snapshot.load.uptime),
         missing: missing(snapshot),
         gauges: gauges(&ask.site, snapshot, ask.now).await?,
-        minutes: minutes(&ask.site.system.last_minutes(), ask.now),
+        minutes: if is_now {
+            minutes(&ask.site.system.last_minutes(), ask.now)
+        } else {
+            Vec::new()
+        },
         link,
         wans,
         no_wans,
-        ranges: vec![
-            Tab::of(&ask.query, "range", "", "Hour"),
-            Tab::of(&ask.query, "range", "day", "Day"),
-        ],
+        ranges: RANGES.map(|(key, label, _)| Tab::of(&ask.query, "range", key, label)).into(),
+        past: if is_now {
+            own(&ask.site, time).await?
+        } else {
+            past(&ask.site, snapshot, time).await?
+        },
         facts: facts(&ask.site, snapshot),
         changes: changes.iter().map(|change| changes::row(change, &ask)).collect(),
         saved: status.map(|unsaved| !unsaved),
@@ -274,6 +295,66 @@ async fn gauges(site: &Site, snapshot: &Snapshot, now: Timestamp) -> Result<Vec<
         });
     }
     Ok(all)
+}
+
+/// A line of a chart: the series, its label, and what people read.
+type Line = (&'static str, String, String);
+
+/// How busy the router was in this time, as far as it was measured then.
+async fn past(
+    site: &Site,
+    snapshot: &Snapshot,
+    time: (Timestamp, Timestamp),
+) -> Result<Vec<Lines>, Failure> {
+    let router = || "router".to_owned();
+    let disks = snapshot.disks.iter().map(|disk| (DISK, disk.path.clone(), disk.path.clone()));
+    let sensors = snapshot.temperatures.iter();
+    let sensors = sensors.map(|one| (TEMPERATURE, one.name.clone(), one.name.clone()));
+    let wanted: [(&str, &str, &str, Vec<Line>); 5] = [
+        ("past-cpu", "Processors", "%", vec![(CPU, router(), "busy".to_owned())]),
+        (
+            "past-memory",
+            "Memory",
+            "%",
+            vec![(MEMORY, router(), "memory".to_owned()), (SWAP, router(), "swap".to_owned())],
+        ),
+        ("past-load", "Load", "", vec![(LOAD, router(), "of one minute".to_owned())]),
+        ("past-disk", "Disks in use", "%", disks.take(MOST_LINES).collect()),
+        ("past-heat", "Temperatures", "°C", sensors.take(MOST_LINES).collect()),
+    ];
+    let mut charts = own(site, time).await?;
+    for (id, title, unit, of) in wanted {
+        let mut series: Vec<Series> = Vec::new();
+        for (name, label, shown) in of {
+            let metrics = site.system.metrics();
+            let points = metrics.query(name, &label, time.0, time.1, POINTS).await?;
+            let values: Vec<(Timestamp, f64)> =
+                points.iter().map(|point| (point.at, point.value.avg)).collect();
+            if !values.is_empty() {
+                series.push((shown, values));
+            }
+        }
+        if !series.is_empty() {
+            charts.push(Lines::new(id, title, unit, time, lines::gap(time), &series));
+        }
+    }
+    Ok(charts)
+}
+
+/// Values of one's own, a chart each.
+async fn own(site: &Site, time: (Timestamp, Timestamp)) -> Result<Vec<Lines>, Failure> {
+    let metrics = site.system.metrics();
+    let mut charts = Vec::new();
+    for name in metrics.labels(OWN).await?.into_iter().take(MOST_OWN) {
+        let points = metrics.query(OWN, &name, time.0, time.1, POINTS).await?;
+        let values: Vec<(Timestamp, f64)> =
+            points.iter().map(|point| (point.at, point.value.avg)).collect();
+        if !values.is_empty() {
+            let (id, series) = (format!("own-{name}"), [(name.clone(), values)]);
+            charts.push(Lines::new(id, name, "", time, lines::gap(time), &series));
+        }
+    }
+    Ok(charts)
 }
 
 /// The last ten minutes as charts; none before there are two points.
