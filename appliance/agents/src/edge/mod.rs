@@ -3,6 +3,7 @@
 mod connection;
 mod http;
 mod link;
+pub(crate) mod measure;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -127,6 +128,8 @@ impl Drop for Place {
 struct Guest {
     agents: Agents,
     address: SocketAddr,
+    /// Where it came in.
+    local: SocketAddr,
     ended: watch::Receiver<bool>,
     /// Kept until the connection has become a link.
     place: Place,
@@ -229,6 +232,7 @@ async fn accept(
             }
         };
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let local = stream.local_addr().unwrap_or(address);
         let permit = Arc::clone(&room).try_acquire_owned().ok();
         let permit = permit.filter(|_| agents.admits(address.ip()));
         let place = Strangers::enter(&strangers, address.ip());
@@ -237,7 +241,7 @@ async fn accept(
             continue;
         };
         let (agents, ended) = (agents.clone(), ended.clone());
-        let guest = Guest { agents, address, ended, place, _permit: permit };
+        let guest = Guest { agents, address, local, ended, place, _permit: permit };
         tokio::spawn(connection::serve(stream, guest));
     }
 }
