@@ -103,12 +103,12 @@ pub(crate) fn line(server: &str, pin: &str, token: &str) -> String {
     )
 }
 
-/// The line for a shell on a host that reaches this appliance at `address`, a name or an IPv4
-/// address.
-pub fn agent_line(agents: &agents::Agents, address: &str, token: &str) -> String {
+/// The line for root's shell on a host that reaches this appliance at `address`, a name or an IPv4
+/// address; it asks for the token.
+pub fn agent_line(agents: &agents::Agents, address: &str) -> String {
     let port = agents.listening().first().map_or(PORT, std::net::SocketAddr::port);
     let pin = format!("sha256//{}", agents.authority().pin());
-    line(&format!("{address}:{port}"), &pin, token)
+    asking(&format!("{address}:{port}"), &pin, "")
 }
 
 /// Where agents come in, as the person who asks reaches this appliance.
