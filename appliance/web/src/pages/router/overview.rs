@@ -1,6 +1,8 @@
 //! The router at a glance: what it is, how busy it is, how good its lines are. What the kernel knows
 //! is shown also while the API is down.
 
+mod past;
+
 use std::time::Duration;
 
 use axum::http::Method;
@@ -8,10 +10,8 @@ use axum::response::Response;
 use model::Timestamp;
 use system::facts::ClockState;
 use system::metrics::Point;
-use system::own::{MOST as MOST_OWN, OWN};
 use system::{
-    CPU, DISK, LIVE_POINTS, LIVE_STEP, LOAD, LivePoint, MEMORY, Overview, SWAP, Snapshot,
-    TEMPERATURE,
+    CPU, DISK, LIVE_POINTS, LIVE_STEP, LivePoint, MEMORY, Overview, SWAP, Snapshot, TEMPERATURE,
 };
 use vyos::Link;
 
@@ -31,9 +31,6 @@ const RANGES: [(&str, &str, u32); 5] = [
     ("month", "Month", 744),
     ("year", "Year", 8_784),
 ];
-/// Points of a line, and the most lines of a chart.
-const POINTS: usize = 180;
-const MOST_LINES: usize = 6;
 /// Values of the small lines.
 const SPARK_POINTS: usize = 60;
 /// Changes that are shown.
@@ -101,9 +98,9 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         no_wans,
         ranges: RANGES.map(|(key, label, _)| Tab::of(&ask.query, "range", key, label)).into(),
         past: if is_now {
-            own(&ask.site, time).await?
+            past::own(&ask.site, time).await?
         } else {
-            past(&ask.site, snapshot, time).await?
+            past::all(&ask.site, snapshot, time).await?
         },
         facts: facts(&ask.site, snapshot),
         changes: changes.iter().map(|change| changes::row(change, &ask)).collect(),
@@ -295,66 +292,6 @@ async fn gauges(site: &Site, snapshot: &Snapshot, now: Timestamp) -> Result<Vec<
         });
     }
     Ok(all)
-}
-
-/// A line of a chart: the series, its label, and what people read.
-type Line = (&'static str, String, String);
-
-/// How busy the router was in this time, as far as it was measured then.
-async fn past(
-    site: &Site,
-    snapshot: &Snapshot,
-    time: (Timestamp, Timestamp),
-) -> Result<Vec<Lines>, Failure> {
-    let router = || "router".to_owned();
-    let disks = snapshot.disks.iter().map(|disk| (DISK, disk.path.clone(), disk.path.clone()));
-    let sensors = snapshot.temperatures.iter();
-    let sensors = sensors.map(|one| (TEMPERATURE, one.name.clone(), one.name.clone()));
-    let wanted: [(&str, &str, &str, Vec<Line>); 5] = [
-        ("past-cpu", "Processors", "%", vec![(CPU, router(), "busy".to_owned())]),
-        (
-            "past-memory",
-            "Memory",
-            "%",
-            vec![(MEMORY, router(), "memory".to_owned()), (SWAP, router(), "swap".to_owned())],
-        ),
-        ("past-load", "Load", "", vec![(LOAD, router(), "of one minute".to_owned())]),
-        ("past-disk", "Disks in use", "%", disks.take(MOST_LINES).collect()),
-        ("past-heat", "Temperatures", "°C", sensors.take(MOST_LINES).collect()),
-    ];
-    let mut charts = own(site, time).await?;
-    for (id, title, unit, of) in wanted {
-        let mut series: Vec<Series> = Vec::new();
-        for (name, label, shown) in of {
-            let metrics = site.system.metrics();
-            let points = metrics.query(name, &label, time.0, time.1, POINTS).await?;
-            let values: Vec<(Timestamp, f64)> =
-                points.iter().map(|point| (point.at, point.value.avg)).collect();
-            if !values.is_empty() {
-                series.push((shown, values));
-            }
-        }
-        if !series.is_empty() {
-            charts.push(Lines::new(id, title, unit, time, lines::gap(time), &series));
-        }
-    }
-    Ok(charts)
-}
-
-/// Values of one's own, a chart each.
-async fn own(site: &Site, time: (Timestamp, Timestamp)) -> Result<Vec<Lines>, Failure> {
-    let metrics = site.system.metrics();
-    let mut charts = Vec::new();
-    for name in metrics.labels(OWN).await?.into_iter().take(MOST_OWN) {
-        let points = metrics.query(OWN, &name, time.0, time.1, POINTS).await?;
-        let values: Vec<(Timestamp, f64)> =
-            points.iter().map(|point| (point.at, point.value.avg)).collect();
-        if !values.is_empty() {
-            let (id, series) = (format!("own-{name}"), [(name.clone(), values)]);
-            charts.push(Lines::new(id, name, "", time, lines::gap(time), &series));
-        }
-    }
-    Ok(charts)
 }
 
 /// The last ten minutes as charts; none before there are two points.
