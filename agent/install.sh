@@ -4,7 +4,7 @@
 # who runs it. The appliance puts the checksums in.
 #   PANOPTIKON_SERVER  addresses of the appliance with ports, commas between
 #   PANOPTIKON_PIN     SHA-256 of its public key, base64, as the page shows it
-#   PANOPTIKON_TOKEN   the token, good for one host
+#   PANOPTIKON_TOKEN   the token, good for one host; without it this asks for it
 # To remove it all: panoptikon-agent uninstall
 set -eu
 
@@ -31,7 +31,12 @@ main() {
     pin=${pin#sha256//}
     [ -n "$servers" ] || give_up 'PANOPTIKON_SERVER is missing: copy the whole line'
     [ -n "$pin" ] || give_up 'PANOPTIKON_PIN is missing: copy the whole line'
-    [ -n "$token" ] || give_up 'PANOPTIKON_TOKEN is missing: copy the whole line'
+    # Standard input is this script; what is typed is in no history and no list of processes.
+    if [ -z "$token" ] && (: </dev/tty) 2>/dev/null; then
+        printf 'token, as the page shows it: ' >/dev/tty
+        read -r token </dev/tty || true
+    fi
+    [ -n "$token" ] || give_up 'PANOPTIKON_TOKEN is missing, and there is no terminal to ask at'
     [ "$(uname -s)" = Linux ] || give_up 'the agent is for Linux'
     case $(uname -m) in
         x86_64 | amd64) arch=x86_64 sha256=$sha256_x86_64 ;;

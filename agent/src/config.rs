@@ -12,12 +12,13 @@ const LARGEST: u64 = 64 * 1024;
 /// What is in the file; what is not has these defaults.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(clippy::struct_excessive_bools)] // each is a key of the file
 pub(crate) struct Config {
     /// Addresses of the appliance with ports, tried in this order.
     pub(crate) servers: Vec<String>,
     /// Commands that the appliance may ask for.
     pub(crate) allow: Vec<String>,
-    /// No probes: neither ping, trace, latency, throughput nor scan, whatever `allow` says.
+    /// No probes: neither ping, trace, latency, throughput, jitter nor scan, whatever `allow` says.
     pub(crate) passive: bool,
     /// The least time between two reports that the appliance may set, seconds.
     pub(crate) fastest_s: u32,
@@ -33,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) watch_auth: bool,
     /// Files and folders to watch for changes; folders with everything below.
     pub(crate) watch_files: Vec<PathBuf>,
+    /// Tell of processes with their command lines, if the appliance asks for it.
+    pub(crate) watch_processes: bool,
 }
 
 /// Programs that may stand in `programs`.
@@ -51,6 +54,7 @@ impl Default for Config {
             programs: Vec::new(),
             watch_auth: false,
             watch_files: Vec::new(),
+            watch_processes: false,
         }
     }
 }

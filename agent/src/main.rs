@@ -38,8 +38,9 @@ const TOKEN: &str = "PANOPTIKON_TOKEN";
 const HELP: &str = "\
 usage: panoptikon-agent COMMAND
 
-  enrol --server ADDRESS[:PORT]...   makes this host known to the appliance; the token comes from
-                                     PANOPTIKON_TOKEN or standard input
+  enrol --server ADDRESS[:PORT]...   makes this host known to the appliance, as root for the whole
+                                     host; asks for the token, or takes it from PANOPTIKON_TOKEN
+                                     or standard input, and never as an argument
   run                                reports until it is told to end
   status                             whether it is enrolled, runs and is linked
   check                              whether agent.toml and the identity can be used
@@ -53,7 +54,7 @@ usage: panoptikon-agent COMMAND
 agent.toml (in /etc/panoptikon-agent, or in ~/.config/panoptikon-agent for one person):
   servers = [\"192.0.2.1:8444\"]       addresses of the appliance, tried in this order
   allow = [\"tail\", \"ping\"]           what the appliance may ask for; without it everything
-  passive = false                    true: no ping, trace, latency, throughput or scan
+  passive = false                    true: no ping, trace, latency, throughput, jitter or scan
   fastest_s = 1                      the least interval of reports that the appliance may set
   buffer_mb = 64                     how much is kept on disk while the appliance is away
   folders = [\"/srv/app/log\"]         folders beside /var/log whose files may be shown
@@ -61,6 +62,8 @@ agent.toml (in /etc/panoptikon-agent, or in ~/.config/panoptikon-agent for one p
   programs = [\"smartctl\"]            programs that may be run: smartctl, zpool, nvidia-smi
   watch_auth = false                 true: tell of sign-ins even if the appliance does not ask
   watch_files = [\"/etc\"]             tell of changes of these files
+  watch_processes = false            true: tell of processes, with their command lines, if the
+                                     appliance asks for it
 ";
 
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
@@ -70,6 +73,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let places = Places::find();
     let outcome = match words.as_slice() {
+        // Whoever asks for help changes nothing, whichever command stands before it.
+        words if words.iter().any(|word| matches!(*word, "--help" | "-h")) => Ok(help()),
         ["run"] => work(places),
         ["enrol", rest @ ..] => enrol(&places, rest),
         ["status"] => status(&places),
@@ -83,10 +88,7 @@ fn main() -> ExitCode {
             println!("panoptikon-agent {VERSION} ({})", run::BUILD);
             Ok(ExitCode::SUCCESS)
         }
-        [] | ["help" | "--help" | "-h"] => {
-            print!("{HELP}");
-            Ok(ExitCode::SUCCESS)
-        }
+        [] | ["help"] => Ok(help()),
         _ => {
             eprintln!("panoptikon-agent: these words are not understood\n\n{HELP}");
             Ok(ExitCode::from(2))
@@ -96,6 +98,11 @@ fn main() -> ExitCode {
         log::warn(format!("panoptikon-agent: {error}"));
         ExitCode::FAILURE
     })
+}
+
+fn help() -> ExitCode {
+    print!("{HELP}");
+    ExitCode::SUCCESS
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

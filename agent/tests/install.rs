@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)] // these are tests
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const SCRIPT: &str = include_str!("../install.sh");
 const TOKEN: &str = "pa1.aaaaaaaa.secretsecretsecretsecret22.ca";
@@ -64,8 +65,9 @@ impl Bed {
         let sum = wire::text::sha256_hex(AGENT.as_bytes());
         let script = SCRIPT.replace("@SHA256_X86_64@", &sum).replace("@SHA256_AARCH64@", "");
         let path = format!("{}:/usr/bin:/bin", self.at("bin").display());
-        Command::new("sh")
-            .args(["-c", &script])
+        // Without a terminal, at which the script would ask.
+        Command::new("setsid")
+            .args(["-w", "sh", "-c", &script])
             .env_clear()
             .envs([("PATH", path.as_str()), ("PANOPTIKON_TOKEN", TOKEN)])
             .envs([
@@ -137,6 +139,36 @@ fn a_bad_signature_ends_it_and_none_or_no_key_does_not() {
     assert!(bed.run(&[("VERIFIES", "3")]).status.success());
     fs::remove_file(bed.at("served/x86_64.minisig")).unwrap();
     assert!(bed.run(&[("VERIFIES", "1")]).status.success());
+}
+
+#[test]
+fn without_a_token_it_is_asked_for_at_the_terminal() {
+    let bed = Bed::new();
+    // A terminal of its own, in which the script comes by a pipe as curl hands it on.
+    let sum = wire::text::sha256_hex(AGENT.as_bytes());
+    let text = SCRIPT.replace("@SHA256_X86_64@", &sum).replace("@SHA256_AARCH64@", "");
+    fs::write(bed.at("script.sh"), text).unwrap();
+    let line = format!("cat {} | sh", bed.at("script.sh").display());
+    let mut child = Command::new("script")
+        .args(["-q", "-e", "-c", &line, "/dev/null"])
+        .env_clear()
+        .envs([("PATH", format!("{}:/usr/bin:/bin", bed.at("bin").display()))])
+        .envs([("PANOPTIKON_SERVER", "router:8444"), ("PANOPTIKON_PIN", "PIN=")])
+        .env("LOG", bed.at("log"))
+        .env("SERVED", bed.at("served"))
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut typed = child.stdin.take().unwrap();
+    writeln!(typed, "{TOKEN}").unwrap();
+    let done = child.wait_with_output().unwrap();
+    drop(typed);
+    let shown = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success() && shown.contains("token, as the page shows it: "), "{shown}");
+    let enrol = format!("agent enrol --server router:8444 with {TOKEN}");
+    assert!(bed.agents().contains(&enrol), "{:?}", bed.agents());
 }
 
 #[test]

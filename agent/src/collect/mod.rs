@@ -28,6 +28,7 @@ use nix::unistd::{SysconfVar, sysconf};
 use wire::Report;
 use wire::report::{Disk, Net, Pool, Port, Pressure, Process, Processes};
 
+pub(crate) use processes::user_names;
 use tree::share;
 pub(crate) use tree::{Tree, short};
 

@@ -19,9 +19,9 @@ use crate::config::split_server;
 const WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
-struct Arguments {
+pub(super) struct Arguments {
     /// The other side, `router` for the appliance; absent for the side that listens.
-    to: Option<String>,
+    pub(super) to: Option<String>,
     #[serde(default)]
     port: u16,
     #[serde(default = "five")]
@@ -33,25 +33,41 @@ fn five() -> u32 {
     5
 }
 
+impl Arguments {
+    pub(super) fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds.clamp(1, 30).into())
+    }
+
+    /// What the side that connects begins with.
+    pub(super) fn greeting(&self, kind: &str) -> Result<String, Failure> {
+        let plain = |c: char| c.is_ascii_alphanumeric();
+        if !(16..=64).contains(&self.token.len()) || !self.token.chars().all(plain) {
+            return Err(Failure::bad("the token has 16 to 64 letters and digits"));
+        }
+        Ok(format!("pnk-measure 1 {kind} {}\n", self.token))
+    }
+
+    /// Where the other side listens; `server` is where the appliance was reached.
+    pub(super) fn address(&self, to: &str, server: &str) -> Result<SocketAddr, Failure> {
+        let (host, port) = match split_server(to) {
+            _ if to == "router" => (split_server(server).map_or("", |(host, _)| host), self.port),
+            Some((host, port)) => (host, if self.port == 0 { port } else { self.port }),
+            None => return Err(Failure::bad("\"to\" is no address with a port")),
+        };
+        if port == 0 {
+            return Err(Failure::bad("\"port\" is missing"));
+        }
+        Ok(SocketAddr::new(resolve(host)?, port))
+    }
+}
+
 pub(super) fn measure(job: &mut Job, server: &str) -> Result<Value, Failure> {
     let arguments: Arguments = job.arguments()?;
-    let seconds = Duration::from_secs(arguments.seconds.clamp(1, 30).into());
-    let plain = |c: char| c.is_ascii_alphanumeric();
-    if !(16..=64).contains(&arguments.token.len()) || !arguments.token.chars().all(plain) {
-        return Err(Failure::bad("the token has 16 to 64 letters and digits"));
-    }
+    let seconds = arguments.time();
     let kind = job.ask.cmd.clone();
-    let greeting = format!("pnk-measure 1 {kind} {}\n", arguments.token);
+    let greeting = arguments.greeting(&kind)?;
     let Some(to) = &arguments.to else { return listen(job, &kind, &greeting) };
-    let (host, port) = match split_server(to) {
-        _ if to == "router" => (split_server(server).map_or("", |(host, _)| host), arguments.port),
-        Some((host, port)) => (host, if arguments.port == 0 { port } else { arguments.port }),
-        None => return Err(Failure::bad("\"to\" is no address with a port")),
-    };
-    if port == 0 {
-        return Err(Failure::bad("\"port\" is missing"));
-    }
-    let address = SocketAddr::new(resolve(host)?, port);
+    let address = arguments.address(to, server)?;
     let failed = |why: io::Error| Failure::failed(format!("{address}: {why}"));
     let mut stream = TcpStream::connect_timeout(&address, job.left(WAIT)).map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;

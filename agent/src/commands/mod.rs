@@ -3,6 +3,7 @@
 //! Each command runs on a thread of its own with a time limit, a limit of octets and a switch to end
 //! it. Arguments are values with a type and a range; none of them is ever handed to a shell.
 
+mod jitter;
 mod measure;
 mod ping;
 mod processes;
@@ -224,8 +225,14 @@ fn error(id: u64, failure: Failure) -> Answer {
 }
 
 /// Commands that send packets to others than the appliance.
-const PROBES: [&str; 5] =
-    [command::PING, command::TRACE, command::LATENCY, command::THROUGHPUT, command::SCAN];
+const PROBES: [&str; 6] = [
+    command::PING,
+    command::TRACE,
+    command::LATENCY,
+    command::THROUGHPUT,
+    command::JITTER,
+    command::SCAN,
+];
 
 fn allowed(name: &str, config: &Config, passive: bool) -> Result<(), Failure> {
     if !command::ALL.contains(&name) {
@@ -243,7 +250,8 @@ fn allowed(name: &str, config: &Config, passive: bool) -> Result<(), Failure> {
 /// What this host allows, for `hello`.
 pub(crate) fn abilities(config: &Config) -> Vec<String> {
     let may = |name: &&&str| allowed(name, config, false).is_ok();
-    command::ALL.iter().filter(may).map(|name| (*name).to_owned()).collect()
+    let watch = config.watch_processes.then_some(&wire::WATCH_PROCESSES);
+    command::ALL.iter().filter(may).chain(watch).map(|name| (*name).to_owned()).collect()
 }
 
 fn carry_out(mut job: Job, around: &Surroundings) {
@@ -254,6 +262,7 @@ fn carry_out(mut job: Job, around: &Surroundings) {
         command::PING => ping::ping(&mut job),
         command::TRACE => trace::trace(&mut job),
         command::LATENCY | command::THROUGHPUT => measure::measure(&mut job, &around.server),
+        command::JITTER => jitter::jitter(&mut job, &around.server),
         command::SCAN => scan::scan(&mut job),
         command::UPDATE => update::update(&job, around),
         _ => Ok(json!({})),

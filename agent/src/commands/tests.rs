@@ -219,6 +219,47 @@ fn latency_and_throughput_are_measured_between_two_agents() {
 }
 
 #[test]
+fn datagrams_between_two_agents_are_counted_by_who_hears_them() {
+    let token = "0123456789abcdef";
+    let (heard, said) = measured("jitter", token, token);
+    let said = said.unwrap();
+    let sent = said["sent"].as_u64().unwrap();
+    assert!((1..=50).contains(&sent), "{said}");
+    // On the loopback interface none is lost.
+    assert_eq!(heard["received"].as_u64(), Some(sent), "{heard}");
+    assert!(heard["jitter_ms"].as_f64().is_some() && heard["from"] == json!("127.0.0.1"));
+}
+
+#[test]
+fn jitter_is_that_of_rfc_3550_whatever_the_clocks_say_and_each_datagram_counts_once() {
+    let mut steady = jitter::Arrivals::default();
+    for number in 0..100_u32 {
+        // The sender's clock is far ahead.
+        let sent = 9_000_000 + u64::from(number) * 20_000;
+        steady.take(number, sent, u64::from(number) * 20_000);
+        steady.take(number, sent, u64::from(number) * 20_000 + 5);
+    }
+    assert_eq!((steady.received, steady.jitter_us as u64), (100, 0));
+    let mut late = jitter::Arrivals::default();
+    late.take(0, 0, 100);
+    late.take(1, 20_000, 20_100 + 1_600);
+    assert!((late.jitter_us - 100.0).abs() < 0.001, "{}", late.jitter_us);
+    late.take(u32::MAX - 1, 0, 0);
+    assert_eq!(late.received, 2);
+}
+
+#[test]
+fn a_datagram_without_the_token_or_cut_short_is_not_heard() {
+    let head = "pnk-measure 1 jitter 0123456789abcdef\n";
+    let mut good = head.as_bytes().to_vec();
+    good.extend([0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9]);
+    assert_eq!(jitter::read(&good, head), Some((7, 9)));
+    assert_eq!(jitter::read(&good[..good.len() - 1], head), None);
+    assert_eq!(jitter::read(&good[1..], head), None);
+    assert_eq!(jitter::read(&[], head), None);
+}
+
+#[test]
 fn who_does_not_know_the_token_measures_nothing() {
     let (heard, said) = measured("latency", "0123456789abcdef", "0123456789abcdee");
     assert_eq!((heard["code"].as_str(), said), (Some("cancelled"), Err("failed".into())));

@@ -1,4 +1,4 @@
-//! What happens on the host: sign-ins, changes of files, lines of logs. Each source is a thread that
+//! What happens on the host: sign-ins, changes of files, lines of logs, processes. Each source is a thread that
 //! follows one thing and hands on what it finds; here it is bounded, gathered and made a message.
 //!
 //! What is watched is the host's own choice and what the appliance wishes, as far as the host
@@ -7,6 +7,7 @@
 mod auth;
 mod change;
 mod follow;
+mod process;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ pub(crate) struct Wish {
     files: Vec<PathBuf>,
     units: Vec<String>,
     logs: Vec<PathBuf>,
+    processes: bool,
 }
 
 impl Wish {
@@ -52,6 +54,7 @@ impl Wish {
             files: paths(&watch.files),
             units: units.cloned().collect(),
             logs: paths(&watch.logs),
+            processes: watch.processes,
         }
     }
 
@@ -64,6 +67,8 @@ impl Wish {
         }
         self.logs.retain(|path| may_show(path, config));
         self.auth |= config.watch_auth;
+        // Command lines may hold secrets: the host must allow it, and the appliance ask for it.
+        self.processes &= config.watch_processes;
         // Names and hashes tell little, but only what is everybody's to read.
         let fits = |path: &PathBuf| {
             ["/etc", "/usr", "/opt", "/srv", "/var/www"].iter().any(|top| path.starts_with(top))
@@ -121,6 +126,9 @@ impl Watcher {
         };
         if wish.auth {
             source("auth", Box::new(auth::follow));
+        }
+        if wish.processes {
+            source("processes", Box::new(process::follow));
         }
         if !wish.files.is_empty() {
             let files = wish.files.clone();

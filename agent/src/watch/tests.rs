@@ -4,6 +4,7 @@ use std::fs;
 
 use super::auth::{sign_in, spoken};
 use super::change::{Change, Snapshot};
+use super::process::{self, Book, Process};
 use super::*;
 
 fn fields(speaker: &str, message: &str) -> Option<(String, String, String)> {
@@ -101,12 +102,17 @@ fn what_the_host_does_not_show_is_not_watched() {
         files: vec!["/etc".into(), "/home/ann".into(), "/etc/../root".into()],
         units: vec!["ssh.service".into(), "--follow".into()],
         logs: vec!["/var/log/a".into(), "/home/x".into()],
+        processes: true,
     };
     let mut config = Config { watch_files: vec!["/home/bob".into()], ..Config::default() };
     let wish = Wish::of(&watch).within(&config);
     assert_eq!(wish.files, [PathBuf::from("/etc"), PathBuf::from("/home/bob")]);
     assert_eq!(wish.units, ["ssh.service"]);
     assert_eq!(wish.logs, [PathBuf::from("/var/log/a")]);
+    assert!(!wish.processes);
+    config.watch_processes = true;
+    assert!(Wish::of(&watch).within(&config).processes);
+    assert!(!Wish::default().within(&config).processes);
     config.allow.clear();
     let wish = Wish::of(&watch).within(&config);
     assert!(wish.units.is_empty() && wish.logs.is_empty());
@@ -186,4 +192,61 @@ fn heard_soon(out: &mut tokio::sync::mpsc::Receiver<String>, text: &str) -> bool
         }
     }
     false
+}
+
+#[test]
+fn a_process_is_told_when_it_begins_and_when_it_ends_and_the_kernels_threads_never() {
+    let mut book = Book::default();
+    let mut read = |pid| {
+        let name = format!("p{pid}");
+        (pid != 9).then(|| Process { name, is_kernels: pid == 2, ..Process::default() })
+    };
+    assert_eq!(book.look(&[1, 2, 5], &mut read, 0), []);
+    let names = |changes: Vec<process::Change>| -> Vec<(u32, String, Option<i64>)> {
+        changes.into_iter().map(|c| (c.pid, c.process.name, c.lived_s)).collect()
+    };
+    // 9 is gone before it can be read, 2 is the kernel's.
+    let begun = names(book.look(&[1, 2, 5, 7, 9], &mut read, 10_000));
+    assert_eq!(begun, [(7, "p7".to_owned(), None)]);
+    assert_eq!(book.look(&[1, 2, 5, 7], &mut read, 11_000), []);
+    let mut ended = names(book.look(&[1], &mut read, 15_000));
+    ended.sort();
+    // Of who ran before the first look nobody knows since when.
+    assert_eq!(ended, [(5, "p5".to_owned(), Some(-1)), (7, "p7".to_owned(), Some(5))]);
+}
+
+#[test]
+fn a_command_line_is_told_without_what_sounds_like_a_secret() {
+    for (given, shown) in [
+        ("mysql\0--password=hunter2\0-u\0ann\0", "mysql --password=… -u ann"),
+        ("tool\0--api-token\0abc\0--quiet\0", "tool --api-token … --quiet"),
+        ("curl\0https://ann:pw@192.0.2.1/x\0", "curl https://…@192.0.2.1/x"),
+        ("env\0AWS_SECRET_ACCESS_KEY=abc\0sh\0", "env AWS_SECRET_ACCESS_KEY=… sh"),
+        ("a\0--pass\0--other\0", "a --pass --other"),
+        ("ls\0-l\0a b\0", "ls -l a b"),
+        ("", ""),
+    ] {
+        assert_eq!(process::command(given.as_bytes()), shown);
+    }
+    assert_eq!(process::command(b"\xff\x1b[2J"), "\u{fffd} [2J");
+}
+
+#[test]
+fn a_process_that_begins_and_ends_becomes_messages_with_its_command_line() {
+    let config = Config { watch_processes: true, ..Config::default() };
+    let (sender, mut out) = tokio::sync::mpsc::channel(64);
+    let mut watcher = Watcher::new(&config, sender);
+    watcher.wish(Wish::of(&wire::Watch { processes: true, ..wire::Watch::default() }));
+    // The first look may not be over when one begins: it is done until it is heard.
+    let mut running = Vec::new();
+    let heard_start = (0..20).any(|_| {
+        running.push(std::process::Command::new("sleep").arg("271.8").spawn().unwrap());
+        heard_soon(&mut out, "started sleep 271.8")
+    });
+    for child in &mut running {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(heard_start);
+    assert!(heard(&mut out, "sleep 271.8 of"));
 }

@@ -44,6 +44,8 @@ pub struct Watch {
     pub units: Vec<String>,
     /// Log files that are followed.
     pub logs: Vec<String>,
+    /// Processes that begin and end, with their command lines.
+    pub processes: bool,
 }
 
 /// Changes while the link is up; absent is as before.

@@ -64,6 +64,9 @@ pub mod close {
     pub const TOO_BIG: u16 = 1009;
 }
 
+/// The word among a host's abilities that says that it lets its processes be watched.
+pub const WATCH_PROCESSES: &str = "watch_processes";
+
 /// Names of what an appliance may ask for.
 pub mod command {
     /// Lines of a unit or file: `{unit|file, lines, follow}`.
@@ -78,6 +81,9 @@ pub mod command {
     pub const LATENCY: &str = "latency";
     /// Octets a second to another agent or the router: `{to, seconds, token}`.
     pub const THROUGHPUT: &str = "throughput";
+    /// Loss and jitter of datagrams to another agent, or from the router:
+    /// `{to, seconds, token}`.
+    pub const JITTER: &str = "jitter";
     /// Hosts on an own link: `{network}`.
     pub const SCAN: &str = "scan";
     /// A newer program: `{version, sha256, minisig}`.
@@ -85,6 +91,6 @@ pub mod command {
     /// Starts the agent anew.
     pub const RESTART: &str = "restart";
     /// All of them.
-    pub const ALL: [&str; 9] =
-        [TAIL, PROCESSES, PING, TRACE, LATENCY, THROUGHPUT, SCAN, UPDATE, RESTART];
+    pub const ALL: [&str; 10] =
+        [TAIL, PROCESSES, PING, TRACE, LATENCY, THROUGHPUT, JITTER, SCAN, UPDATE, RESTART];
 }

@@ -10,6 +10,7 @@ pub mod csrf;
 
 mod access;
 mod actor;
+mod door;
 mod error;
 mod keys;
 mod limit;
@@ -27,6 +28,7 @@ mod sign_in;
 
 pub use access::{Access, Options, ROOM};
 pub use actor::{Actor, Caller};
+pub use door::listen;
 pub use error::AccessError;
 pub use keys::{ApiKey, NewKey};
 pub use limit::{Limiter, Rate, Verdict, address_group};

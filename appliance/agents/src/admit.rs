@@ -77,12 +77,12 @@ pub(crate) struct Admitted {
 }
 
 impl Agents {
-    /// Judges a hello that came from `address` by the key with this hash.
+    /// Judges a hello that came from `address` to `local` by the key with this hash.
     pub(crate) async fn admit(
         &self,
         (id, key): (AgentId, [u8; 32]),
         hello: Hello,
-        address: SocketAddr,
+        (address, local): (SocketAddr, SocketAddr),
         now: Timestamp,
     ) -> Result<Result<Admitted, (u16, String)>, AgentsError> {
         let hello = tidy(hello);
@@ -145,14 +145,21 @@ impl Agents {
             (_, None) => return Ok(Err((close::REVOKED, "This agent is unknown.".to_owned()))),
             (_, Some(row)) => row,
         };
-        Ok(self.link_up(row, address, now).ok_or((close::REVOKED, "It was deleted.".to_owned())))
+        Ok(self
+            .link_up(row, (address, local), now)
+            .ok_or((close::REVOKED, "It was deleted.".to_owned())))
     }
 
-    fn link_up(&self, row: AgentRow, address: SocketAddr, now: Timestamp) -> Option<Admitted> {
+    fn link_up(
+        &self,
+        row: AgentRow,
+        (address, local): (SocketAddr, SocketAddr),
+        now: Timestamp,
+    ) -> Option<Admitted> {
         let (orders, receiver) = mpsc::channel(crate::session::MOST_ASKS * 2);
         let (committed, commits) = watch::channel(row.acked);
         let number = self.next_link();
-        let link = Link { number, orders, committed, since: now, address };
+        let link = Link { number, orders, committed, since: now, address, local };
         let mut members = self.0.members.lock();
         let member = members.get_mut(&row.id)?;
         if let Some(before) = member.link.replace(link) {

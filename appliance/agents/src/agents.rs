@@ -12,7 +12,7 @@ use events::Events;
 use model::{DeviceId, Mac, NewEvent, Severity, Timestamp};
 use rusqlite::params;
 use serde_json::json;
-use store::{Store, StoreError, Writing};
+use store::{Store, StoreError, Writing, read_setting};
 use tokio::sync::{Semaphore, mpsc};
 use wire::Set;
 
@@ -22,6 +22,7 @@ use crate::edge::TlsCell;
 use crate::history::{self, Series};
 use crate::intake::{self, Parcel};
 use crate::members::{Member, Members, Order};
+use crate::mesh::{MESH_KEY, Mesh, MeshSettings};
 use crate::tables::{self, LostRange, StoredReport, TokenRow};
 use crate::{AgentId, AgentsError, Host, Shelf};
 
@@ -79,6 +80,7 @@ pub(crate) struct Inner {
     pub(crate) doubtful: Mutex<HashSet<AgentId>>,
     pub(crate) links: AtomicU64,
     pub(crate) tls: TlsCell,
+    pub(crate) mesh: Mesh,
     pub(crate) listening: Mutex<Vec<SocketAddr>>,
     admits: OnceLock<Admits>,
 }
@@ -116,8 +118,12 @@ impl Agents {
     ) -> Result<Self, AgentsError> {
         let authority = Authority::open(&options.keys, now)?;
         let (parcels, inbox) = mpsc::channel(PARCELS);
+        let mesh: Option<MeshSettings> =
+            store.read_blocking(|r| read_setting(r.main(), MESH_KEY))?;
+        let mesh = mesh.filter(|settings| settings.check().is_ok()).unwrap_or_default();
         let inner = Inner {
             tls: TlsCell::new(&authority, now)?,
+            mesh: Mesh::new(mesh, now),
             authority,
             shelf: Shelf::new(&options.files),
             members: Members::default(),
@@ -210,6 +216,12 @@ impl Agents {
     pub fn online(&self) -> (usize, usize) {
         let members = self.0.members.lock();
         (members.len(), members.values().filter(|member| member.link.is_some()).count())
+    }
+
+    /// How far the reports of the host that lags most are behind.
+    pub fn greatest_lag(&self, now: Timestamp) -> Duration {
+        let members = self.0.members.lock();
+        members.values().filter_map(|member| member.lag(now)).max().unwrap_or_default()
     }
 
     /// The host that is this device.

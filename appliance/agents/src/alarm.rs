@@ -5,8 +5,9 @@
 //! value has fallen clearly below ([`EASE`]), so that one that dances around its limit tells once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use model::Timestamp;
+use model::{Timestamp, human_age};
 use serde::{Deserialize, Serialize};
 use wire::Report;
 
@@ -17,6 +18,9 @@ use crate::history::{memory_share, share};
 const EASE: f64 = 5.0;
 /// A clock that is wrong by more is told, milliseconds.
 pub const CLOCK_OFF_MS: i64 = 30_000;
+/// A host whose newest report is older than this and than so many intervals lags.
+const LAG: Duration = Duration::from_secs(180);
+const LAG_INTERVALS: u32 = 3;
 /// The most causes of one host that are followed at a time.
 const MOST: usize = 64;
 
@@ -36,6 +40,8 @@ pub enum Trouble {
     Unit(String),
     /// The clock is wrong.
     Clock,
+    /// It is connected, but what it reports is old.
+    Lag,
 }
 
 /// Something begins or ends.
@@ -69,6 +75,16 @@ impl Watchman {
     /// What is told and not over.
     pub fn told(&self) -> &BTreeSet<Trouble> {
         &self.told
+    }
+
+    /// A host is connected and its newest report is this old, with so long between two. What has
+    /// begun; it is over with the next report of now, which [`Self::look`] is given.
+    pub fn behind(&mut self, age: Duration, interval: Duration) -> Option<Change> {
+        if age < LAG.max(interval * LAG_INTERVALS) || !self.told.insert(Trouble::Lag) {
+            return None;
+        }
+        let seen = format!("it is connected, but its newest report is {} old", human_age(age));
+        Some(Change { trouble: Trouble::Lag, begins: true, seen })
     }
 
     /// Looks at what a host reported. `clock_off_ms` is how far its clock is ahead.
@@ -238,6 +254,22 @@ mod tests {
         let told = watchman.look(&Report::default(), &limits(), -86_400_000, at(0));
         assert!(told[0].seen.contains("1440 min behind"), "{}", told[0].seen);
         assert_eq!(watchman.look(&Report::default(), &limits(), 29_000, at(5)).len(), 1);
+    }
+
+    #[test]
+    fn a_host_that_is_connected_and_lags_is_told_once_until_a_report_of_now_comes() {
+        let mut watchman = Watchman::default();
+        let (ten, minutes) = (Duration::from_secs(10), |n: u64| Duration::from_secs(n * 60));
+        assert_eq!(watchman.behind(minutes(2), ten), None);
+        // Three intervals may pass whatever they are.
+        assert_eq!(watchman.behind(minutes(14), minutes(5)), None);
+        let told = watchman.behind(minutes(4), ten).unwrap();
+        assert!(told.begins && told.trouble == Trouble::Lag, "{told:?}");
+        assert!(told.seen.contains("its newest report is 4 min old"), "{}", told.seen);
+        assert_eq!(watchman.behind(minutes(5), ten), None);
+        let over = watchman.look(&Report::default(), &limits(), 0, at(0));
+        assert_eq!(over.len(), 1);
+        assert!(!over[0].begins && over[0].trouble == Trouble::Lag, "{over:?}");
     }
 
     #[test]

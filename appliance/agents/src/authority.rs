@@ -4,9 +4,8 @@
 //! root alone; the door's certificate is made anew at each start, under the same key, so that what
 //! a page has told people to pin stays true.
 
-use std::fs::{DirBuilder, File, OpenOptions, rename};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -281,8 +280,7 @@ fn set_life(params: &mut CertificateParams, from: Timestamp, to: Timestamp) {
 
 fn make_folder(folder: &Path) -> Result<(), AuthorityError> {
     let fail = |source| AuthorityError::File { attempt: "make", path: folder.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).map_err(fail)
+    store::make_private_folder(folder).map_err(fail)
 }
 
 /// A file's text; None where there is no file.
@@ -299,21 +297,13 @@ fn read(path: &Path) -> Result<Option<String>, AuthorityError> {
 /// Writes a file that appears whole or not at all, readable by root alone.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), AuthorityError> {
     let fail = |source| AuthorityError::File { attempt: "write", path: path.to_owned(), source };
-    let beside = path.with_extension("new");
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(fail(error)),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(fail)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
-    rename(&beside, path).map_err(fail)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|f| f.sync_all()).map_err(fail)
+    store::write_private(path, bytes).map_err(fail)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);

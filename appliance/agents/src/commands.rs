@@ -1,27 +1,23 @@
 //! What a host can be asked for: a short list, each with its own right, limits and line in the
 //! audit log. Nothing that is sent is ever run as text by the host.
 
+mod answers;
+
 use std::net::IpAddr;
-use std::time::Duration;
 
 use access::audit::{Entry, Outcome};
 use access::{Caller, Permission as P};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
-use wire::{Answer, Ask, command};
+use wire::command;
+
+pub use answers::{Answers, Piece};
 
 use crate::agents::subject;
 use crate::host::Invalid;
-use crate::members::Order;
-use crate::tables::State;
 use crate::{AgentId, Agents, AgentsError};
 
-/// Answers that may wait for a reader that is behind.
-const WAITING: usize = 64;
-/// How long the task of a link may take to pass a question on.
-const PASS_ON: Duration = Duration::from_secs(5);
 /// The longest that following a log may take.
 const LONGEST: u32 = 600;
 
@@ -221,77 +217,6 @@ fn is_network(text: &str) -> Result<(), Invalid> {
     }
 }
 
-/// What comes back, part by part. Dropping it ends the command on the host.
-pub struct Answers {
-    agents: Agents,
-    id: AgentId,
-    host: String,
-    number: u64,
-    parts: mpsc::Receiver<Answer>,
-    is_over: bool,
-}
-
-/// A piece of an answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Piece {
-    /// More follows.
-    Part(Value),
-    /// The end.
-    Done(Value),
-}
-
-impl Answers {
-    /// The next piece; None after the end.
-    pub async fn next(&mut self) -> Option<Result<Piece, AgentsError>> {
-        if self.is_over {
-            return None;
-        }
-        let failed = |code: &str, say: &str| AgentsError::Failed {
-            host: self.host.clone(),
-            code: code.to_owned(),
-            say: say.chars().filter(|c| !model::is_hidden(*c)).take(300).collect(),
-        };
-        let Some(answer) = self.parts.recv().await else {
-            let error = failed("failed", "the link ended before the answer");
-            self.is_over = true;
-            return Some(Err(error));
-        };
-        if let Some(error) = answer.error {
-            let error = failed(&error.code, &error.say);
-            self.is_over = true;
-            return Some(Err(error));
-        }
-        if let Some(done) = answer.done {
-            self.is_over = true;
-            return Some(Ok(Piece::Done(done)));
-        }
-        Some(Ok(Piece::Part(answer.part.unwrap_or_default())))
-    }
-
-    /// All pieces together: the parts, and what the end said.
-    pub async fn all(mut self) -> Result<(Vec<Value>, Value), AgentsError> {
-        let mut parts = Vec::new();
-        while let Some(piece) = self.next().await {
-            match piece? {
-                Piece::Part(part) => parts.push(part),
-                Piece::Done(done) => return Ok((parts, done)),
-            }
-        }
-        Ok((parts, Value::Null))
-    }
-}
-
-impl Drop for Answers {
-    fn drop(&mut self) {
-        if !self.is_over {
-            let number = self.number;
-            let _ = self.agents.0.members.with(self.id, |member| {
-                crate::agents::tell(member, Order::Cancel(number));
-            });
-        }
-    }
-}
-
 impl Agents {
     /// Asks a host for something.
     pub async fn ask(
@@ -324,40 +249,12 @@ impl Agents {
     ) -> Result<Answers, AgentsError> {
         by.require(command.permission())?;
         command.check()?;
-        let host = self.get(id).ok_or(AgentsError::NotFound(id))?;
-        if host.state == State::Revoked {
-            return Err(AgentsError::Revoked(host.name));
-        }
-        let is_allowed = host.hello.abilities.iter().any(|word| word == command.word());
-        let is_passive = host.settings.passive || host.hello.passive;
-        if !is_allowed || (is_passive && command.is_probe()) {
-            return Err(AgentsError::NotAllowed { host: host.name, command: command.word() });
-        }
+        let host = self.may_be_asked(id, command.word(), command.is_probe())?;
         let args = match command {
             Command::Update => self.update_args(&host.hello.arch, &host.name).await?,
             other => other.args(),
         };
-        let (limit_s, limit_bytes) = command.limits();
-        let cmd = command.word().to_owned();
-        let ask = Ask { id: 0, cmd, args, limit_s, limit_bytes };
-        let (answers, parts) = mpsc::channel(WAITING);
-        let (number, numbered) = oneshot::channel();
-        let order = Order::Ask { ask, answers, number };
-        let sent = self.0.members.with(id, |member| {
-            member.link.as_ref().map(|link| link.orders.try_send(order).is_ok())
-        });
-        match sent.flatten() {
-            None => return Err(AgentsError::Offline(host.name)),
-            Some(false) => return Err(AgentsError::Busy(host.name)),
-            Some(true) => {}
-        }
-        let number = match tokio::time::timeout(PASS_ON, numbered).await {
-            Ok(Ok(Some(number))) => number,
-            Ok(Err(_)) => return Err(AgentsError::Offline(host.name)),
-            Ok(Ok(None)) | Err(_) => return Err(AgentsError::Busy(host.name)),
-        };
-        let agents = self.clone();
-        Ok(Answers { agents, id, host: host.name, number, parts, is_over: false })
+        self.send(&host, command.word(), args, command.limits()).await
     }
 
     async fn update_args(&self, arch: &str, host: &str) -> Result<Value, AgentsError> {

@@ -9,7 +9,7 @@ use wire::{Set, close};
 use crate::agents::{subject, tell};
 use crate::members::Order;
 use crate::tables::{self, AgentRow, State, TokenRow};
-use crate::{AgentId, Agents, AgentsError, HostSettings, host};
+use crate::{AgentId, Agents, AgentsError, Host, HostSettings, Invalid, LONGEST_NAME, host};
 
 impl Agents {
     /// Changes what people call a host, or wrote about it.
@@ -118,6 +118,23 @@ impl Agents {
         Ok(name)
     }
 
+    /// The hosts whose names a pattern matches, as `*` and `?` have it, whatever the case; by name.
+    /// Nothing is done to them.
+    pub fn matching(&self, pattern: &str) -> Result<Vec<(AgentId, String)>, AgentsError> {
+        let pattern = pattern.trim().to_lowercase();
+        if !(1..=LONGEST_NAME).contains(&pattern.chars().count()) {
+            let problem = "give a pattern of 1 to 64 characters, such as old-*";
+            return Err(Invalid::new("pattern", problem).into());
+        }
+        let pattern: Vec<char> = pattern.chars().collect();
+        let named = |host: &Host| {
+            let name: Vec<char> = host.name.to_lowercase().chars().collect();
+            is_like(&pattern, &name)
+        };
+        let hosts = self.all().into_iter().filter(named);
+        Ok(hosts.map(|host| (host.id, host.name)).collect())
+    }
+
     /// Takes a token back.
     pub async fn revoke_token(
         &self,
@@ -172,5 +189,75 @@ impl Agents {
                 (written.state, written.machine, written.counter);
         });
         Ok(())
+    }
+}
+
+/// Whether a name is like a pattern: `*` is any text, also none, `?` any one character.
+fn is_like(pattern: &[char], name: &[char]) -> bool {
+    // Where the last `*` was, and what it has taken so far: no other one has to be tried again.
+    let (mut at, mut here, mut star) = (0, 0, None);
+    while let Some(letter) = name.get(here) {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, here));
+                at += 1;
+            }
+            Some(wanted) if *wanted == '?' || wanted == letter => {
+                at += 1;
+                here += 1;
+            }
+            _ => match star {
+                Some((before, taken)) => {
+                    star = Some((before, taken + 1));
+                    (at, here) = (before + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(at).all(|rest| *rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_whole_names_and_nothing_else() {
+        let like = |pattern: &str, name: &str| {
+            let letters = |text: &str| text.chars().collect::<Vec<_>>();
+            is_like(&letters(pattern), &letters(name))
+        };
+        for (pattern, name) in [
+            ("old-*", "old-"),
+            ("old-*", "old-server"),
+            ("*", ""),
+            ("*", "nas"),
+            ("?as", "nas"),
+            ("*-0?", "web-01"),
+            ("a*b*c", "a1b2b3c"),
+            ("a*a", "aaa"),
+            ("n\u{e4}s*", "n\u{e4}s"),
+        ] {
+            assert!(like(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("old-*", "very-old-server"),
+            ("nas", "nas2"),
+            ("?", ""),
+            ("?as", "as"),
+            ("a*b", "abc"),
+            ("", "nas"),
+            ("*-0?", "web-0"),
+        ] {
+            assert!(!like(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_would_try_everything_ends_soon() {
+        let pattern: Vec<char> = "a*".repeat(32).chars().chain(['b']).collect();
+        let name = vec!['a'; 64];
+        assert!(!is_like(&pattern, &name));
     }
 }

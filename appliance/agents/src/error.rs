@@ -34,6 +34,9 @@ pub enum AgentsError {
     /// Too much is under way.
     #[error("{0} is busy with what it was asked before; try again in a moment")]
     Busy(String),
+    /// One measurement at a time.
+    #[error("another measurement is under way, and both would spoil each other; try again later")]
+    Measuring,
     /// The host could not do it.
     #[error("{host}: {say}")]
     Failed {
@@ -91,7 +94,7 @@ impl AgentsError {
             Self::Offline(_) => "offline",
             Self::Revoked(_) | Self::TooMany(_) => "conflict",
             Self::NotAllowed { .. } => "not_allowed",
-            Self::Busy(_) => "busy",
+            Self::Busy(_) | Self::Measuring => "busy",
             Self::Failed { .. } => "host_failed",
             Self::Invalid(_) => "invalid",
             Self::Access(error) => return error.explain(),

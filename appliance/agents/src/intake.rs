@@ -320,7 +320,8 @@ fn after(member: &mut Member, done: Stored, now: Timestamp) -> Vec<Change> {
     changes
 }
 
-async fn tell(
+/// Tells what begins and ends at a host.
+pub(crate) async fn tell(
     agents: &Agents,
     id: AgentId,
     changes: Vec<Change>,
@@ -361,10 +362,12 @@ fn warning(
         }
         Trouble::Unit(unit) => ("host_unit", "host_unit_over", unit.clone()),
         Trouble::Clock => ("host_clock", "host_clock_over", String::new()),
+        Trouble::Lag => ("host_lag", "host_lag_over", String::new()),
     };
     let (kind, severity) =
         if change.begins { (begins, Severity::Medium) } else { (over, Severity::Info) };
     let summary = match (change.begins, change.seen.as_str()) {
+        (_, "over") if change.trouble == Trouble::Lag => format!("{name}: it reports as it should"),
         (_, "over") => format!("{name}: {what} is as it should be again"),
         (true, seen) => format!("{name}: {seen}"),
         (false, seen) => format!("{name}: {seen}, which is fine again"),

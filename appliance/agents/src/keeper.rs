@@ -1,5 +1,5 @@
-//! What is done as time passes: hosts that stay away are told once, reports are taken into minutes
-//! and hours, the door's certificate is made anew.
+//! What is done as time passes: hosts that stay away or lag are told once, reports are taken into
+//! minutes and hours, round trips are measured, the door's certificate is made anew.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::agents::event_of;
 use crate::tables::State;
-use crate::{AgentId, Agents, AgentsError, history};
+use crate::{AgentId, Agents, AgentsError, history, intake};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Reports are taken in when there are so many, or after so long.
@@ -32,6 +32,8 @@ impl Agents {
     /// Does what is due now.
     pub async fn look_round(&self, now: Timestamp) -> Result<(), AgentsError> {
         self.tell_presence(now).await?;
+        self.tell_lag(now).await?;
+        self.round_if_due(now);
         self.roll_some(now).await?;
         self.0.tls.renew(&self.0.authority, now)
     }
@@ -65,6 +67,23 @@ impl Agents {
                 .store
                 .write("host presence", move |w| room.set_told(w, id, online, event))
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of hosts that are connected and whose reports do not keep up.
+    async fn tell_lag(&self, now: Timestamp) -> Result<(), AgentsError> {
+        let mut due = Vec::new();
+        for member in self.0.members.lock().values_mut() {
+            let Some(age) = member.lag(now).filter(|_| !member.row.settings.is_muted(now)) else {
+                continue;
+            };
+            let interval = Duration::from_secs(member.row.settings.interval_s.into());
+            let row = &mut member.row;
+            due.extend(row.watchman.behind(age, interval).map(|change| (row.id, change)));
+        }
+        for (id, change) in due {
+            intake::tell(self, id, vec![change], now).await?;
         }
         Ok(())
     }

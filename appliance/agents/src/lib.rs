@@ -1,9 +1,9 @@
 //! Agents on hosts: how they are let in, their links, what they report, what they are asked to do.
 //!
 //! In come TLS connections of agents at a port of their own; out go rows of reports, their roll-ups,
-//! events on the bus, and answers for pages. A link's state ([`session`]), warnings ([`alarm`]), the
-//! judgement of a hello and the roll-ups are plain functions of values and `now`; sockets live in
-//! `edge`.
+//! events on the bus, and answers for pages; what lies between hosts is measured ([`mesh`]). A
+//! link's state ([`session`]), warnings ([`alarm`]), the judgement of a hello and the roll-ups are
+//! plain functions of values and `now`; sockets live in `edge`.
 
 mod admit;
 mod agents;
@@ -23,6 +23,7 @@ mod id;
 mod intake;
 mod keeper;
 mod members;
+pub mod mesh;
 mod session;
 mod shelf;
 mod tables;

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use model::{DeviceId, Timestamp};
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub(crate) struct Link {
     pub(crate) committed: watch::Sender<u64>,
     pub(crate) since: Timestamp,
     pub(crate) address: SocketAddr,
+    /// Where it came in here.
+    pub(crate) local: SocketAddr,
 }
 
 /// A host.
@@ -89,6 +92,14 @@ impl Member {
             self.recent.push_back(Sample { at, cpu, memory });
         }
         put_over(&mut self.row.known, report);
+    }
+
+    /// How old its newest report is, or its link while there is none; None while it is offline.
+    pub(crate) fn lag(&self, now: Timestamp) -> Option<Duration> {
+        let link = self.link.as_ref()?;
+        // What the agent kept while it was away comes first.
+        let newest = self.recent.back().map_or(link.since, |sample| sample.at.max(link.since));
+        Some(now.since(newest))
     }
 
     /// What the tables hold of it, after a start. Newest report first.

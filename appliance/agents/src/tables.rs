@@ -9,12 +9,15 @@ use store::{Migration, Retention, Room, StoreError};
 use wire::{Hello, Report};
 
 use crate::alarm::Watchman;
-use crate::{AgentId, HostSettings};
+use crate::{AgentId, HostSettings, mesh};
 
 /// This room's tables.
 pub const ROOM: Room = Room {
     name: "agents",
-    migrations: &[Migration { number: 1, name: "agents", sql: include_str!("tables.sql") }],
+    migrations: &[
+        Migration { number: 1, name: "agents", sql: include_str!("tables.sql") },
+        Migration { number: 2, name: "measurements", sql: include_str!("mesh.sql") },
+    ],
     day_kinds: &[],
     retention: &[
         Retention {
@@ -37,6 +40,13 @@ pub const ROOM: Room = Room {
             only: "1",
             setting: "retention.agent_hours_days",
             default_days: 400,
+        },
+        Retention {
+            table: "agent_measures",
+            column: "at",
+            only: "1",
+            setting: "retention.agent_measures_days",
+            default_days: 90,
         },
         Retention {
             table: "agent_tokens",
@@ -214,6 +224,7 @@ pub(crate) fn delete(conn: &Connection, id: AgentId) -> Result<bool, StoreError>
     for table in ["agent_reports", "agent_lost", "agent_minutes", "agent_hours"] {
         conn.execute(&format!("DELETE FROM {table} WHERE agent = ?1"), [id])?;
     }
+    mesh::forget(conn, id)?;
     Ok(conn.execute("DELETE FROM agents WHERE id = ?1", [id])? > 0)
 }
 

@@ -268,6 +268,16 @@ pub const RULES: &[Rule] = &[
         recommendation: "",
     },
     Rule {
+        event: "own_value_failed",
+        alert: "own_value_failed",
+        effect: Effect::Tell(Severity::Medium),
+        cause: &["value"],
+        title: "A value of your own cannot be had",
+        recommendation: "Run its program in metrics.d of the configuration folder by hand and see \
+                         what it says.",
+    },
+    over("own_value_recovered", "own_value_failed", &["value"], "The value can be had again"),
+    Rule {
         event: "host_offline",
         alert: "host_offline",
         effect: Effect::Tell(Severity::High),
@@ -300,6 +310,13 @@ pub const RULES: &[Rule] = &[
     over("host_unit_over", "host_unit", AGENT_WHAT, "The service runs again"),
     warning("host_clock", "Clock wrong", "Have it set its clock by NTP: timedatectl set-ntp true."),
     over("host_clock_over", "host_clock", AGENT_WHAT, "The clock is right again"),
+    warning(
+        "host_lag",
+        "A host's reports lag",
+        "Look at its line and its load: panoptikon-agent status there tells of the link. After a \
+         long time away it sends what it kept first.",
+    ),
+    over("host_lag_over", "host_lag", AGENT_WHAT, "The host reports as it should"),
 ];
 
 /// A host by the id of its agent, which stays when it is renamed.

@@ -249,6 +249,47 @@ fn hanging_up_reloads_and_a_wrong_file_changes_nothing() {
 }
 
 #[test]
+fn what_is_set_for_agents_logs_and_names_becomes_settings() {
+    let site = Site::new();
+    fake_systemctl(&site);
+    let port = free_port().to_string();
+    committed(
+        &site,
+        &json!({
+            "agent": { "listen-address": ["127.0.0.1"], "port": port, "directory": "/config/agents" },
+            "log-file": { "directory": "/tmp/panoptikon-log", "size": "64" },
+            "dns-names": "false",
+        }),
+    );
+    let layer = fs::read_to_string(site.path("run/vyos.toml")).expect("a layer");
+    for line in [
+        &format!("agents_listen = [\"127.0.0.1:{port}\"]"),
+        "agents_dir = \"/config/agents\"",
+        "log_dir = \"/tmp/panoptikon-log\"",
+        "log_max_mb = 64",
+        "dns_names = \"false\"",
+    ] {
+        assert!(layer.lines().any(|known| known == line), "{line} in {layer}");
+    }
+    let checked = text(&site.run(&["check-config"]).stdout);
+    // Where agents are let in, a variable of these tests says before the node.
+    for key in ["agents_dir", "log_dir", "log_max_mb", "dns_names"] {
+        let line = checked.lines().find(|line| line.contains(key)).unwrap_or_default();
+        assert!(line.contains("service panoptikon ("), "{key}: {checked}");
+    }
+    let other = free_port().to_string();
+    let both = json!({ "port": other, "agent": { "port": other } });
+    assert!(refused(&site, &both).contains("is where the pages are; set another"));
+    let by_address = json!({ "agent": { "listen-address": "192.0.2.77" } });
+    let warned = commit(&site, &["--check"], &by_address);
+    let said = text(&warned.stdout);
+    assert!(
+        said.contains("192.0.2.77 is not assigned to this router; agents are let in"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_reason() {
     let site = Site::new();
     let held = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -271,6 +312,15 @@ fn what_cannot_be_is_refused_with_its_reason() {
             "allow-client address: `everybody`",
         ),
         (json!({ "listen-address": "here" }), "listen-address: `here` is no address"),
+        (json!({ "agent": { "port": "443" } }), "agent port 443 is that of VyOS's own"),
+        (json!({ "agent": { "port": "0" } }), "agent port: `0` is no port"),
+        (
+            json!({ "agent": { "listen-address": ["x"] } }),
+            "agent listen-address: `x` is no address",
+        ),
+        (json!({ "agent": { "directory": "agents" } }), "agent directory: "),
+        (json!({ "log-file": { "size": "3" } }), "log-file size: "),
+        (json!({ "dns-names": "maybe" }), "dns-names: "),
         (json!({ "colour": "red" }), "colour: this release of panoptikon does not know it"),
         (json!([1]), "what was handed over is no node"),
     ] {

@@ -3,15 +3,14 @@
 //! ChaCha20-Poly1305 (RFC 8439) under a key in a file of its own, outside the database, so that a
 //! copy of the database or a backup gives nothing away.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use aead::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-use crate::StoreError;
+use crate::{StoreError, write_private};
 
 /// The file of the key in the configuration folder.
 pub const VAULT_KEY: &str = "vault.key";
@@ -39,7 +38,7 @@ impl Vault {
                 getrandom::fill(&mut bytes).map_err(|e| {
                     StoreError::io("make", &path)(std::io::Error::other(e.to_string()))
                 })?;
-                write_new(&path, &bytes).map_err(StoreError::io("write", &path))?;
+                write_private(&path, &bytes).map_err(StoreError::io("write", &path))?;
             }
             Err(e) => return Err(StoreError::io("read", &path)(e)),
         }
@@ -71,17 +70,6 @@ impl Vault {
         secret.truncate(length);
         Ok(secret)
     }
-}
-
-/// Written whole and durable, or not there.
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)?;
-    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
 impl std::fmt::Debug for Vault {

@@ -15,6 +15,7 @@ pub mod interfaces;
 mod live;
 pub mod logs;
 pub mod metrics;
+pub mod own;
 pub mod quality;
 pub mod routes;
 mod service;

@@ -51,6 +51,7 @@ pub(crate) async fn run(
     helpers.spawn(keep_asking_the_clock(system.clone()));
     helpers.spawn(upkeep::keep_watching_services(system.clone()));
     helpers.spawn(upkeep::keep_watching_tunnels(system.clone()));
+    helpers.spawn(upkeep::keep_reading_own(system.clone()));
     let places = system.inner.options.places.clone();
     let mut eyes = Some(Eyes::open(Reader::new(places))?);
     let mut rates = SlotRates::default();

@@ -55,6 +55,8 @@ pub struct Options {
     pub programs: Programs,
     /// From one look at services to the next, instead of half a minute; tests have no time.
     pub services_every: Option<Duration>,
+    /// The folder with programs that give values of one's own, where there may be any.
+    pub own_values: Option<PathBuf>,
     /// The folder with the appliance's own files of log, where it writes any.
     pub log_dir: Option<PathBuf>,
     /// From one round of echo requests to the next, instead of what is set; tests have no time.

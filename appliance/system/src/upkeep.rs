@@ -1,7 +1,7 @@
 //! Looks at services and tunnels once in a while, whoever looks or not, and tells as events when one
 //! fails and when it is well again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use model::{NewEvent, Severity, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::own;
 use crate::quality::{self, Errand, Role};
 use crate::services::{News, Unit, Watch};
 use crate::system::System;
@@ -20,6 +21,8 @@ use crate::tunnels::{self, Tunnel};
 const SERVICES_EVERY: Duration = Duration::from_secs(30);
 /// How often tunnels are.
 const TUNNELS_EVERY: Duration = Duration::from_secs(60);
+/// How often values of one's own are read.
+const OWN_EVERY: Duration = Duration::from_secs(60);
 /// Echo requests to the other end of a tunnel.
 const PINGS: u16 = 3;
 /// Events that are looked at for what was told before the start.
@@ -30,6 +33,8 @@ const SERVICE_FAILED: &str = "service_failed";
 const SERVICE_RECOVERED: &str = "service_recovered";
 const TUNNEL_DOWN: &str = "tunnel_down";
 const TUNNEL_UP: &str = "tunnel_up";
+const OWN_FAILED: &str = "own_value_failed";
+const OWN_RECOVERED: &str = "own_value_recovered";
 
 /// Watches services for ever. Where there is no systemd, that is no news.
 pub(crate) async fn keep_watching_services(system: System) {
@@ -121,6 +126,49 @@ pub(crate) async fn keep_watching_tunnels(system: System) {
             tell(&system, now, kind, severity, summary, data).await;
         }
         system.inner.tunnels.send_replace(Arc::new(found));
+    }
+}
+
+/// Reads values of one's own for ever, where there is a folder for them.
+pub(crate) async fn keep_reading_own(system: System) {
+    let Some(folder) = system.inner.options.own_values.clone() else {
+        return std::future::pending().await;
+    };
+    let mut watch = own::Watch::default();
+    for name in recall(&system, [OWN_FAILED, OWN_RECOVERED], "value").await {
+        watch.remember(&name);
+    }
+    let mut tick = interval(system.inner.options.services_every.unwrap_or(OWN_EVERY));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let mut all = BTreeMap::new();
+        for (name, program) in own::programs(&folder) {
+            // One after the other: none of them is in a hurry.
+            let read = match program {
+                Ok(program) => own::value(&program).await.map_err(|error| error.to_string()),
+                Err(why) => Err(why),
+            };
+            if let Ok(value) = read {
+                system.inner.metrics.record(Timestamp::now(), own::OWN, &name, value);
+            }
+            all.insert(name, read.err());
+        }
+        let now = Timestamp::now();
+        for (name, news) in watch.take(&all) {
+            let (kind, severity, summary, why) = match news {
+                own::News::Failed(why) => {
+                    let text = format!("The value {name} cannot be had: {why}");
+                    (OWN_FAILED, Severity::Medium, text, why)
+                }
+                own::News::Recovered => {
+                    let text = format!("The value {name} can be had again, or is gone");
+                    (OWN_RECOVERED, Severity::Info, text, String::new())
+                }
+            };
+            let data = json!({ "value": name, "why": why });
+            tell(&system, now, kind, severity, summary, data).await;
+        }
     }
 }
 

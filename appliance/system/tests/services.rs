@@ -42,7 +42,8 @@ impl Bed {
             helper,
         };
         let services_every = Some(Duration::from_millis(50));
-        let options = Options { programs, services_every, ..Options::default() };
+        let own_values = Some(folder.path().join("metrics.d"));
+        let options = Options { programs, services_every, own_values, ..Options::default() };
         let system = System::open(store.clone(), events.clone(), options).expect("the room");
         Self { folder, store, events, system }
     }
@@ -316,4 +317,37 @@ async fn who_is_connected_to_the_router_is_counted_by_port() {
     assert!(sockets.tcp >= 2);
     let port = udp.local_addr().expect("bound").port();
     assert!(find(Transport::Udp, port).is_some());
+}
+
+#[tokio::test]
+async fn a_value_of_ones_own_becomes_a_series_and_that_it_cannot_be_had_is_told_once() {
+    assert!(nix::unistd::geteuid().is_root(), "only what belongs to root is run");
+    let bed = Bed::new(None);
+    fs::create_dir(bed.path("metrics.d")).expect("a folder");
+    bed.program("metrics.d/queue", "echo 7.5");
+    let (_switch, ended) = watch::channel(false);
+    let system = bed.system.clone();
+    tokio::spawn(async move { system.run(ended).await });
+    let told = async |kind: &str| {
+        let query = events::EventQuery { kinds: vec![kind.to_owned()], ..Default::default() };
+        bed.events.list(query).await.expect("events").events
+    };
+    let metrics = bed.system.metrics();
+    eventually("the value is kept", async || {
+        let now = Timestamp::now();
+        metrics.flush(now, true).await.expect("stored");
+        let from = now.minus(Duration::from_secs(600));
+        let to = now.plus(Duration::from_secs(60));
+        let points = metrics.query("own_value", "queue", from, to, 10).await.expect("read");
+        points.iter().any(|point| (point.value.avg - 7.5).abs() < 1e-9)
+    })
+    .await;
+    bed.program("metrics.d/queue", "echo 'no such queue' >&2; exit 1");
+    eventually("it is told", async || !told("own_value_failed").await.is_empty()).await;
+    let failed = told("own_value_failed").await;
+    assert!(failed[0].summary.contains("no such queue"), "{}", failed[0].summary);
+    assert_eq!(failed[0].data["value"], "queue");
+    bed.program("metrics.d/queue", "echo 8");
+    eventually("so is its return", async || !told("own_value_recovered").await.is_empty()).await;
+    assert_eq!(told("own_value_failed").await.len(), 1);
 }

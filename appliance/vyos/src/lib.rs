@@ -13,7 +13,6 @@ mod change;
 pub mod client;
 pub mod config;
 pub mod dialect;
-mod durable;
 pub mod edit;
 pub mod facts;
 pub mod ovpn;

@@ -170,6 +170,39 @@ pub async fn text(rooms: &[Arc<dyn Metrics>]) -> String {
     gathered(rooms).await.values().map(Family::to_string).collect()
 }
 
+/// One family for people: its name, what it is, and some of its series with their values.
+pub(crate) struct Shown {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it counts.
+    pub(crate) help: &'static str,
+    /// Labels and value of each series.
+    pub(crate) series: Vec<(String, f64)>,
+    /// Series that are left out.
+    pub(crate) more: usize,
+}
+
+/// All families for people, with at most `most` series each. How times are spread is left out.
+pub(crate) async fn shown(rooms: &[Arc<dyn Metrics>], most: usize) -> Vec<Shown> {
+    let families = gathered(rooms).await;
+    let shown = families.values().map(|family| {
+        let is_spread = family.suffixes.len() > 1;
+        let all: Vec<(String, f64)> = family
+            .series
+            .iter()
+            .filter(|((suffix, _), _)| !is_spread || *suffix > 0)
+            .map(|((suffix, labels), value)| {
+                let suffix = family.suffixes.get(*suffix).copied().unwrap_or_default();
+                (format!("{} {labels}", suffix.trim_start_matches('_')).trim().to_owned(), *value)
+            })
+            .collect();
+        let more = all.len().saturating_sub(most);
+        let series = all.into_iter().take(most).collect();
+        Shown { name: family.name, help: family.help, series, more }
+    });
+    shown.filter(|family| !family.series.is_empty()).collect()
+}
+
 /// The same as an object: each series by its name, labels included.
 pub(crate) async fn object(rooms: &[Arc<dyn Metrics>]) -> serde_json::Map<String, Value> {
     let mut all = serde_json::Map::new();

@@ -44,6 +44,11 @@ impl RoomsMetrics {
         let mut families = vec![
             gauge("panoptikon_agents_total", "Hosts enrolled.", all as f64),
             gauge("panoptikon_agents_online_total", "Agents connected.", online as f64),
+            gauge(
+                "panoptikon_agents_lag_seconds",
+                "Age of the newest report of the connected host that lags most.",
+                agents.greatest_lag(Timestamp::now()).as_secs_f64(),
+            ),
         ];
         let numbers = agents.counts().numbers().into_iter();
         families.extend(numbers.map(|(name, help, value)| counter(name, help, value as f64)));

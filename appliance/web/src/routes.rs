@@ -19,6 +19,9 @@ use crate::rooms_metrics::RoomsMetrics;
 use crate::site::Site;
 use crate::{api, assets, live};
 
+/// Series of one number that people are shown.
+const SERIES: usize = 12;
+
 /// Everything behind the front door: pages, API, files, live updates, health and metrics. `metrics`
 /// are those of who is not in the [`Site`]: the door, the listeners and whatever the binary counts.
 pub fn router(site: &Site, front: &Front, metrics: Vec<Arc<dyn Metrics>>) -> Router {
@@ -46,6 +49,13 @@ fn standing(rooms: Arc<[Arc<dyn Metrics>]>) -> Routes<Site> {
             }
         }
     };
+    let inside = {
+        let rooms = Arc::clone(&rooms);
+        move |ask: pages::Ask| {
+            let rooms = Arc::clone(&rooms);
+            async move { pages::numbers(&ask, metrics::shown(&rooms, SERIES).await).await }
+        }
+    };
     let twin = move || {
         let rooms = Arc::clone(&rooms);
         async move { Json(Value::Object(metrics::object(&rooms).await)) }
@@ -58,6 +68,7 @@ fn standing(rooms: Arc<[Arc<dyn Metrics>]>) -> Routes<Site> {
         .add(Route::new(Method::GET, "/favicon.ico", Entry::Public, favicon, files))
         .add(Route::new(Method::GET, "/health", Entry::Public, health, "Whether it is well"))
         .add(Route::new(Method::GET, "/metrics", scrapers, numbers, "Numbers for Prometheus"))
+        .add(Route::new(Method::GET, "/about/numbers", metrics_read, inside, "Numbers inside"))
         .add(
             Route::new(
                 Method::GET,

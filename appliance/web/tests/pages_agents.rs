@@ -22,6 +22,9 @@ async fn whoever_adds_a_host_gets_one_line_by_which_it_comes_in() {
     let page = ada.post("/agents/new", &fields).await.expect(200);
     let authority = bed.site.agents.authority();
     page.says("curl -fsSk --pinnedpubkey").says("/install.sh | PANOPTIKON_SERVER=");
+    // No line on the page holds the token: it is asked for.
+    page.says("as root").says("install.sh | sudo PANOPTIKON_SERVER=").lacks("PANOPTIKON_TOKEN");
+    assert_eq!(page.body.matches("pa1.").count(), 1);
     assert!(
         page.body.contains(&authority.pin().replace('+', "&#43;"))
             || page.body.contains(&authority.pin())
@@ -94,6 +97,36 @@ async fn the_list_is_searched_and_counted_and_what_is_selected_is_deleted_once_t
     assert_eq!(bed.site.agents.all().len(), 0);
     ada.post("/agents/delete", &[]).await.expect(303);
     ada.get("/agents").await.expect(200).says("No host was selected");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_are_deleted_by_a_pattern_once_it_was_shown_which_would_go() {
+    let (bed, mut ada) = Bed::ready().await;
+    let door = hosts::open(&bed).await;
+    for name in ["old-web", "OLD-mail", "very-old-nas", "nas"] {
+        hosts::host(&bed, &door, name).await;
+    }
+    ada.get("/agents").await.expect(200).says("Delete by name").says("name=\"pattern\"");
+    let shown = ada.post("/agents/delete", &[("pattern", "old-*")]).await.expect(200);
+    shown.says("Delete 2 hosts?").says("OLD-mail, old-web").lacks("very-old");
+    assert_eq!(bed.site.agents.all().len(), 4);
+    // What was shown goes, and not what has come to match since.
+    hosts::host(&bed, &door, "old-late").await;
+    let mut sure: Vec<(&str, &str)> = vec![("sure", "1")];
+    let ids: Vec<&str> = shown.body.split("name=\"id\" value=\"").skip(1).collect();
+    sure.extend(ids.iter().filter_map(|rest| Some(("id", rest.split('"').next()?))));
+    assert_eq!(sure.len(), 3, "{}", shown.body);
+    ada.post("/agents/delete", &sure).await.expect(303);
+    let names: Vec<String> = bed.site.agents.all().into_iter().map(|host| host.name).collect();
+    assert_eq!(names, ["nas", "old-late", "very-old-nas"]);
+    ada.post("/agents/delete", &[("pattern", "printer-?")]).await.expect(303);
+    ada.get("/agents").await.expect(200).says("No host has a name like printer-?");
+    let long = "x".repeat(65);
+    ada.post("/agents/delete", &[("pattern", &long)]).await.expect(303);
+    ada.get("/agents").await.expect(200).says("1 to 64 characters");
+    assert_eq!(bed.site.agents.all().len(), 3);
+    let mut viewer = bed.person(Role::Viewer).await;
+    viewer.post("/agents/delete", &[("pattern", "*")]).await.expect(403);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,4 +235,89 @@ async fn only_an_administrator_changes_hosts_and_revoking_lets_the_agent_go() {
     ada.post(&at("/enrol"), &[]).await.expect(200).says("as nas");
     ada.get("/agents/0000000000000000").await.expect(404);
     ada.get("/agents/nonsense").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_between_hosts_is_measured_from_the_page_and_shown_as_heat_map_and_table() {
+    let (bed, mut ada) = Bed::ready().await;
+    let door = hosts::open(&bed).await;
+    ada.get("/agents/mesh").await.expect(200).says("No host has an agent yet");
+    let mut nas = hosts::host(&bed, &door, "nas <b>").await;
+    nas.from = "127.0.0.2".parse().expect("an address");
+    let (mut link, _) = nas.link(door.address).await.expect("online");
+    let page = ada.get("/agents/mesh").await.expect(200);
+    page.says("Heat map").says("As a table").says("not measured").lacks("<b>nas").lacks("nas <b>");
+    let agent = tokio::spawn(async move {
+        while let Ok(message) = link.hear().await {
+            let FromAppliance::Ask(ask) = message else { continue };
+            let done = Some(match ask.cmd.as_str() {
+                "ping" => {
+                    json!({"sent": 3, "received": 3, "min_ms": 1, "avg_ms": 7.25, "max_ms": 9})
+                }
+                _ => json!({}),
+            });
+            link.say(&FromAgent::Answer(Answer { id: ask.id, done, ..Answer::default() })).await;
+        }
+    });
+    let begun = ada.post("/agents/mesh/round", &[]).await.expect(303);
+    assert_eq!(begun.location(), "/agents/mesh");
+    hosts::until("it is measured", || bed.site.agents.mesh_progress().is_none()).await;
+    let page = ada.get("/agents/mesh").await.expect(200);
+    page.says("1 pair under way").says("7.25").says("3 of 3 answered");
+    let trial = |from: &str, to: &str| {
+        let of = |name, value: &str| (name, value.to_owned());
+        [of("kind", "throughput"), of("from", from), of("to", to), of("seconds", "2")]
+    };
+    let send = async |browser: &mut bed::Browser, from: &str, to: &str| {
+        let fields = trial(from, to);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        browser.post("/agents/mesh/trial", &fields).await
+    };
+    send(&mut ada, "router", "router").await.expect(422).says("Give two different ends");
+    send(&mut ada, "router", "nobody").await.expect(422).says("Choose a host or the router");
+    // The host ends it without listening: that is kept with its reason.
+    send(&mut ada, "router", &nas.id).await.expect(303);
+    let page = ada.get("/agents/mesh").await.expect(200);
+    page.says("it does not say where it listens").says("Throughput");
+    let set = [("enabled", "1"), ("every", "30")];
+    ada.post("/agents/mesh/settings", &set).await.expect(303);
+    assert_eq!(bed.site.agents.mesh_settings().every_minutes, 30);
+    assert!(bed.site.agents.mesh_settings().enabled);
+    let wrong = ada.post("/agents/mesh/settings", &[("every", "1")]).await.expect(422);
+    wrong.says("Give 5 to 1440 minutes");
+    assert!(bed.site.agents.mesh_settings().enabled);
+    let mut viewer = bed.person(Role::Viewer).await;
+    viewer.get("/agents/mesh").await.expect(200).lacks("Measure round trips").lacks("By itself");
+    for path in ["/agents/mesh/round", "/agents/mesh/trial", "/agents/mesh/settings"] {
+        viewer.post(path, &[]).await.expect(403);
+    }
+    agent.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_are_asked_for_only_when_somebody_ticks_it_and_the_page_says_who_must_allow_it() {
+    let (bed, mut ada) = Bed::ready().await;
+    let door = hosts::open(&bed).await;
+    let (host, mut link) = hosts::reporting(&bed, &door, "nas").await;
+    let at = format!("/agents/{}", host.id);
+    let page = ada.get(&at).await.expect(200);
+    page.says("name=\"processes\"").says("watch_processes = true in its agent.toml");
+    assert!(!bed.site.agents.all()[0].settings.watch.processes);
+    let fields = [("name", "nas"), ("interval", "10"), ("duration", "60"), ("processes", "1")];
+    ada.post(&format!("{at}/settings"), &fields).await.expect(303);
+    let watch = loop {
+        if let FromAppliance::Set(set) = link.hear().await.expect("it is told")
+            && let Some(watch) = set.watch
+        {
+            break watch;
+        }
+    };
+    assert!(watch.processes);
+    let mut again = host.clone();
+    let mut hello = again.hello();
+    hello.counter += 10;
+    hello.abilities.push(wire::WATCH_PROCESSES.into());
+    let (_link, welcome) = again.link_as(door.address, hello).await.expect("online");
+    assert!(welcome.watch.processes);
+    ada.get(&at).await.expect(200).lacks("watch_processes = true");
 }

@@ -244,6 +244,26 @@ async fn a_message_waits_while_an_error_is_explained_and_is_shown_once() {
 }
 
 #[tokio::test]
+async fn what_is_counted_inside_is_shown_as_it_is() {
+    let (bed, mut ada) = Bed::ready().await;
+    ada.get("/about").await.expect(200).says("href=\"/about/numbers\"");
+    let page = ada.get("/about/numbers").await.expect(200);
+    for text in ["process_threads", "panoptikon_store_commits_total", "Open file descriptors."] {
+        page.says(text);
+    }
+    let value = |page: &str, name: &str| -> u64 {
+        let row = page.split(name).nth(1).and_then(|rest| rest.split("<td>").nth(2));
+        let digits = row.and_then(|cell| cell.split('<').next()).unwrap_or_default();
+        digits.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0)
+    };
+    let before = value(&page.body, "panoptikon_store_commits_total");
+    assert_eq!(before, bed.site.store.commits());
+    bed.person(access::Role::Viewer).await.get("/about/numbers").await.expect(200);
+    let after = ada.get("/about/numbers").await.expect(200);
+    assert!(value(&after.body, "panoptikon_store_commits_total") > before);
+}
+
+#[tokio::test]
 async fn the_page_about_tells_versions_and_how_the_parts_are() {
     let (bed, mut ada) = Bed::ready().await;
     let page = ada.get("/about").await.expect(200);

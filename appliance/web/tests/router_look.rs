@@ -66,6 +66,27 @@ async fn the_overview_works_while_the_api_is_down() {
 }
 
 #[tokio::test]
+async fn the_routers_load_is_shown_over_a_year_as_far_as_it_was_measured() {
+    let (bed, mut ada) = Bed::ready().await;
+    let metrics = bed.site.system.metrics();
+    let now = model::Timestamp::now();
+    let day = std::time::Duration::from_secs(86_400);
+    // Half a year ago and this hour.
+    for (days, busy) in [(180, 61.0), (0, 62.0)] {
+        let at = now.minus(day * days).minus(day / 24);
+        metrics.record(at, system::CPU, "router", busy);
+        metrics.record(at, system::LOAD, "router", busy / 100.0);
+        metrics.flush(at, true).await.unwrap();
+    }
+    let page = ada.get("/router?range=year").await.expect(200);
+    page.says("id=\"past-cpu\"").says("id=\"past-load\"").lacks("id=\"past-heat\"");
+    page.says("<td>61</td>").says("<td>62</td>");
+    page.says("aria-current=\"page\">Year");
+    ada.get("/router?range=day").await.expect(200).says("<td>62</td>").lacks("<td>61</td>");
+    ada.get("/router?range=nonsense").await.expect(200).lacks("<td>61</td>");
+}
+
+#[tokio::test]
 async fn how_lines_are_watched_is_set_checked_and_noted() {
     let (bed, mut ada) = Bed::ready().await;
     let form = [

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Guest, http};
+use super::{Guest, http, measure};
 use crate::counts::Counts;
 use crate::{AgentId, der};
 
@@ -44,6 +44,9 @@ fn who(der: &[u8]) -> Option<Who> {
 pub(super) async fn serve(stream: TcpStream, guest: Guest) {
     // Nagle would hold acknowledgements back. A socket that refuses works without.
     let _ = stream.set_nodelay(true);
+    if guest.agents.0.mesh.awaits() && measure::is_one(&stream).await {
+        return measure::take(stream, &guest).await;
+    }
     let acceptor = TlsAcceptor::from(guest.agents.0.tls.get());
     let stream = match timeout(HANDSHAKE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,

@@ -295,12 +295,13 @@ impl Running {
 
     async fn greet(&mut self, hello: Hello) -> Vec<Step> {
         let now = Timestamp::now();
-        let (agents, address) = (self.guest.agents.clone(), self.guest.address);
+        let agents = self.guest.agents.clone();
+        let (address, local) = (self.guest.address, self.guest.local);
         if hello.at != 0 {
             self.clock_ms = hello.at.saturating_sub(now.0);
         }
         let version = hello.version.chars().take(32).collect::<String>();
-        match agents.admit((self.who.id, self.who.key), hello, address, now).await {
+        match agents.admit((self.who.id, self.who.key), hello, (address, local), now).await {
             Ok(Ok(admitted)) => {
                 tracing::info!(agent = %self.who.id, %address, version, "an agent has come");
                 self.guest.place.leave();

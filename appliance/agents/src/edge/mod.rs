@@ -3,9 +3,9 @@
 mod connection;
 mod http;
 mod link;
+pub(crate) mod measure;
 
 use std::collections::HashMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -128,6 +128,8 @@ impl Drop for Place {
 struct Guest {
     agents: Agents,
     address: SocketAddr,
+    /// Where it came in.
+    local: SocketAddr,
     ended: watch::Receiver<bool>,
     /// Kept until the connection has become a link.
     place: Place,
@@ -188,7 +190,7 @@ impl Agents {
         let room = Arc::new(Semaphore::new(MOST));
         let strangers = Arc::<Strangers>::default();
         for address in wanted {
-            match open(*address) {
+            match access::listen(*address, BACKLOG).and_then(TcpListener::from_std) {
                 Ok(listener) => {
                     let at = listener.local_addr().unwrap_or(*address);
                     tracing::info!(address = %at, "listening for agents");
@@ -212,23 +214,6 @@ impl Agents {
     }
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // 0.0.0.0 and [::] on the same port are two listeners.
-        socket.set_only_v6(true)?;
-        socket.set_freebind_v6(true)?;
-    } else {
-        socket.set_freebind_v4(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
-
 async fn accept(
     agents: Agents,
     listener: TcpListener,
@@ -247,6 +232,7 @@ async fn accept(
             }
         };
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let local = stream.local_addr().unwrap_or(address);
         let permit = Arc::clone(&room).try_acquire_owned().ok();
         let permit = permit.filter(|_| agents.admits(address.ip()));
         let place = Strangers::enter(&strangers, address.ip());
@@ -255,7 +241,7 @@ async fn accept(
             continue;
         };
         let (agents, ended) = (agents.clone(), ended.clone());
-        let guest = Guest { agents, address, ended, place, _permit: permit };
+        let guest = Guest { agents, address, local, ended, place, _permit: permit };
         tokio::spawn(connection::serve(stream, guest));
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each user takes what it needs
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
@@ -89,7 +89,13 @@ pub(crate) async fn dial(
     address: SocketAddr,
     config: &Arc<ClientConfig>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
+    secure(TcpStream::connect(address).await?, config).await
+}
+
+async fn secure(
+    stream: TcpStream,
+    config: &Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     stream.set_nodelay(true)?;
     let name = ServerName::try_from(wire::SERVER_NAME).expect("a name");
     TlsConnector::from(Arc::clone(config)).connect(name, stream).await
@@ -132,6 +138,8 @@ pub(crate) struct Identity {
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) machine: String,
     pub(crate) counter: u64,
+    /// Where its links come from.
+    pub(crate) from: Ipv4Addr,
 }
 
 /// Client TLS with this chain and key.
@@ -163,7 +171,7 @@ pub(crate) async fn enrol(
     }
     let enrolled: Enrolled = serde_json::from_str(&answer).expect("an answer");
     let tls = tls(&enrolled.ca, &enrolled.certificate, &key);
-    Ok(Identity { id: enrolled.agent, tls, machine, counter: 0 })
+    Ok(Identity { id: enrolled.agent, tls, machine, counter: 0, from: Ipv4Addr::LOCALHOST })
 }
 
 impl Identity {
@@ -186,7 +194,9 @@ impl Identity {
 
     /// Opens a link without saying anything.
     pub(crate) async fn open(&self, address: SocketAddr) -> std::io::Result<Link> {
-        let stream = dial(address, &self.tls).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((self.from, 0).into())?;
+        let stream = secure(socket.connect(address).await?, &self.tls).await?;
         let url = format!("wss://{}/link", wire::SERVER_NAME);
         let mut request = url.into_client_request().expect("a request");
         let protocol = wire::SUBPROTOCOL.parse().expect("a header");

@@ -9,4 +9,5 @@ mod bed;
 mod client;
 mod commands;
 mod enrolment;
+mod mesh;
 mod reports;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use access::Caller;
 use model::{DeviceId, Timestamp};
-use panoptikon_agents::{HostSettings, Thresholds};
+use panoptikon_agents::{HostSettings, Thresholds, Trouble};
 use tokio_tungstenite::tungstenite::Message;
 use wire::{Address, EventItem, EventKind, Events, FromAgent, FromAppliance, Lost};
 
@@ -329,5 +329,39 @@ async fn a_door_that_is_moved_lets_in_elsewhere_and_links_that_are_up_stay() {
     link.acked(1).await.unwrap();
     drop(link);
     assert_eq!(host.link(elsewhere).await.unwrap().1.acked, 1);
+    bed.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_connected_and_whose_reports_lag_is_told_once_until_one_of_now_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let bed = Bed::open(dir.path()).await;
+    let mut host = bed.enrol("nas").await;
+    let (mut link, _) = host.link(bed.address).await.unwrap();
+    link.report(1, 5.0).await;
+    link.acked(1).await.unwrap();
+    until("it is known", || !bed.host(&host).recent.is_empty()).await;
+    let later = |seconds| Timestamp::now().plus(Duration::from_secs(seconds));
+    bed.agents.look_round(later(120)).await.unwrap();
+    assert_eq!(bed.told(&["host_lag"]).await.len(), 0);
+    bed.agents.look_round(later(300)).await.unwrap();
+    bed.agents.look_round(later(310)).await.unwrap();
+    let told = bed.told(&["host_lag"]).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (summary, data) = (&told[0].summary, &told[0].data);
+    assert!(summary.starts_with("nas: it is connected, but its newest report"), "{summary}");
+    assert_eq!(data["agent"], host.id);
+    assert_eq!(bed.host(&host).troubles, [Trouble::Lag]);
+    link.report(2, 5.0).await;
+    link.acked(2).await.unwrap();
+    until("it is over", || bed.host(&host).troubles.is_empty()).await;
+    for _ in 0..500 {
+        if !bed.told(&["host_lag_over"]).await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let over = bed.told(&["host_lag_over"]).await;
+    assert_eq!(over[0].summary, "nas: it reports as it should");
     bed.close().await;
 }

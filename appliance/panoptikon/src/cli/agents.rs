@@ -83,7 +83,7 @@ pub(super) fn as_text(deed: &HostDeed, answer: &Value, now: Timestamp) -> String
         HostDeed::List => hosts(answer, now),
         HostDeed::Show { .. } => host(&answer["host"], now),
         HostDeed::Token { .. } => format!(
-            "{}\n\nGood until {}. On the host:\n\n{}\n",
+            "{}\n\nGood until {}. On the host, as root; it asks for the token:\n\n{}\n",
             word(&answer["token"]),
             time(&answer["until"]),
             word(&answer["line"])
@@ -191,6 +191,15 @@ mod tests {
             HostDeed::Ask { host, what, about }
         );
         assert!(command().try_get_matches_from(["agents", "ask", "nas", "dance"]).is_err());
+    }
+
+    #[test]
+    fn a_token_is_told_beside_the_line_that_asks_for_it_and_not_in_it() {
+        let deed = HostDeed::Token { name: String::new(), minutes: 15 };
+        let answer = json!({"token": "pa1.x", "line": "curl … | sh", "until": 0});
+        let text = as_text(&deed, &answer, Timestamp(0));
+        assert!(text.starts_with("pa1.x\n") && text.ends_with("\n\ncurl … | sh\n"), "{text}");
+        assert!(text.contains("as root; it asks for the token"), "{text}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl House {
                 let lasts = Duration::from_secs(minutes.min(1 << 20) * 60);
                 let wish = TokenWish { name, lasts, ..TokenWish::default() };
                 let made = agents.make_token(&by, wish, now).await.map_err(explain)?;
-                let line = web::pages::agent_line(&self.agents, &self.own_name(), &made.text);
+                let line = web::pages::agent_line(&self.agents, &self.own_name());
                 Ok(json!({ "token": made.text, "line": line, "until": made.row.until }))
             }
             HostDeed::Revoke { host } => {

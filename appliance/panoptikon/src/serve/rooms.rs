@@ -127,7 +127,11 @@ pub(super) async fn open(
     let router = Router::open(router_settings(config), store.clone(), events.clone(), vault, now)
         .await
         .context("opening the room vyos")?;
-    let looks = system::Options { log_dir: config.log_dir.clone(), ..system::Options::default() };
+    let looks = system::Options {
+        log_dir: config.log_dir.clone(),
+        own_values: Some(config.config_dir.join("metrics.d")),
+        ..system::Options::default()
+    };
     let system =
         System::open(store.clone(), events.clone(), looks).context("opening the room system")?;
     let book = Arc::<Book>::default();

@@ -10,6 +10,7 @@ mod pki;
 mod place;
 mod ports;
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 pub use machine::{Machine, look};
@@ -40,17 +41,25 @@ pub fn judge(wanted: &Wanted, machine: &Machine, booting: bool) -> Verdict {
     let later = |verdict: &mut Verdict, text: String| {
         if booting { &mut verdict.warnings } else { &mut verdict.refusals }.push(text);
     };
-    if let Some(port) = wanted.port.filter(|port| *port < FIRST_OPEN_PORT) {
-        verdict.refusals.push(if port == HTTPS {
-            "port 443 is that of VyOS's own web server (service https); set another, such as 8443"
-                .to_owned()
-        } else {
-            format!("port {port} is not open to the service; set one from {FIRST_OPEN_PORT} on")
-        });
-    } else {
-        for (endpoint, holder) in ports::taken(&wanted.listen, &machine.listeners, machine.own) {
+    let doors =
+        [("", wanted.port, &wanted.listen), ("agent ", wanted.agents_port, &wanted.agents_listen)];
+    for (what, port, listen) in doors {
+        if let Some(port) = port.filter(|port| *port < FIRST_OPEN_PORT) {
+            verdict.refusals.push(if port == HTTPS {
+                format!(
+                    "{what}port 443 is that of VyOS's own web server (service https); set another, \
+                     such as 8443"
+                )
+            } else {
+                format!(
+                    "{what}port {port} is not open to the service; set one from {FIRST_OPEN_PORT} on"
+                )
+            });
+            continue;
+        }
+        for (endpoint, holder) in ports::taken(listen, &machine.listeners, machine.own) {
             let text = format!(
-                "port {} is taken: {} listens on {}; set another, or stop that program",
+                "{what}port {} is taken: {} listens on {}; set another, or stop that program",
                 endpoint.port(),
                 holder.name(),
                 holder.address,
@@ -60,13 +69,17 @@ pub fn judge(wanted: &Wanted, machine: &Machine, booting: bool) -> Verdict {
             }
         }
     }
-    for endpoint in &wanted.listen {
-        let ip = endpoint.ip();
-        if !ip.is_unspecified() && !machine.addresses.contains(&ip) {
-            verdict.warnings.push(format!(
-                "listen-address {ip} is not assigned to this router; the pages appear there once it \
-                 is"
-            ));
+    if let Some(both) = wanted.listen.iter().find(|at| wanted.agents_listen.contains(at)) {
+        verdict.refusals.push(format!("agent port: {both} is where the pages are; set another"));
+    }
+    let pages = ("the pages appear", &wanted.listen);
+    for (what, listen) in [pages, ("agents are let in", &wanted.agents_listen)] {
+        for ip in listen.iter().map(SocketAddr::ip) {
+            if !ip.is_unspecified() && !machine.addresses.contains(&ip) {
+                verdict.warnings.push(format!(
+                    "listen-address {ip} is not assigned to this router; {what} there once it is"
+                ));
+            }
         }
     }
     for name in &wanted.interfaces {

@@ -11,12 +11,14 @@ use super::beside;
 use super::pki::{self, Pair};
 use crate::config::{FileText, Sources, resolve};
 
-/// The node's leaves and the settings that they mean. The address and port of the front door and its
+/// The node's leaves and the settings that they mean. Addresses and ports of both doors and the
 /// certificate are settings made of several.
-pub const NODES: [(&str, &str); 13] = [
+pub const NODES: [(&str, &str); 17] = [
+    ("agent directory", "agents_dir"),
     ("allow-client address", "allow_clients"),
     ("backup-keep", "backup_keep"),
     ("database-size", "database_max_mb"),
+    ("dns-names", "dns_names"),
     ("exclude-interface", "exclude_interfaces"),
     ("flow exporter", "flows_exporters"),
     ("flow keep-days", "flows_keep_days"),
@@ -24,13 +26,29 @@ pub const NODES: [(&str, &str); 13] = [
     ("flow source", "flows_source"),
     ("host-name", "hostname"),
     ("lan-interface", "interfaces"),
+    ("log-file directory", "log_dir"),
+    ("log-file size", "log_max_mb"),
     ("log-level", "log_level"),
     ("metrics-access", "metrics_access"),
     ("trusted-proxy", "trusted_proxies"),
 ];
 
-/// The port when none is set.
-const USUAL_PORT: u16 = 8443;
+/// A door: its leaves for addresses and port, the port when none is set, and the setting.
+struct Doors {
+    addresses: &'static str,
+    port: &'static str,
+    usual: u16,
+    setting: &'static str,
+}
+
+const PAGES: Doors =
+    Doors { addresses: "listen-address", port: "port", usual: 8443, setting: "listen" };
+const AGENTS: Doors = Doors {
+    addresses: "agent listen-address",
+    port: "agent port",
+    usual: 8444,
+    setting: "agents_listen",
+};
 
 /// The most values of one leaf.
 const MOST_VALUES: usize = 256;
@@ -44,6 +62,10 @@ pub struct Wanted {
     pub listen: Vec<SocketAddr>,
     /// The port, where one is set.
     pub port: Option<u16>,
+    /// Where agents are to be let in; empty where the node says nothing of it.
+    pub agents_listen: Vec<SocketAddr>,
+    /// Their port, where one is set.
+    pub agents_port: Option<u16>,
     /// Interfaces to discover on.
     pub interfaces: Vec<String>,
     /// Interfaces to leave alone.
@@ -72,8 +94,9 @@ pub fn read(node: &Value, layer: &Path) -> Result<Option<Wanted>, Vec<String>> {
             }
         }
     }
-    let (addresses, port) = (given.remove("listen-address"), given.remove("port"));
-    listen(&mut wanted, addresses, port, &mut problems);
+    let toml = &mut wanted.toml;
+    (wanted.listen, wanted.port) = listen(toml, &mut given, &PAGES, &mut problems);
+    (wanted.agents_listen, wanted.agents_port) = listen(toml, &mut given, &AGENTS, &mut problems);
     if let Some(names) = given.remove("certificate") {
         match names.first().ok_or_else(String::new).and_then(|name| pki::pair(node, name)) {
             Ok(pair) => wanted.pair = Some(pair),
@@ -155,30 +178,32 @@ fn line(toml: &mut String, key: &str, values: &[String]) {
     let shape = definition(key).map_or(Shape::Text, |definition| definition.shape);
     let value = match (shape, values) {
         (Shape::Number, [number]) if number.bytes().all(|b| b.is_ascii_digit()) => number.clone(),
-        (Shape::Text, [text]) => quoted(text),
+        (Shape::Text | Shape::Switch, [text]) => quoted(text),
         _ => format!("[{}]", values.iter().map(quoted).collect::<Vec<_>>().join(", ")),
     };
     // Writing to a String cannot fail.
     let _ = writeln!(toml, "{key} = {value}");
 }
 
-/// Address and port together say where the front door listens; either may be missing.
+/// Address and port together say where a door is; either may be missing.
 fn listen(
-    wanted: &mut Wanted,
-    addresses: Option<Vec<String>>,
-    port: Option<Vec<String>>,
+    toml: &mut String,
+    given: &mut BTreeMap<String, Vec<String>>,
+    door: &Doors,
     problems: &mut Vec<String>,
-) {
+) -> (Vec<SocketAddr>, Option<u16>) {
+    let (addresses, port) = (given.remove(door.addresses), given.remove(door.port));
     if addresses.is_none() && port.is_none() {
-        return;
+        return (Vec::new(), None);
     }
+    let mut chosen = None;
     if let Some(text) = port.as_ref().and_then(|values| values.first()) {
         match text.parse::<u16>() {
-            Ok(port) if port > 0 => wanted.port = Some(port),
-            _ => problems.push(format!("port: `{text}` is no port")),
+            Ok(port) if port > 0 => chosen = Some(port),
+            _ => problems.push(format!("{}: `{text}` is no port", door.port)),
         }
     }
-    let port = wanted.port.unwrap_or(USUAL_PORT);
+    let port = chosen.unwrap_or(door.usual);
     let everywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     let addresses = match addresses {
         None => everywhere.to_vec(),
@@ -186,13 +211,16 @@ fn listen(
             let (good, bad): (Vec<_>, Vec<_>) =
                 texts.iter().map(|text| text.parse().map_err(|_| text)).partition(Result::is_ok);
             let bad = bad.into_iter().filter_map(Result::err);
-            problems.extend(bad.map(|text| format!("listen-address: `{text}` is no address")));
+            let name = door.addresses;
+            problems.extend(bad.map(|text| format!("{name}: `{text}` is no address")));
             good.into_iter().filter_map(Result::ok).collect()
         }
     };
-    wanted.listen = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
-    let texts: Vec<String> = wanted.listen.iter().map(ToString::to_string).collect();
+    let listen: Vec<SocketAddr> =
+        addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+    let texts: Vec<String> = listen.iter().map(ToString::to_string).collect();
     if problems.is_empty() {
-        setting(&mut wanted.toml, "listen-address", "listen", &texts, problems);
+        setting(toml, door.addresses, door.setting, &texts, problems);
     }
+    (listen, chosen)
 }

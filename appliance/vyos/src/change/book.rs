@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use super::merge::Remark;
 use crate::config::{Command, Node};
-use crate::durable;
 
 /// How far a change has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +140,7 @@ impl Book {
         };
         let text = serde_json::to_vec(&written).map_err(std::io::Error::from);
         let path = self.path(change.number);
-        text.and_then(|text| durable::write(&path, &text)).map_err(failed("write", &path))
+        text.and_then(|text| store::write_private(&path, &text)).map_err(failed("write", &path))
     }
 
     /// Notes that a change is settled. It stays readable until [`Book::forget`], so that what it

@@ -12,10 +12,9 @@ use flate2::write::DeflateEncoder;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::Vault;
+use store::{Vault, write_private};
 
 use crate::config::Node;
-use crate::durable;
 
 /// The longest that is read back, in bytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -67,6 +66,6 @@ impl Seen {
         deflated.write_all(&serde_json::to_vec(&written)?)?;
         let packed = deflated.finish()?;
         let sealed = self.vault.seal(USE, &packed).map_err(std::io::Error::other)?;
-        durable::write(&self.path, &sealed)
+        write_private(&self.path, &sealed)
     }
 }

@@ -1,5 +1,7 @@
 //! Hosts with agents.
 
+mod mesh;
+
 use std::time::Duration;
 
 use access::Permission as P;
@@ -59,10 +61,7 @@ pub(super) fn routes() -> Routes<Site> {
         .add(
             Route::new(post(), "/api/v1/agents/delete", manage, delete_many, "Delete hosts")
                 .takes(schema::many_agents())
-                .gives(Schema::object(&[(
-                    "deleted",
-                    Schema::value("integer", "How many there were."),
-                )])),
+                .gives(schema::agents_gone()),
         )
         .add(Route::new(get(), ONE, read, one, "A host").gives(agent()))
         .add(
@@ -100,6 +99,7 @@ pub(super) fn routes() -> Routes<Site> {
         .add(Route::new(post(), "/api/v1/agents/{id}/revoke", manage, revoke, "Revoke a host"))
         .add(Route::new(post(), "/api/v1/agents/{id}/trust", manage, trust, "Trust it again"))
         .add(Route::new(post(), "/api/v1/agents/{id}/rotate", manage, rotate, "Have it make a key"))
+        .merge(mesh::routes())
 }
 
 /// The id of an address.
@@ -189,7 +189,11 @@ async fn delete(
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Many {
+    #[serde(default)]
     ids: Vec<String>,
+    pattern: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
 }
 
 async fn delete_many(
@@ -201,17 +205,31 @@ async fn delete_many(
         return Err(Failure::invalid(format!("ids: give at most {MOST_AT_ONCE}.")));
     }
     let parsed = many.ids.iter().map(|text| text.parse::<AgentId>());
-    let ids: Vec<AgentId> =
+    let mut ids: Vec<AgentId> =
         parsed.collect::<Result<_, _>>().map_err(|e| Failure::invalid(format!("ids: {e}.")))?;
-    let mut deleted = 0;
+    if let Some(pattern) = &many.pattern {
+        if !ids.is_empty() {
+            return Err(Failure::invalid("pattern: give either ids or a pattern."));
+        }
+        let found = site.agents.matching(pattern)?;
+        ids = found.into_iter().map(|(id, _)| id).take(MOST_AT_ONCE).collect();
+    }
+    let (mut deleted, mut names) = (0, Vec::new());
     for id in ids {
+        if many.dry_run {
+            names.extend(site.agents.get(id).map(|host| host.name));
+            continue;
+        }
         match site.agents.delete(&visitor.caller, id, Timestamp::now()).await {
-            Ok(_) => deleted += 1,
+            Ok(name) => {
+                deleted += 1;
+                names.push(name);
+            }
             Err(AgentsError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    answer(&json!({ "deleted": deleted }))
+    answer(&json!({ "deleted": deleted, "names": names }))
 }
 
 #[derive(Debug, Deserialize)]

@@ -25,6 +25,7 @@ pub(super) fn named(table: Routes<Site>) -> Routes<Site> {
         .schema("Agent", agents::agent())
         .schema("AgentToken", agents::agent_token())
         .schema("AgentReport", agents::agent_report())
+        .schema("Measured", agents::measured())
         .schema("Event", rooms::event())
         .schema("Alert", rooms::alert())
         .schema("Mute", rooms::mute())

@@ -7,8 +7,11 @@ use axum::response::Response;
 use super::Ask;
 use super::errors::sentence;
 use crate::http::{Entry, Failure, Route, Routes};
+use crate::metrics::Shown;
 use crate::site::{Component, Site};
-use crate::view::{AboutPage, CapabilityLine, ComponentLine, Tone, bytes, count, span};
+use crate::view::{
+    AboutPage, CapabilityLine, ComponentLine, NumberRow, NumbersPage, Tone, bytes, count, span,
+};
 
 /// Others' work that makes up most of the program; `cargo deny` holds all of it to these licences.
 const LICENCES: &[(&str, &str)] = &[
@@ -71,6 +74,23 @@ async fn about(ask: Ask) -> Result<Response, Failure> {
         licences: owned(LICENCES),
     };
     ask.page(&page)
+}
+
+/// Everything that is counted inside, as it is at this moment.
+pub(crate) async fn numbers(ask: &Ask, families: Vec<Shown>) -> Result<Response, Failure> {
+    let rows = families.into_iter().map(|family| NumberRow {
+        name: family.name,
+        about: family.help,
+        values: family.series.into_iter().map(|(of, value)| (of, told(value))).collect(),
+        more: family.more,
+    });
+    ask.page(&NumbersPage { rows: rows.collect(), shell: ask.shell("Numbers inside", None).await })
+}
+
+/// A number as exact as it is.
+fn told(value: f64) -> String {
+    let is_whole = value.fract() == 0.0 && (0.0..1e15).contains(&value);
+    if is_whole { count(value as u64) } else { format!("{value:.3}") }
 }
 
 /// What the router says of itself, else what this system is.

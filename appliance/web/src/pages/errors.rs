@@ -105,7 +105,7 @@ impl From<AgentsError> for Failure {
             E::Offline(_) | E::Revoked(_) | E::TooMany(_) | E::NotAllowed { .. } => {
                 StatusCode::CONFLICT
             }
-            E::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            E::Busy(_) | E::Measuring => StatusCode::SERVICE_UNAVAILABLE,
             E::Failed { .. } => StatusCode::BAD_GATEWAY,
         };
         let Explained { code, message } = error.explain();

@@ -31,6 +31,7 @@ pub(crate) mod settings_view;
 mod shell;
 pub(crate) mod topology;
 
+pub(crate) use about::numbers;
 pub use agents::agent_line;
 pub use answer::{back, done, local_path, page, refused, see_other};
 pub use errors::error_page;

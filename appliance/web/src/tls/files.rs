@@ -1,9 +1,8 @@
 //! The folder of the appliance's own certificates. A file appears whole or not at all, and only
 //! root reads the keys.
 
-use std::fs::{DirBuilder, File, OpenOptions, rename};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,7 +15,6 @@ use super::{TlsError, content};
 const MAX_FILE: u64 = 256 * 1024;
 
 pub(super) fn read(path: &Path) -> Result<String, TlsError> {
-    use io::Read;
     let fail = |source| TlsError::File { what: "read", path: path.to_owned(), source };
     let mut text = String::new();
     File::open(path).map_err(fail)?.take(MAX_FILE).read_to_string(&mut text).map_err(fail)?;
@@ -25,9 +23,7 @@ pub(super) fn read(path: &Path) -> Result<String, TlsError> {
 
 pub(super) fn make_folder(folder: &Path) -> Result<(), TlsError> {
     let fail = |source| TlsError::File { what: "make", path: folder.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
-    let mode = std::fs::Permissions::from_mode(0o700);
-    std::fs::set_permissions(folder, mode).map_err(fail)
+    store::make_private_folder(folder).map_err(fail)
 }
 
 pub(super) fn ca_path(folder: &Path) -> PathBuf {
@@ -74,15 +70,5 @@ fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TlsError> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
     let fail = |source| TlsError::File { what: "write", path: path.to_owned(), source };
-    let beside = path.with_extension("new");
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(fail(error)),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside).map_err(fail)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
-    rename(&beside, path).map_err(fail)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|f| f.sync_all()).map_err(fail)
+    store::write_private(path, bytes).map_err(fail)
 }

@@ -102,8 +102,10 @@ pub struct TokenPage {
     pub name: String,
     /// Until when the token is good.
     pub until: Moment,
-    /// The line for a shell.
+    /// The line for root's shell; it asks for the token.
     pub line: String,
+    /// The same for who uses sudo.
+    pub sudo_line: String,
     /// The token in clear.
     pub token: String,
     /// Where agents come in, `ADDRESS:PORT`.
@@ -133,6 +135,7 @@ pub struct HostTable {
 
 /// The form of a host's settings.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // each is a box to tick
 pub struct HostForm {
     /// What people call it.
     pub name: Field,
@@ -150,6 +153,10 @@ pub struct HostForm {
     pub units: Field,
     /// Logs, one a line.
     pub logs: Field,
+    /// Whether it is asked for processes that begin and end.
+    pub processes: bool,
+    /// Whether the host allows that.
+    pub processes_allowed: bool,
     /// Limits.
     pub cpu: Field,
     /// Limits.

@@ -54,9 +54,12 @@
 //! | `POST /flows/locations` | `id` (empty: a new one), `name`, `networks`, `latitude`, `longitude`, `description` |
 //! | `GET`, `POST /flows/locations/{id}/delete` | |
 //! | `POST /agents/new` | `name`, `note`, `lasts` (minutes) |
-//! | `POST /agents/delete` | `id` (repeated), `sure` |
+//! | `POST /agents/delete` | `id` (repeated) or `pattern`; `sure` |
+//! | `POST /agents/mesh/round` | |
+//! | `POST /agents/mesh/trial` | `kind` (`throughput`, `jitter`), `from`, `to` (a host or `router`), `seconds` |
+//! | `POST /agents/mesh/settings` | `enabled`, `every` (minutes) |
 //! | `POST /agents/tokens/revoke` | `id` |
-//! | `POST /agents/{id}/settings` | `name`, `note`, `interval`, `passive`, `auth`, `files`, `units`, `logs`, `cpu`, `memory`, `disk`, `temperature`, `duration`, `offline`, `failed_units` |
+//! | `POST /agents/{id}/settings` | `name`, `note`, `interval`, `passive`, `auth`, `files`, `units`, `logs`, `processes`, `cpu`, `memory`, `disk`, `temperature`, `duration`, `offline`, `failed_units` |
 //! | `POST /agents/{id}/ask` | `command`, `target`; to the script, lines as they come |
 //! | `POST /agents/{id}/mute` | `hours` (0: no longer) |
 //! | `POST /agents/{id}/trust`, `/rotate`, `/enrol` | |
@@ -83,6 +86,7 @@ mod home;
 mod journal;
 mod lines;
 pub mod live;
+pub mod mesh;
 mod parts;
 pub(crate) mod pieces;
 mod plain;
@@ -114,8 +118,8 @@ pub use journal::{AuditPage, AuditRow, Chain, EventRow, EventRowFragment, Events
 pub use lines::{Lines, Series};
 pub use parts::{Choice, Column, Empty, Field, Filter, Flash, Link, Pager, Tab, Tone};
 pub use plain::{
-    AboutPage, CapabilityLine, ComponentLine, ConfirmPage, Problem, SearchGroup, SearchHit,
-    SearchPage,
+    AboutPage, CapabilityLine, ComponentLine, ConfirmPage, NumberRow, NumbersPage, Problem,
+    SearchGroup, SearchHit, SearchPage,
 };
 pub use qr::Qr;
 pub use query::Query;

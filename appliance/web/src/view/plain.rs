@@ -58,6 +58,29 @@ pub struct AboutPage {
     pub licences: Vec<(String, String)>,
 }
 
+/// One thing that is counted inside.
+#[derive(Debug, Clone)]
+pub struct NumberRow {
+    /// Its name, as Prometheus reads it.
+    pub name: &'static str,
+    /// What it counts.
+    pub about: &'static str,
+    /// Of what, and how much.
+    pub values: Vec<(String, String)>,
+    /// Values that are left out.
+    pub more: usize,
+}
+
+/// `GET /about/numbers`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "plain/numbers.html")]
+pub struct NumbersPage {
+    /// What surrounds the page.
+    pub shell: Shell,
+    /// All of them.
+    pub rows: Vec<NumberRow>,
+}
+
 /// How one room is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentLine {

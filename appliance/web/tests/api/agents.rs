@@ -60,6 +60,77 @@ async fn hosts_are_listed_changed_and_deleted_as_the_document_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_are_deleted_by_a_pattern_that_can_be_tried_before() {
+    let (bed, _ada, mut key) = site().await;
+    let door = hosts::open(&bed).await;
+    for name in ["old-a", "old-b", "nas"] {
+        hosts::host(&bed, &door, name).await;
+    }
+    let path = "/api/v1/agents/delete";
+    let tried = json!({"pattern": "old-?", "dry_run": true});
+    let tried = key.post(path, tried).await.expect(200).json();
+    assert_eq!(tried, json!({"deleted": 0, "names": ["old-a", "old-b"]}));
+    assert_eq!(bed.site.agents.all().len(), 3);
+    refused(&key.post(path, json!({"pattern": "", "dry_run": true})).await, 422);
+    let id = bed.site.agents.all()[0].id;
+    refused(&key.post(path, json!({"pattern": "*", "ids": [id]})).await, 422);
+    let gone = key.post(path, json!({"pattern": "old-?"})).await.expect(200).json();
+    assert_eq!(gone, json!({"deleted": 2, "names": ["old-a", "old-b"]}));
+    assert_eq!(bed.site.agents.all().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_between_hosts_is_measured_over_the_api_as_the_document_says() {
+    let (bed, mut ada, mut key) = site().await;
+    let door = hosts::open(&bed).await;
+    let mut nas = hosts::host(&bed, &door, "nas").await;
+    nas.from = "127.0.0.2".parse().unwrap();
+    let (mut link, _) = nas.link(door.address).await.unwrap();
+    let agent = tokio::spawn(async move {
+        while let Ok(message) = link.hear().await {
+            let FromAppliance::Ask(ask) = message else { continue };
+            let done = Some(json!({"sent": 3, "received": 3, "avg_ms": 0.5}));
+            link.say(&FromAgent::Answer(Answer { id: ask.id, done, ..Answer::default() })).await;
+        }
+    });
+    let document = key.get("/api/v1/openapi.json").await.expect(200).json();
+    let all = &document["components"]["schemas"];
+    let round = key.post("/api/v1/agents/mesh/round", json!({})).await.expect(200).json();
+    assert_eq!(round, json!({"pairs": 1}));
+    hosts::until("it is measured", || bed.site.agents.mesh_progress().is_none()).await;
+    let mesh = key.get("/api/v1/agents/mesh").await.expect(200).json();
+    check(all, &all["Measured"], &mesh["items"][0], "round trip").unwrap();
+    let one = &mesh["items"][0];
+    assert_eq!((&one["from"], &one["to"]), (&json!(nas.id), &json!("router")));
+    assert_eq!((&one["value"], &mesh["progress"]), (&json!(0.5), &json!(null)));
+    let settings = json!({"enabled": true, "every_minutes": 60});
+    let kept = key.put("/api/v1/agents/mesh", settings.clone()).await.expect(200).json();
+    assert_eq!(kept, settings);
+    refused(&key.put("/api/v1/agents/mesh", json!({"every_minutes": 1})).await, 422);
+    let trials = "/api/v1/agents/measurements";
+    let trial = json!({"kind": "jitter", "from": "router", "to": nas.id, "seconds": 1});
+    let tried = key.post(trials, trial).await.expect(200).json();
+    check(all, &all["Measured"], &tried, "trial").unwrap();
+    assert_eq!((&tried["kind"], &tried["value"]), (&json!("jitter"), &json!(null)));
+    assert!(tried["why"].as_str().unwrap().contains("does not say where it listens"), "{tried}");
+    let listed = key.get(&format!("{trials}?limit=5")).await.expect(200).json();
+    assert_eq!(listed["items"], json!([tried]));
+    for bad in [
+        json!({"kind": "latency", "from": "router", "to": nas.id}),
+        json!({"kind": "jitter", "from": "router", "to": "x"}),
+        json!({"kind": "jitter", "from": nas.id, "to": "router"}),
+        json!({"kind": "jitter", "from": "router", "to": nas.id, "seconds": 60}),
+    ] {
+        refused(&key.post(trials, bad).await, 422);
+    }
+    refused(&key.get(&format!("{trials}?limit=0")).await, 422);
+    let mut viewer = script(&bed, &mut ada, Role::Viewer).await;
+    viewer.get("/api/v1/agents/mesh").await.expect(200);
+    refused(&viewer.post("/api/v1/agents/mesh/round", json!({})).await, 403);
+    agent.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_of_the_api_lets_a_host_in_and_is_not_shown_again() {
     let (bed, mut ada, mut key) = site().await;
     let door = hosts::open(&bed).await;

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 
 use access::Role;
 
-use crate::client::{refused, script, site};
+use crate::client::{Script, refused, script, site};
+use crate::hosts;
 
 #[tokio::test]
 async fn promtool_accepts_all_numbers_and_every_family_is_there() {
@@ -54,6 +55,33 @@ async fn promtool_accepts_all_numbers_and_every_family_is_there() {
             assert!(text.lines().any(|l| l == line), "{line}");
         }
     }
+}
+
+/// The value of a number without labels.
+async fn value(key: &mut Script, name: &str) -> f64 {
+    let text = key.get("/metrics").await.expect(200).body;
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_online_are_those_that_are_connected_at_this_moment() {
+    const ONLINE: &str = "panoptikon_agents_online_total";
+    let (bed, _ada, mut key) = site().await;
+    let door = hosts::open(&bed).await;
+    let mut nas = hosts::host(&bed, &door, "nas").await;
+    let mut web = hosts::host(&bed, &door, "web").await;
+    hosts::host(&bed, &door, "away").await;
+    assert!(value(&mut key, ONLINE).await < 0.5);
+    let (to_nas, _) = nas.link(door.address).await.unwrap();
+    let (_to_web, _) = web.link(door.address).await.unwrap();
+    assert!((value(&mut key, ONLINE).await - 2.0).abs() < 0.1);
+    assert!((value(&mut key, "panoptikon_agents_total").await - 3.0).abs() < 0.1);
+    assert!(value(&mut key, "panoptikon_agents_lag_seconds").await < 60.0);
+    // One that was connected today and is gone counts no more.
+    drop(to_nas);
+    hosts::until("it is gone", || bed.site.agents.online().1 == 1).await;
+    assert!((value(&mut key, ONLINE).await - 1.0).abs() < 0.1);
 }
 
 #[tokio::test]

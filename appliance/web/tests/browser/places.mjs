@@ -108,6 +108,8 @@ export const flowPlaces = {
 export const hostPlaces = {
   hosts: '/agents',
   'a new host': '/agents/new',
+  'between hosts': '/agents/mesh',
+  'numbers inside': '/about/numbers',
 };
 
 /** The address of a place. */

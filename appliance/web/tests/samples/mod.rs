@@ -3,6 +3,7 @@
 
 mod devices;
 mod home;
+mod hosts;
 mod house;
 mod router_change;
 mod router_firewall;
@@ -189,6 +190,7 @@ pub(crate) fn pages(mood: Mood) -> Vec<(&'static str, String)> {
         ("about", about(mood).render()),
         ("confirm", confirm(mood).render()),
     ];
+    list.extend(hosts::all(mood));
     list.extend(router_network::pages(mood));
     let story = story(mood);
     list.push((

@@ -111,6 +111,10 @@ fn overview(mood: Mood) -> OverviewPage {
         wans: (0..mood.n(2)).map(|i| wan(mood, i)).collect(),
         no_wans: empty(mood),
         ranges: ranges(),
+        // They stand in the place of the minutes.
+        past: (0..usize::from(mood == Mood::Hostile))
+            .map(|i| lines(mood, &format!("past-{i}"), "Memory"))
+            .collect(),
         facts: vec![("Version".to_owned(), mood.t("VyOS 1.5-rolling-202410060007"))],
         changes: (0..mood.n(5)).map(change).collect(),
         saved: (mood != Mood::Empty).then_some(mood == Mood::Many),

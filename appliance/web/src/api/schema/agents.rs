@@ -52,6 +52,7 @@ pub(crate) fn agent_settings() -> Schema {
         ("files?", texts()),
         ("units?", texts()),
         ("logs?", texts()),
+        ("processes?", flag("Processes that begin and end, where the host allows it.")),
     ]);
     Schema::object(&[
         ("interval_s?", number("Seconds between two reports, 1 to 300.")),
@@ -155,5 +156,55 @@ pub(crate) fn agent_file() -> Schema {
 }
 
 pub(crate) fn many_agents() -> Schema {
-    Schema::object(&[("ids", texts())])
+    Schema::object(&[
+        ("ids?", texts()),
+        ("pattern?", text("Instead of ids: names like this, with * and ?.")),
+        ("dry_run?", flag("Only tell which would go.")),
+    ])
+}
+
+pub(crate) fn agents_gone() -> Schema {
+    Schema::object(&[("deleted", number("How many there were.")), ("names", texts())])
+}
+
+pub(super) fn measured() -> Schema {
+    Schema::object(&[
+        ("at", time("When it ended.")),
+        ("kind", word("What was measured.", &["latency", "throughput", "jitter"])),
+        ("from", text("Who sent: a host's id, or router.")),
+        ("to", text("To whom.")),
+        ("by", text("Who wanted it; empty: nobody, it was time.")),
+        ("sent", number("Echo requests, octets or datagrams sent.")),
+        ("received", number("How many arrived, or were answered.")),
+        ("value", maybe(real("Mean round trip in ms, bits a second, or jitter in ms."))),
+        ("least", maybe(real("The least round trip, ms."))),
+        ("greatest", maybe(real("The greatest round trip, ms."))),
+        ("why", text("Why it failed; empty where it did not.")),
+    ])
+}
+
+pub(crate) fn mesh_settings() -> Schema {
+    Schema::object(&[
+        ("enabled", flag("Round trips are measured again and again.")),
+        ("every_minutes", number("Minutes from one round to the next, 5 to 1440.")),
+    ])
+}
+
+pub(crate) fn mesh() -> Schema {
+    let progress =
+        Schema::object(&[("done", number("Pairs measured.")), ("of", number("All of them."))]);
+    Schema::object(&[
+        ("settings", mesh_settings()),
+        ("progress", maybe(progress)),
+        ("items", Schema::list(Schema::named("Measured"))),
+    ])
+}
+
+pub(crate) fn trial() -> Schema {
+    Schema::object(&[
+        ("kind", word("What to measure.", &["throughput", "jitter"])),
+        ("from", text("Who sends: a host's id, or router.")),
+        ("to", text("Who receives.")),
+        ("seconds?", number("1 to 10; 5 if absent.")),
+    ])
 }

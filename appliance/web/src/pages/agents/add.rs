@@ -1,4 +1,4 @@
-//! Adding a host: a token, and the two ways to use it.
+//! Adding a host: a token, and the ways to use it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -69,13 +69,14 @@ async fn token(ask: &Ask, made: NewToken) -> Result<Response, Failure> {
     let authority = ask.site.agents.authority();
     let server = server(&ask.site, ask.local);
     let pin = format!("sha256//{}", authority.pin());
-    let line = line(&server, &pin, &made.text);
+    let (line, sudo_line) = (asking(&server, &pin, ""), asking(&server, &pin, "sudo "));
     let files = list::files(ask).await;
     ask.page(&TokenPage {
         shell: ask.shell("Install the agent", Some(Place::Hosts)).await,
         name: made.row.name,
         until: Moment::ago(made.row.until, ask.now),
         line,
+        sudo_line,
         token: made.text,
         server,
         fingerprint: colons(&authority.fingerprint()),
@@ -85,7 +86,16 @@ async fn token(ask: &Ask, made: NewToken) -> Result<Response, Failure> {
     })
 }
 
-/// The line for a shell. What it holds has no quotes in it.
+/// The line for people, at which the token is asked for: what stands in a line is kept in histories,
+/// and what stands behind sudo in lists of processes and logs.
+fn asking(server: &str, pin: &str, sudo: &str) -> String {
+    format!(
+        "curl -fsSk --pinnedpubkey '{pin}' https://{server}/install.sh | \
+         {sudo}PANOPTIKON_SERVER='{server}' PANOPTIKON_PIN='{pin}' sh"
+    )
+}
+
+/// The line for programs, which answer no question. What it holds has no quotes in it.
 pub(crate) fn line(server: &str, pin: &str, token: &str) -> String {
     format!(
         "curl -fsSk --pinnedpubkey '{pin}' https://{server}/install.sh | \
@@ -93,12 +103,12 @@ pub(crate) fn line(server: &str, pin: &str, token: &str) -> String {
     )
 }
 
-/// The line for a shell on a host that reaches this appliance at `address`, a name or an IPv4
-/// address.
-pub fn agent_line(agents: &agents::Agents, address: &str, token: &str) -> String {
+/// The line for root's shell on a host that reaches this appliance at `address`, a name or an IPv4
+/// address; it asks for the token.
+pub fn agent_line(agents: &agents::Agents, address: &str) -> String {
     let port = agents.listening().first().map_or(PORT, std::net::SocketAddr::port);
     let pin = format!("sha256//{}", agents.authority().pin());
-    line(&format!("{address}:{port}"), &pin, token)
+    asking(&format!("{address}:{port}"), &pin, "")
 }
 
 /// Where agents come in, as the person who asks reaches this appliance.

@@ -35,6 +35,8 @@ pub(super) fn of(host: &Host) -> HostForm {
         files: lines(&settings.watch.files),
         units: lines(&settings.watch.units),
         logs: lines(&settings.watch.logs),
+        processes: settings.watch.processes,
+        processes_allowed: host.hello.abilities.iter().any(|word| word == wire::WATCH_PROCESSES),
         cpu: maybe(limits.cpu_pct.map(u32::from)),
         memory: maybe(limits.memory_pct.map(u32::from)),
         disk: maybe(limits.disk_pct.map(u32::from)),
@@ -67,6 +69,7 @@ pub(super) fn read(host: &Host, form: &Form) -> Result<HostSettings, (&'static s
     settings.interval_s = whole("interval")?.unwrap_or(10);
     settings.passive = form.ticked("passive");
     settings.watch.auth = form.ticked("auth");
+    settings.watch.processes = form.ticked("processes");
     settings.watch.files = list("files");
     settings.watch.units = list("units");
     settings.watch.logs = list("logs");

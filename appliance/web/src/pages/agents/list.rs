@@ -157,5 +157,6 @@ fn trouble(trouble: &Trouble) -> String {
         Trouble::Temperature(sensor) => format!("{sensor} hot"),
         Trouble::Unit(unit) => format!("{unit} failed"),
         Trouble::Clock => "clock wrong".to_owned(),
+        Trouble::Lag => "lags".to_owned(),
     }
 }

@@ -5,6 +5,7 @@ mod ask;
 mod form;
 mod host;
 mod list;
+mod mesh;
 mod show;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use axum::extract::Path;
 use axum::http::Method;
 use axum::response::Response;
 
+use super::errors::sentence;
 use super::{Ask, Form, done};
 use crate::http::{Entry, Failure, Route, Routes};
 use crate::site::Site;
@@ -52,7 +54,7 @@ pub(super) fn routes() -> Routes<Site> {
         Route::new(get(), "/agents/{id}/delete", MANAGE, ask_delete, "Ask before deleting"),
         Route::new(post(), "/agents/{id}/delete", MANAGE, delete, "Delete a host"),
     ];
-    own.into_iter().fold(Routes::new(), add)
+    own.into_iter().fold(mesh::routes(), add)
 }
 
 /// The host of an address.
@@ -140,17 +142,34 @@ async fn delete(ask: Ask, Path(id): Path<String>) -> Result<Response, Failure> {
 }
 
 async fn delete_many(ask: Ask, form: Form) -> Result<Response, Failure> {
-    let ids: Vec<AgentId> =
-        form.all("id").filter_map(|id| id.parse().ok()).take(MOST_MARKED).collect();
+    let pattern = form.get("pattern");
+    let mut ids: Vec<AgentId> = form.all("id").filter_map(|id| id.parse().ok()).collect();
+    if !pattern.is_empty() && !form.ticked("sure") {
+        // What is shown now is what will go, whatever comes to match meanwhile.
+        let found = match ask.site.agents.matching(pattern) {
+            Ok(found) => found,
+            Err(error) => return Ok(done(HERE, Tone::Bad, &sentence(&error.to_string()))),
+        };
+        ids = found.into_iter().map(|(id, _)| id).collect();
+        if ids.is_empty() {
+            let text = format!("No host has a name like {pattern}.");
+            return Ok(done(HERE, Tone::Warn, &text));
+        }
+    }
+    ids.truncate(MOST_MARKED);
     if ids.is_empty() {
         return Ok(done(HERE, Tone::Warn, "No host was selected."));
     }
     let hosts = if ids.len() == 1 { "host" } else { "hosts" };
     if !form.ticked("sure") {
+        let names: Vec<String> =
+            ids.iter().filter_map(|id| Some(ask.site.agents.get(*id)?.name)).collect();
+        let mut consequences = of_deleting();
+        consequences.insert(0, format!("These are deleted: {}.", names.join(", ")));
         let mut fields: Vec<_> = ids.iter().map(|id| ("id".to_owned(), id.to_string())).collect();
         fields.push(("sure".to_owned(), "1".to_owned()));
         let question = format!("Delete {} {hosts}?", ids.len());
-        return confirm(&ask, question, of_deleting(), "Delete", fields, HERE.to_owned()).await;
+        return confirm(&ask, question, consequences, "Delete", fields, HERE.to_owned()).await;
     }
     let mut gone = 0;
     for id in ids {

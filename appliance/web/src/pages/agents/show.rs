@@ -20,8 +20,13 @@ use crate::view::{
 mod tables;
 
 /// Times that charts show: word, label, length in hours.
-const RANGES: [(&str, &str, u64); 4] =
-    [("1h", "1 h", 1), ("24h", "24 h", 24), ("7d", "7 d", 168), ("30d", "30 d", 720)];
+const RANGES: [(&str, &str, u64); 5] = [
+    ("1h", "1 h", 1),
+    ("24h", "24 h", 24),
+    ("7d", "7 d", 168),
+    ("30d", "30 d", 720),
+    ("1y", "1 year", 8_760),
+];
 /// Points of a line.
 const POINTS: usize = 180;
 /// The most lines of a chart.

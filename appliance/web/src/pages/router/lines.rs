@@ -175,7 +175,7 @@ async fn by_target(
 }
 
 /// Points are joined unless two are missing between them.
-fn gap((from, to): Time) -> i64 {
+pub(super) fn gap((from, to): Time) -> i64 {
     let step = to.since(from).as_millis() as i64 / POINTS as i64;
     let minute = Duration::from_secs(60).as_millis() as i64;
     let hour = 60 * minute;

@@ -1,6 +1,8 @@
 //! The router at a glance: what it is, how busy it is, how good its lines are. What the kernel knows
 //! is shown also while the API is down.
 
+mod past;
+
 use std::time::Duration;
 
 use axum::http::Method;
@@ -21,7 +23,14 @@ use crate::view::router::{Gauge, LinkView, OverviewPage};
 use crate::view::{Empty, Lines, Series, Sparkline, Tab, Tone, bytes, count, span};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+/// What can be looked back on, with its length in hours.
+const RANGES: [(&str, &str, u32); 5] = [
+    ("", "Hour", 1),
+    ("day", "Day", 24),
+    ("week", "Week", 168),
+    ("month", "Month", 744),
+    ("year", "Year", 8_784),
+];
 /// Values of the small lines.
 const SPARK_POINTS: usize = 60;
 /// Changes that are shown.
@@ -39,7 +48,7 @@ pub(super) fn routes() -> Routes<Site> {
         Route::new(Method::GET, "/router", LOOK, show, "The router at a glance").query(
             "range",
             "string",
-            "`day` for charts of a day.",
+            "`day`, `week`, `month` or `year` instead of an hour.",
         ),
     )
 }
@@ -47,8 +56,11 @@ pub(super) fn routes() -> Routes<Site> {
 async fn show(ask: Ask) -> Result<Response, Failure> {
     let overview = ask.site.system.overview();
     let snapshot = &overview.snapshot;
-    let length = if ask.query.get("range") == Some("day") { DAY } else { HOUR };
+    let wanted = ask.query.get("range").unwrap_or_default();
+    let length =
+        RANGES.iter().find(|(key, ..)| *key == wanted).map_or(HOUR, |(.., hours)| HOUR * *hours);
     let time = (ask.now.minus(length), ask.now);
+    let is_now = length == HOUR;
     let mut wans = Vec::new();
     let config = ask.site.router.last_config();
     for wan in &overview.wans {
@@ -76,14 +88,20 @@ async fn show(ask: Ask) -> Result<Response, Failure> {
         uptime: span(snapshot.load.uptime),
         missing: missing(snapshot),
         gauges: gauges(&ask.site, snapshot, ask.now).await?,
-        minutes: minutes(&ask.site.system.last_minutes(), ask.now),
+        minutes: if is_now {
+            minutes(&ask.site.system.last_minutes(), ask.now)
+        } else {
+            Vec::new()
+        },
         link,
         wans,
         no_wans,
-        ranges: vec![
-            Tab::of(&ask.query, "range", "", "Hour"),
-            Tab::of(&ask.query, "range", "day", "Day"),
-        ],
+        ranges: RANGES.map(|(key, label, _)| Tab::of(&ask.query, "range", key, label)).into(),
+        past: if is_now {
+            past::own(&ask.site, time).await?
+        } else {
+            past::all(&ask.site, snapshot, time).await?
+        },
         facts: facts(&ask.site, snapshot),
         changes: changes.iter().map(|change| changes::row(change, &ask)).collect(),
         saved: status.map(|unsaved| !unsaved),

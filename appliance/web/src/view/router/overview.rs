@@ -101,14 +101,16 @@ pub struct OverviewPage {
     pub link: LinkView,
     /// How busy it is.
     pub gauges: Vec<Gauge>,
-    /// The last ten minutes of it.
+    /// The last ten minutes of it, unless longer is shown.
     pub minutes: Vec<Lines>,
     /// Its lines to the Internet.
     pub wans: Vec<WanView>,
     /// What stands there if there are none.
     pub no_wans: Option<Empty>,
-    /// Hour or day.
+    /// From an hour to a year.
     pub ranges: Vec<Tab>,
+    /// How busy it was in that time, beside the last ten minutes only values of people's own.
+    pub past: Vec<Lines>,
     /// What it is.
     pub facts: Vec<(String, String)>,
     /// The last changes.
