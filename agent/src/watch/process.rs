@@ -88,30 +88,79 @@ pub(super) fn read(root: &Path, pid: u32) -> Option<Process> {
 /// A command line for people, without values that sound like secrets.
 pub(super) fn command(octets: &[u8]) -> String {
     let text = String::from_utf8_lossy(octets);
-    let is_secret = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        SECRETS.iter().any(|word| name.contains(word))
-    };
-    let (mut words, mut hide) = (Vec::new(), false);
-    for word in text.split('\0').filter(|word| !word.is_empty()) {
-        let hidden = hide && !word.starts_with('-');
-        hide = false;
-        words.push(match (word.split_once('='), word.split_once("://")) {
-            _ if hidden => "…".to_owned(),
-            (Some((name, _)), _) if is_secret(name) => format!("{name}=…"),
-            (_, Some((scheme, rest)))
-                if rest.split('/').next().unwrap_or_default().contains('@') =>
-            {
-                format!("{scheme}://…@{}", rest.split_once('@').map_or("", |(_, host)| host))
-            }
-            (None, _) => {
-                hide = word.starts_with('-') && is_secret(word);
-                word.to_owned()
-            }
-            _ => word.to_owned(),
+    let mut words = Vec::new();
+    // An argument may be a command line of its own, as that of `sh -c` is.
+    let mut all = text.split(['\0', ' ', '\t', '\n']).filter(|word| !word.is_empty());
+    while let Some(word) = all.next() {
+        let is_client = words.first().is_some_and(|name: &String| {
+            let name = name.rsplit('/').next().unwrap_or_default();
+            name.starts_with("mysql") || name.starts_with("mariadb")
         });
+        if is_client && word.len() > 2 && word.starts_with("-p") {
+            words.push("-p…".to_owned());
+            continue;
+        }
+        let shown = blank(word);
+        let is_next = shown.is_none() && names_a_secret(word) && word.starts_with('-');
+        let hides = is_next || word == "-p" || word.ends_with(':') && names_a_secret(word);
+        let is_person = ["-u", "--user"].contains(&word);
+        words.push(shown.unwrap_or_else(|| word.to_owned()));
+        if is_person && let Some(next) = all.next() {
+            // `name:password`
+            let name = next.split_once(':').map(|(name, _)| format!("{name}:…"));
+            words.push(name.unwrap_or_else(|| next.to_owned()));
+        }
+        if !hides {
+            continue;
+        }
+        match all.next() {
+            // The next switch is no value.
+            Some(next) if is_next && next.starts_with('-') => {
+                words.push(blank(next).unwrap_or_else(|| next.to_owned()));
+            }
+            Some(next) => {
+                // `Authorization: Bearer …`
+                let kinds = ["basic", "bearer", "digest", "token"];
+                if word.ends_with(':') && kinds.contains(&next.to_ascii_lowercase().as_str()) {
+                    all.next();
+                    words.push(next.to_owned());
+                }
+                words.push("…".to_owned());
+            }
+            None => {}
+        }
     }
     line(&words.join(" "))
+}
+
+fn names_a_secret(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    SECRETS.iter().any(|secret| word.contains(secret))
+}
+
+/// A word with what is secret in it left out; None where nothing is.
+fn blank(word: &str) -> Option<String> {
+    let (mut from, mut shown) = (0, String::new());
+    if let Some((scheme, rest)) = word.split_once("://") {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if let Some((before, _)) = authority.rsplit_once('@') {
+            from = scheme.len() + 3 + before.len();
+            shown = format!("{scheme}://…");
+        } else {
+            from = scheme.len() + 3;
+            shown.push_str(word.get(..from).unwrap_or_default());
+        }
+    }
+    let rest = word.get(from..).unwrap_or_default();
+    for piece in rest.split_inclusive(['=', ':', '&', '?', ';', ',']) {
+        shown.push_str(piece);
+        let is_named = piece.ends_with(['=', ':']) && names_a_secret(piece);
+        if is_named && !word.ends_with(piece) {
+            shown.push('…');
+            return Some(shown);
+        }
+    }
+    (shown != word).then_some(shown)
 }
 
 /// Something that began or ended.

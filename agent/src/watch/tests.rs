@@ -223,6 +223,22 @@ fn a_command_line_is_told_without_what_sounds_like_a_secret() {
         ("curl\0https://ann:pw@192.0.2.1/x\0", "curl https://…@192.0.2.1/x"),
         ("env\0AWS_SECRET_ACCESS_KEY=abc\0sh\0", "env AWS_SECRET_ACCESS_KEY=… sh"),
         ("a\0--pass\0--other\0", "a --pass --other"),
+        (
+            "curl\0-u\0ann:pw\0-H\0Authorization: Bearer abc\0",
+            "curl -u ann:… -H Authorization: Bearer …",
+        ),
+        (
+            "curl\0--header=Authorization: Basic abc\0-v\0",
+            "curl --header=Authorization: Basic … -v",
+        ),
+        (
+            "sh\0-c\0A=1 tool --api-token x --password=y\0",
+            "sh -c A=1 tool --api-token … --password=…",
+        ),
+        ("curl\0https://h/?a=1&token=x\0", "curl https://h/?a=1&token=…"),
+        ("git\0clone\0https://u:p@ss@h/x\0", "git clone https://…@h/x"),
+        ("/usr/bin/mysql\0-phunter2\0db\0", "/usr/bin/mysql -p… db"),
+        ("sshpass\0-p\0hunter2\0ssh\0h\0", "sshpass -p … ssh h"),
         ("ls\0-l\0a b\0", "ls -l a b"),
         ("", ""),
     ] {

@@ -30,6 +30,9 @@ const AGES: Ages = Ages { minutes: 2, hours: 62, days: 3_660, months: 24 };
 const EGRESS_MS: i64 = 3_600_000;
 /// Months are summed, and old sums looked for, this often.
 const FORGET_MS: i64 = 3_600_000;
+/// After the start it is not done before so long: months are summed for good, so that networks and
+/// databases of places must be known.
+const SETTLE_MS: i64 = 300_000;
 
 /// Room for some tens of thousands of events.
 pub const EVENT_ROOM: usize = 16 << 20;
@@ -261,6 +264,9 @@ impl Flows {
     pub fn upkeep(&self, now: Timestamp) -> Result<(), RollupError> {
         let blocks = self.running().as_ref().map(|running| running.writer.counts().kept.blocks);
         let mut work = self.work();
+        if work.forgot == Timestamp::default() {
+            work.forgot = Timestamp(now.0 - FORGET_MS + SETTLE_MS);
+        }
         let forgets = !(0..FORGET_MS).contains(&now.0.saturating_sub(work.forgot.0));
         if blocks.is_none() || work.blocks == blocks && !forgets {
             return Ok(());

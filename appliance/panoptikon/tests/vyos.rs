@@ -314,6 +314,8 @@ fn what_cannot_be_is_refused_with_its_reason() {
         (json!({ "listen-address": "here" }), "listen-address: `here` is no address"),
         (json!({ "agent": { "port": "443" } }), "agent port 443 is that of VyOS's own"),
         (json!({ "agent": { "port": "0" } }), "agent port: `0` is no port"),
+        (json!({ "agent": { "port": "8443" } }), "agent port: 0.0.0.0:8443 is where the pages are"),
+        (json!({ "port": "8444" }), "agent port: 0.0.0.0:8444 is where the pages are"),
         (
             json!({ "agent": { "listen-address": ["x"] } }),
             "agent listen-address: `x` is no address",

@@ -27,7 +27,8 @@ pub(crate) struct Bounds {
     pub(crate) remedy: &'static str,
 }
 
-/// Starts a program whose output is read; it is killed when the child is dropped.
+/// Starts a program whose output is read, in a group of its own; it is killed when the child is
+/// dropped.
 pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(
     program: &Path,
     arguments: &[S],
@@ -41,6 +42,7 @@ pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
+        .process_group(0)
         .spawn()
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {

@@ -9,6 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
@@ -82,15 +84,12 @@ fn refusal(facts: &Metadata) -> Option<String> {
 pub(crate) async fn value(program: &Path) -> Result<f64, SystemError> {
     let path = program.display().to_string();
     let mut words = LESS;
-    let (runs, words): (&Path, &[&str]) = if Path::new(SETPRIV).exists() {
-        if let Some(last) = words.last_mut() {
-            *last = &path;
-        }
-        (Path::new(SETPRIV), words.as_slice())
-    } else {
-        (program, &[])
-    };
-    let mut child = edge::start(runs, words, "Put it back, or delete what is left of it.")?;
+    if let Some(last) = words.last_mut() {
+        *last = &path;
+    }
+    // Without it the program would have our rights.
+    let mut child = edge::start(Path::new(SETPRIV), &words, "Install util-linux.")?;
+    let _all = child.id().map(Group);
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     let read = async {
         let (mut said, mut complaint) = (Vec::new(), Vec::new());
@@ -121,6 +120,16 @@ pub(crate) async fn value(program: &Path) -> Result<f64, SystemError> {
     }
     number(&String::from_utf8_lossy(&said))
         .ok_or_else(|| failed("it prints no number first".to_owned()))
+}
+
+/// A program with all that it has started; ended with this, whatever became of it.
+struct Group(u32);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // That none is left is the usual outcome.
+        let _ = killpg(Pid::from_raw(self.0.cast_signed()), Signal::SIGKILL);
+    }
 }
 
 /// The first word, if it is a number.

@@ -75,15 +75,9 @@ impl Lines<'_> {
         let Some(mut members) = parts(value) else { return false };
         let is_list = value.starts_with(b"[");
         for (_, member) in members.by_ref() {
-            let mut inner = parts(member).filter(|_| !is_list && member.starts_with(b"["));
-            let inner = inner.as_mut().into_iter().flatten().map(|(_, value)| value);
-            let mut had = false;
-            for value in inner {
-                had = true;
-                self.one(value);
-            }
-            if !had {
-                self.one(member);
+            match parts(member).filter(|_| !is_list && member.starts_with(b"[")) {
+                Some(inner) => inner.for_each(|(_, value)| self.one(value)),
+                None => self.one(member),
             }
             if self.ended {
                 return true;
@@ -136,9 +130,10 @@ fn told(value: &[u8], may_be_text: bool) -> Result<String, String> {
     let kind = parsed.get("type").and_then(Value::as_str).map(|kind| Value::from(kind).to_string());
     let kind = kind.ok_or("this is neither a packet nor a frame")?;
     let action = format!("{{\"type\":{kind}}}");
-    if let Some(name) = ["item", "items"].into_iter().find(|name| parsed.get(name).is_some()) {
+    let item = ["item", "items"].into_iter().find(|name| parsed.get(name).is_some());
+    if item.is_some() || [r#""add""#, r#""update""#, r#""remove""#].contains(&kind.as_str()) {
         public::read(parsed).map_err(|error| error.to_string())?;
-        return Ok(fine(&action, &raw(name)));
+        return Ok(fine(&action, &raw(item.unwrap_or("item"))));
     }
     Ok(fine(&action, &one_line(value)))
 }

@@ -44,6 +44,18 @@ case_it_installs_on_vyos_outside_the_image_and_after_the_owners_script() {
     stop_serving a
 }
 
+case_programs_for_values_of_ones_own_stay_roots() {
+    image a
+    install_old a
+    in_image a sh -c 'mkdir /config/panoptikon/metrics.d
+        echo "echo 1" >/config/panoptikon/metrics.d/one
+        echo >/config/panoptikon/another'
+    in_image a /usr/lib/panoptikon/prepare
+    expect "owners" "$(facts a /config/panoptikon/metrics.d /config/panoptikon/metrics.d/one \
+        /config/panoptikon/another | sed 's/^[0-9]* //')" \
+        $'root:root\nroot:root\npanoptikon:panoptikon'
+}
+
 case_it_installs_without_the_programs_of_systemd() {
     image a
     local program

@@ -42,25 +42,14 @@ pub(super) async fn take(stream: TcpStream, guest: &Guest) {
 }
 
 async fn swallow(mut stream: TcpStream, guest: &Guest) -> io::Result<()> {
-    let mut piece = vec![0; PIECE];
-    let mut held = 0;
-    let line = loop {
-        let room = piece.get_mut(held..LONGEST_LINE).unwrap_or_default();
-        let length = within(stream.read(room)).await?;
-        held += length;
-        let so_far = piece.get(..held).unwrap_or_default();
-        match so_far.iter().position(|octet| *octet == b'\n') {
-            Some(end) => break end,
-            None if length == 0 || held >= LONGEST_LINE => {
-                return Err(ErrorKind::InvalidData.into());
-            }
-            None => {}
-        }
-    };
-    let words = std::str::from_utf8(piece.get(..line).unwrap_or_default()).unwrap_or_default();
+    let mut opening = [0; LONGEST_LINE];
+    let (line, held) = within(first_line(&mut stream, &mut opening)).await?;
+    let words = std::str::from_utf8(opening.get(..line).unwrap_or_default()).unwrap_or_default();
     let token = words.strip_prefix(HEAD).and_then(|rest| rest.strip_prefix("throughput "));
     let sink = token.and_then(|token| guest.agents.0.mesh.take_sink(token));
     let sink = sink.ok_or(ErrorKind::PermissionDenied)?;
+    // Who is not awaited costs no more than a line.
+    let mut piece = vec![0; PIECE];
     let began = Instant::now();
     let mut octets = held.saturating_sub(line + 1) as u64;
     loop {
@@ -74,6 +63,25 @@ async fn swallow(mut stream: TcpStream, guest: &Guest) -> io::Result<()> {
     // Who waited may have gone.
     let _ = sink.send((octets, took));
     Ok(())
+}
+
+/// Reads until a line ends; how long it is, and how many octets were read.
+async fn first_line(
+    stream: &mut TcpStream,
+    opening: &mut [u8; LONGEST_LINE],
+) -> io::Result<(usize, usize)> {
+    let mut held = 0;
+    loop {
+        let room = opening.get_mut(held..).unwrap_or_default();
+        let length = stream.read(room).await?;
+        held += length;
+        let so_far = opening.get(..held).unwrap_or_default();
+        match so_far.iter().position(|octet| *octet == b'\n') {
+            Some(end) => return Ok((end, held)),
+            None if length == 0 => return Err(ErrorKind::InvalidData.into()),
+            None => {}
+        }
+    }
 }
 
 async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {

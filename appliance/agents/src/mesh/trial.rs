@@ -67,8 +67,20 @@ impl Trial {
 
 impl Agents {
     /// Measures, and waits for what comes of it. That it failed on the way is kept and given back
-    /// as well, with its reason.
+    /// as well, with its reason. Who asked may go meanwhile: it is measured, kept and written down
+    /// all the same.
     pub async fn measure(
+        &self,
+        by: &Caller,
+        trial: Trial,
+        now: Timestamp,
+    ) -> Result<Measured, AgentsError> {
+        let (own, by) = (self.clone(), by.clone());
+        let work = tokio::spawn(async move { own.measure_to_the_end(&by, trial, now).await });
+        work.await.map_err(|_| failed("the router", "measuring broke off"))?
+    }
+
+    async fn measure_to_the_end(
         &self,
         by: &Caller,
         trial: Trial,

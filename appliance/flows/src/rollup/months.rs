@@ -159,7 +159,7 @@ impl Months {
         &mut self,
         rows: &Rows<'_>,
         (ours, geo, interfaces): MonthsKnow<'_>,
-        is_block: bool,
+        (day, is_block): (i64, bool),
     ) -> Result<(), BlockError> {
         let places = rows.places(geo);
         let side = |(address, place): (IpAddr, &crate::world::Place)| {
@@ -186,7 +186,11 @@ impl Months {
             if !counts[way[row] as usize] {
                 continue;
             }
-            let (start, end) = (starts[row], ends[row]);
+            let (start, end) = match (starts[row], ends[row]) {
+                times if Timestamp(times.1).day() == day => times,
+                // Of an exporter whose clock is wrong: it lies in the day on which it was told.
+                _ => (Timestamp::from_day(day).0, Timestamp::from_day(day).0),
+            };
             let lasted = end.saturating_sub(start);
             let began = if (0..=LONGEST_MS).contains(&lasted) { start } else { end };
             let (first, final_month) = (month_of(Timestamp(began)), month_of(Timestamp(end)));
@@ -242,7 +246,8 @@ impl Months {
         loader.dictionary(day, entry)?;
         let rows = loader.rows(day, entry)?;
         let is_block = entry.block().is_some();
-        self.add(&rows, knowledge, is_block).map_err(DaysError::block(&day.file().path))
+        let of = (day.file().day, is_block);
+        self.add(&rows, knowledge, of).map_err(DaysError::block(&day.file().path))
     }
 
     fn merge(&mut self, row: &MonthRow) {
@@ -301,6 +306,11 @@ impl Rollups {
         until: Option<Instant>,
     ) -> Result<Option<Vec<MonthRow>>, RollupError> {
         let (mut months, mut loader) = (Months::default(), Loader::default());
+        // How far the sums go and what they are belong to the same moment.
+        let _moment = self
+            .connection
+            .unchecked_transaction()
+            .map_err(|error| self.failed("read months of", error))?;
         for file in list(&self.dir)? {
             let done = self.progress_monthly(file.day)?;
             let day = Day::open(&file)?;
@@ -424,6 +434,7 @@ fn store(transaction: &Transaction<'_>, rows: &[MonthRow]) -> rusqlite::Result<(
             Some(known) => *known,
             None => count.query_row([row.month], |row| row.get(0))?,
         };
+        made.insert(row.month, known);
         if known < MOST_PAIRS as i64 {
             put(&mut insert, row.source, row.destination)?;
             made.insert(row.month, known + 1);

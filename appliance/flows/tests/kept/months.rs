@@ -252,3 +252,45 @@ async fn places_of_a_month_hold_both_directions_and_count_networks_and_pairs_onc
     let later = Timestamp(NOW.0 + 40 * DAY_MS);
     assert_eq!(answers.ask(later, move |desk| desk.months(&Vec::new(), 1)).await.unwrap(), []);
 }
+
+#[test]
+fn flows_of_a_clock_that_is_wrong_are_of_the_day_on_which_they_were_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keeper = Keeper::open(folder.path(), NOW).unwrap();
+    let then = Timestamp::parse_rfc3339("2100-01-01T00:00:00Z").unwrap();
+    let told_of = Traffic::new(9, NOW).take(300);
+    let flows: Vec<Flow> = told_of.map(|flow| Flow { start: then, end: then, ..flow }).collect();
+    keeper.add(&flows, NOW).unwrap();
+    keeper.close().unwrap();
+    drop(keeper);
+    let today = Timestamp::from_day(NOW.day());
+    let as_told = flows.into_iter().map(|flow| Flow { start: today, end: today, ..flow });
+    assert_eq!(told(&run(folder.path())), wanted(&as_told.collect::<Vec<_>>()));
+}
+
+#[test]
+fn what_is_new_in_a_month_that_is_full_goes_to_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let flows = |from: u32, count: u32| {
+        let near = IpAddr::from([192, 168, 1, 9]);
+        (from..from + count).map(move |number| Flow {
+            start: NOW,
+            end: NOW,
+            source: near,
+            destination: IpAddr::from((0x0800_0000 + (number << 8)).to_be_bytes()),
+            bytes: 1,
+            packets: 1,
+            ..Flow::UNKNOWN
+        })
+    };
+    let mut keeper = Keeper::open(folder.path(), NOW).unwrap();
+    keeper.import(flows(0, 10_000), NOW).unwrap();
+    drop(keeper);
+    run(folder.path());
+    let mut keeper = Keeper::open(folder.path(), NOW).unwrap();
+    keeper.import(flows(10_000, 4_000), NOW).unwrap();
+    drop(keeper);
+    let told = told(&run(folder.path()));
+    assert_eq!(told.len(), 10_001);
+    assert_eq!(told.values().map(|(sums, ..)| sums.bytes).sum::<u64>(), 14_000);
+}

@@ -172,6 +172,10 @@ async fn what_is_told_twice_counts_once_in_every_answer_and_is_marked_in_the_lis
     let ever = Range { from: Timestamp(0), to: NOW };
     let (_, all) = rollups.top(Kind::Total, &scopes, ever, 1, None).unwrap();
     let all = all.sent + all.received;
+    let knowledge = (&Ours::default(), &NoGeo as &dyn panoptikon_flows::world::Geo, &interfaces);
+    rollups.run_monthly(knowledge).unwrap();
+    let months = rollups.months(0, knowledge, None).unwrap().unwrap();
+    assert_eq!(months.iter().map(|row| row.sums.bytes).sum::<u64>(), all);
     // An exporter that has fallen silent since has told of both all the same.
     for egress in [true, false] {
         let interfaces = Interfaces { egress, ..interfaces.clone() };

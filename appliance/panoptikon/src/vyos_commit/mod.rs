@@ -69,7 +69,11 @@ pub fn judge(wanted: &Wanted, machine: &Machine, booting: bool) -> Verdict {
             }
         }
     }
-    if let Some(both) = wanted.listen.iter().find(|at| wanted.agents_listen.contains(at)) {
+    // Where the node says nothing, the doors are where they usually are.
+    let pages = node::doors(&wanted.listen, &node::PAGES);
+    let agents = node::doors(&wanted.agents_listen, &node::AGENTS);
+    let is_taken = |at: &&SocketAddr| pages.iter().any(|other| ports::collide(**at, *other));
+    if let Some(both) = agents.iter().find(is_taken) {
         verdict.refusals.push(format!("agent port: {both} is where the pages are; set another"));
     }
     let pages = ("the pages appear", &wanted.listen);

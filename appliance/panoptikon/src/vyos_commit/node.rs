@@ -34,21 +34,30 @@ pub const NODES: [(&str, &str); 17] = [
 ];
 
 /// A door: its leaves for addresses and port, the port when none is set, and the setting.
-struct Doors {
+pub(super) struct Doors {
     addresses: &'static str,
     port: &'static str,
     usual: u16,
     setting: &'static str,
 }
 
-const PAGES: Doors =
+pub(super) const PAGES: Doors =
     Doors { addresses: "listen-address", port: "port", usual: 8443, setting: "listen" };
-const AGENTS: Doors = Doors {
+pub(super) const AGENTS: Doors = Doors {
     addresses: "agent listen-address",
     port: "agent port",
     usual: 8444,
     setting: "agents_listen",
 };
+
+/// Where a door is: as it was set, or where it usually is.
+pub(super) fn doors(set: &[SocketAddr], door: &Doors) -> Vec<SocketAddr> {
+    if !set.is_empty() {
+        return set.to_vec();
+    }
+    let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    any.map(|ip| SocketAddr::new(ip, door.usual)).to_vec()
+}
 
 /// The most values of one leaf.
 const MOST_VALUES: usize = 256;

@@ -112,7 +112,7 @@ pub(super) fn taken<'l>(
 }
 
 /// Whether two sockets cannot both listen. One on `[::]` may take IPv4 as well; ours never does.
-fn collide(ours: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn collide(ours: SocketAddr, other: SocketAddr) -> bool {
     if ours.port() != other.port() {
         return false;
     }

@@ -161,8 +161,10 @@ impl Watch {
             else {
                 continue;
             };
+            // Of those that were forgotten for want of room nobody can say that they are new.
+            let is_full = self.clients.len() >= MOST_CLIENTS;
             let was_known = self.clients.insert(mac.to_string(), Value::from(now.0)).is_some();
-            if self.clients_are_known && !was_known {
+            if self.clients_are_known && !was_known && !is_full {
                 new.push(happening("derived.client.new", readings::client(row, mac), now));
             }
         }
